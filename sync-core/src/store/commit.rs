@@ -1,0 +1,109 @@
+//! What a commit writes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::types::{ActorId, ClientId, MutationNumber, Record, RecordKey, Seq, Tag};
+
+/// Everything one transaction writes to a space.
+#[derive(Clone, Debug, Default)]
+pub struct CommitWrite {
+    /// New states of records, each with a version of its own, ascending, all within `commit`. A record is in here at
+    /// most once.
+    pub records: Vec<Record>,
+    /// Records to remove without a tombstone, for bookkeeping that no one follows through the feed. Unknown keys are
+    /// ignored.
+    pub purges: Vec<RecordKey>,
+    /// New states of replicas; replaces what was known of them.
+    pub clients: Vec<ClientState>,
+    /// New entries of the audit log, numbered on from the head's `log_head` without a gap.
+    pub log: Vec<LogEntry>,
+    /// The new head, or `None` when no record changed.
+    pub commit: Option<CommitInfo>,
+}
+
+impl CommitWrite {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+            && self.purges.is_empty()
+            && self.clients.is_empty()
+            && self.log.is_empty()
+            && self.commit.is_none()
+    }
+}
+
+/// One commit in the history of a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Seq of its first change.
+    pub first: Seq,
+    /// Seq of its last change: the head after it.
+    pub last: Seq,
+    /// Tag of the history that ends with it.
+    pub tag: Tag,
+}
+
+/// What a server knows of one replica in one space: all the bookkeeping there is for exactly-once pushes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientState {
+    /// Which replica.
+    pub client: ClientId,
+    /// Who pushed its first batch; no one else may use its name.
+    pub actor: ActorId,
+    /// Number of its last mutation that was processed.
+    pub last: MutationNumber,
+    /// Hash of its last batch.
+    pub batch_hash: [u8; 16],
+    /// The answer to its last batch, as JSON, to be repeated when the batch is.
+    pub answer: String,
+    /// Up to where it has everything, by its own word.
+    pub acked: Seq,
+    /// When it was last heard of, by the server's clock.
+    pub seen_at: Timestamp,
+}
+
+/// One entry of the audit log: who asked for what, and what became of it. Never contains content of records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Number of the entry in its space: 1, 2, 3 …
+    pub entry: i64,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: ActorId,
+    /// Through which replica, if through one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client: Option<ClientId>,
+    /// What was asked: `push`, `resolve`, `collect` …
+    pub action: String,
+    /// The head after it.
+    pub head: Seq,
+    /// What became of each mutation, at most [`LogEntry::OUTCOMES_MAX`] of them.
+    pub outcomes: Vec<LogOutcome>,
+    /// How many mutations there were.
+    pub n_mutations: usize,
+}
+
+impl LogEntry {
+    /// How many outcomes an entry lists; the rest is counted. A batch has 1,000 mutations at most by default.
+    pub const OUTCOMES_MAX: usize = 100;
+}
+
+/// What became of one mutation, in the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogOutcome {
+    /// Which record.
+    #[serde(flatten)]
+    pub key: RecordKey,
+    /// `put`, `patch` or `delete`.
+    pub op: String,
+    /// `applied`, `unchanged`, `merged`, `conflict`, `rejected` or `superseded`.
+    pub outcome: String,
+    /// Version of the record afterwards, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<Seq>,
+    /// Why, for a rejected one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+}

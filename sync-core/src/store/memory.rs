@@ -1,0 +1,324 @@
+//! The in-memory store: a full citizen that keeps every promise of the contract within one process, and the disk of the
+//! simulator.
+//!
+//! A space is a value made of persistent maps. Readers hold the value that was current when they began; the writer
+//! changes a copy (which shares all it did not touch) and `commit` puts it in place. So isolation, atomicity and
+//! abandonment need no code of their own.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use async_lock::{Mutex as AsyncMutex, MutexGuardArc};
+use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt};
+use rpds::RedBlackTreeMapSync as OrdMap;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::memory_accounts::MemoryAccounts;
+use crate::store::query::space_not_found;
+use crate::store::{
+    CLIENTS_MAX, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
+    LogEntry, Mode, Page, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn,
+};
+use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
+
+/// Spaces in memory.
+///
+/// Clones share the spaces, so a clone kept aside is what a disk is to a process: it outlives the service on top.
+///
+/// ```
+/// use sync_core::store::{MemoryStore, Store};
+/// use sync_core::{Epoch, SpaceId};
+/// # futures_executor::block_on(async {
+/// let store = MemoryStore::default();
+/// store.create_space(&SpaceId::new("a")?, Epoch::from_bytes([1; 16])).await?;
+/// assert_eq!(store.spaces(None, 10).await?, [SpaceId::new("a")?]);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    spaces: Arc<Mutex<BTreeMap<SpaceId, Arc<Space>>>>,
+    hub: HintHub,
+    pub(super) accounts: MemoryAccounts,
+}
+
+#[derive(Debug)]
+struct Space {
+    writer: Arc<AsyncMutex<()>>,
+    state: RwLock<State>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    head: SpaceHead,
+    deleted: bool,
+    records: OrdMap<RecordKey, Arc<Record>>,
+    feed: OrdMap<Seq, RecordKey>,
+    commits: OrdMap<Seq, CommitInfo>,
+    clients: OrdMap<ClientId, ClientState>,
+    log: OrdMap<i64, LogEntry>,
+}
+
+impl State {
+    fn new(epoch: Epoch) -> Self {
+        let head = SpaceHead { epoch, head: Seq::ZERO, tag: Tag::ZERO, floor: Seq::ZERO, log_head: 0 };
+        Self {
+            head,
+            deleted: false,
+            records: OrdMap::new_sync(),
+            feed: OrdMap::new_sync(),
+            commits: OrdMap::new_sync(),
+            clients: OrdMap::new_sync(),
+            log: OrdMap::new_sync(),
+        }
+    }
+}
+
+impl MemoryStore {
+    fn space(&self, space: &SpaceId) -> Result<Arc<Space>> {
+        lock(&self.spaces).get(space).cloned().ok_or_else(|| space_not_found(space))
+    }
+
+    fn state(&self, space: &SpaceId) -> Result<State> {
+        Ok(self.space(space)?.read())
+    }
+}
+
+impl Space {
+    fn read(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, state: State) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn create_space(&self, space: &SpaceId, epoch: Epoch) -> Result<()> {
+        let mut spaces = lock(&self.spaces);
+        if spaces.contains_key(space) {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already")));
+        }
+        let state = RwLock::new(State::new(epoch));
+        spaces.insert(space.clone(), Arc::new(Space { writer: Arc::default(), state }));
+        Ok(())
+    }
+
+    async fn delete_space(&self, space: &SpaceId) -> Result<bool> {
+        let Ok(found) = self.space(space) else { return Ok(false) };
+        let _writer = found.writer.lock_arc().await;
+        let mut state = found.read();
+        state.deleted = true;
+        found.replace(state);
+        let mut spaces = lock(&self.spaces);
+        let is_this = spaces.get(space).is_some_and(|current| Arc::ptr_eq(current, &found));
+        if is_this {
+            spaces.remove(space);
+        }
+        Ok(is_this)
+    }
+
+    async fn spaces(&self, after: Option<&SpaceId>, limit: usize) -> Result<Vec<SpaceId>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let spaces = lock(&self.spaces);
+        Ok(spaces
+            .range::<SpaceId, _>((from, Bound::Unbounded))
+            .take(limit)
+            .map(|(id, _)| id.clone())
+            .collect())
+    }
+
+    async fn begin(&self, space: &SpaceId, mode: Mode) -> Result<Box<dyn StoreTxn>> {
+        let found = self.space(space)?;
+        let writer = match mode {
+            Mode::Read => None,
+            Mode::Write => Some(found.writer.lock_arc().await),
+        };
+        let state = found.read();
+        if state.deleted {
+            return Err(space_not_found(space));
+        }
+        let head = state.head;
+        let publish = (self.hub.clone(), space.clone());
+        Ok(Box::new(MemoryTxn { space: found, publish, head, state, writer, failed: false }))
+    }
+
+    async fn stats(&self, space: &SpaceId) -> Result<SpaceStats> {
+        let state = self.state(space)?;
+        let mut collections: Vec<CollectionStats> = Vec::new();
+        for (key, record) in &state.records {
+            if collections.last().is_none_or(|last| last.collection != key.collection) {
+                let collection = key.collection.clone();
+                collections.push(CollectionStats { collection, n_records: 0, n_tombstones: 0 });
+            }
+            if let Some(last) = collections.last_mut() {
+                let count = if record.is_deleted() { &mut last.n_tombstones } else { &mut last.n_records };
+                *count += 1;
+            }
+        }
+        Ok(SpaceStats { collections, clients: state.clients.values().take(CLIENTS_MAX).cloned().collect() })
+    }
+
+    async fn log(&self, space: &SpaceId, before: Option<i64>, limit: usize) -> Result<Vec<LogEntry>> {
+        let state = self.state(space)?;
+        let entries = state.log.range(..before.unwrap_or(i64::MAX)).rev();
+        Ok(entries.take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    fn hints(&self, space: &SpaceId) -> BoxStream<'static, Seq> {
+        self.hub.subscribe(space).boxed()
+    }
+}
+
+struct MemoryTxn {
+    space: Arc<Space>,
+    publish: (HintHub, SpaceId),
+    head: SpaceHead,
+    state: State,
+    writer: Option<MutexGuardArc<()>>,
+    failed: bool,
+}
+
+impl MemoryTxn {
+    fn may_write(&mut self) -> Result<()> {
+        self.failed |= self.writer.is_none();
+        if self.failed {
+            Err(misuse("cannot write in a transaction that reads or has failed"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn put(&mut self, record: &Record) {
+        if let Some(old) = self.state.records.get(&record.key) {
+            self.state.feed.remove_mut(&old.meta.version);
+        }
+        self.state.feed.insert_mut(record.meta.version, record.key.clone());
+        self.state.records.insert_mut(record.key.clone(), Arc::new(record.clone()));
+    }
+
+    fn remove(&mut self, key: &RecordKey) {
+        if let Some(old) = self.state.records.get(key) {
+            self.state.feed.remove_mut(&old.meta.version);
+            self.state.records.remove_mut(key);
+        }
+    }
+}
+
+#[async_trait]
+impl StoreTxn for MemoryTxn {
+    fn head(&self) -> SpaceHead {
+        self.head
+    }
+
+    async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>> {
+        Ok(keys.iter().map(|key| self.state.records.get(key).map(|record| record.as_ref().clone())).collect())
+    }
+
+    async fn feed(&mut self, query: &FeedQuery) -> Result<Page> {
+        if query.after >= query.up_to {
+            return Ok(Page::default());
+        }
+        let range = (Bound::Excluded(query.after), Bound::Included(query.up_to));
+        let wanted =
+            |key: &RecordKey| query.collections.as_ref().is_none_or(|names| names.contains(&key.collection));
+        let keys = self.state.feed.range(range).map(|(_, key)| key).filter(|key| wanted(key));
+        let records = keys.filter_map(|key| self.state.records.get(key));
+        let records = records.take(query.rows_max + 1).map(|record| record.as_ref().clone()).collect();
+        Ok(Page::cut(records, query.rows_max, query.bytes_max))
+    }
+
+    async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
+        let from = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let records =
+            self.state.records.range::<RecordKey, _>((from, Bound::Unbounded)).map(|(_, record)| record);
+        let wanted = |record: &Arc<Record>| {
+            query.collection.as_ref().is_none_or(|name| *name == record.key.collection)
+                && (query.tombstones || !record.is_deleted())
+        };
+        let records = records.filter(|record| wanted(record)).take(query.rows_max + 1);
+        Ok(Page::cut(
+            records.map(|record| record.as_ref().clone()).collect(),
+            query.rows_max,
+            query.bytes_max,
+        ))
+    }
+
+    async fn client(&mut self, client: &ClientId) -> Result<Option<ClientState>> {
+        Ok(self.state.clients.get(client).cloned())
+    }
+
+    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
+        Ok(self.state.commits.range(seq..).next().map(|(_, commit)| *commit))
+    }
+
+    async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
+        self.may_write()?;
+        for record in &write.records {
+            self.put(record);
+        }
+        for key in &write.purges {
+            self.remove(key);
+        }
+        for client in &write.clients {
+            self.state.clients.insert_mut(client.client.clone(), client.clone());
+        }
+        for entry in &write.log {
+            self.state.head.log_head = entry.entry;
+            self.state.log.insert_mut(entry.entry, entry.clone());
+        }
+        if let Some(commit) = write.commit {
+            self.state.commits.insert_mut(commit.last, commit);
+            (self.state.head.head, self.state.head.tag) = (commit.last, commit.tag);
+        }
+        Ok(())
+    }
+
+    async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected> {
+        self.may_write()?;
+        let floor = floor.max(self.state.head.floor);
+        self.state.head.floor = floor;
+        let is_tombstone =
+            |key: &RecordKey| self.state.records.get(key).is_some_and(|record| record.is_deleted());
+        let keys = self.state.feed.range(..=floor).map(|(_, key)| key).filter(|key| is_tombstone(key));
+        let keys: Vec<RecordKey> = keys.take(limit + 1).cloned().collect();
+        let entries = self.state.log.iter().take_while(|(_, entry)| entry.head <= floor).map(|(n, _)| *n);
+        let entries: Vec<i64> = entries.take(limit + 1).collect();
+        keys.iter().take(limit).for_each(|key| self.remove(key));
+        entries.iter().take(limit).for_each(|n| {
+            self.state.log.remove_mut(n);
+        });
+        let commits: Vec<Seq> = self.state.commits.range(..floor).map(|(last, _)| *last).collect();
+        commits.iter().for_each(|last| {
+            self.state.commits.remove_mut(last);
+        });
+        let n_removed = keys.len().min(limit) + entries.len().min(limit);
+        Ok(Collected { n_removed, more: keys.len() > limit || entries.len() > limit })
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        if self.failed {
+            return Err(misuse("cannot commit a transaction that has failed"));
+        }
+        if self.writer.is_some() {
+            let moved = self.state.head.head > self.head.head;
+            let head = self.state.head.head;
+            self.space.replace(self.state);
+            if moved {
+                self.publish.0.publish(&self.publish.1, head);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn misuse(message: &str) -> Error {
+    Error::new(ErrorKind::Internal, message)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

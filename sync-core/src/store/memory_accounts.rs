@@ -1,0 +1,73 @@
+//! Accounts of the in-memory store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::accounts::{Accounts, Role, User};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::MemoryStore;
+use crate::types::{ActorId, SpaceId};
+
+/// Users and memberships in memory; part of [`MemoryStore`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct MemoryAccounts(Arc<Mutex<Tables>>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    users: BTreeMap<ActorId, User>,
+    members: BTreeMap<(ActorId, SpaceId), Role>,
+}
+
+impl MemoryAccounts {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Accounts for MemoryStore {
+    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+        let mut tables = self.accounts.tables();
+        if tables.users.values().any(|other| other.id == user.id || other.name_key == user.name_key) {
+            return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken"));
+        }
+        tables.users.insert(user.id.clone(), user.clone());
+        tables.members.insert((user.id.clone(), personal.clone()), Role::Owner);
+        Ok(())
+    }
+
+    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
+        Ok(self.accounts.tables().users.get(id).cloned())
+    }
+
+    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
+        Ok(self.accounts.tables().users.values().find(|user| user.name_key == name_key).cloned())
+    }
+
+    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
+        Ok(self.accounts.tables().members.get(&(actor.clone(), space.clone())).copied())
+    }
+
+    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
+        let key = (actor.clone(), space.clone());
+        let mut tables = self.accounts.tables();
+        match role {
+            Some(role) => tables.members.insert(key, role),
+            None => tables.members.remove(&key),
+        };
+        Ok(())
+    }
+
+    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
+        let tables = self.accounts.tables();
+        let mine = tables.members.iter().filter(|((member, _), _)| member == actor);
+        Ok(mine.take(limit).map(|((_, space), role)| (space.clone(), *role)).collect())
+    }
+
+    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
+        self.accounts.tables().members.retain(|(_, of), _| of != space);
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! The store contract: what a database must promise so that sync can be built on it.
+//!
+//! Two traits. A [`Store`] knows spaces and begins transactions; a [`StoreTxn`] reads and writes one space. Every
+//! sentence of their documentation is a test in [`conformance`](crate::conformance) (feature `conformance`), which a
+//! new backend passes unchanged. A store has no opinions: versions, conflicts, access and limits are the service's.
+//!
+//! # What a store must guarantee
+//!
+//! * **Isolation.** Spaces never meet. Everything a transaction reads comes from one moment of its space.
+//! * **One writer.** At most one write transaction per space is open at a time; a second one waits in `begin`.
+//! * **Order.** Because of that, the order of commits is the order of seqs, and a reader that sees a seq sees all
+//!   smaller ones.
+//! * **All or nothing.** A transaction that is dropped, or whose commit fails, leaves no trace.
+//! * **Durable.** When [`StoreTxn::commit`] returns `Ok`, the commit survives a crash or a power cut of the machine
+//!   (as far as the backend has anything that does: the memory store promises it within the process).
+//! * **Fail closed.** After an error nothing is acknowledged; a record whose checksum is wrong is an error of kind
+//!   [`Corrupt`](crate::ErrorKind::Corrupt) and never data.
+
+mod commit;
+mod hints;
+mod memory;
+mod memory_accounts;
+mod query;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+use crate::error::Result;
+use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
+
+pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
+pub use hints::{HintHub, Hints};
+pub use memory::MemoryStore;
+pub use query::{FeedQuery, Page, ScanQuery, StoreExt};
+
+/// Where a space stands. Read at the beginning of a transaction and true throughout it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceHead {
+    /// Which life of the space this is.
+    pub epoch: Epoch,
+    /// Seq of the newest change, [`Seq::ZERO`] when there was none.
+    pub head: Seq,
+    /// Tag of the newest commit, [`Tag::ZERO`] when there was none.
+    pub tag: Tag,
+    /// The feed is complete for readers at or after this seq; tombstones at or before it may be gone.
+    pub floor: Seq,
+    /// Number of the newest entry of the audit log, zero when there is none.
+    pub log_head: i64,
+}
+
+/// Counts of a space, for status reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpaceStats {
+    /// Records and tombstones per collection, by name.
+    pub collections: Vec<CollectionStats>,
+    /// The replicas that pushed to this space, by id, at most [`CLIENTS_MAX`] of them.
+    pub clients: Vec<ClientState>,
+}
+
+/// Counts of one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectionStats {
+    /// Its name.
+    pub collection: crate::types::Collection,
+    /// Records that exist.
+    pub n_records: u64,
+    /// Tombstones that were not collected yet.
+    pub n_tombstones: u64,
+}
+
+/// How many replicas [`Store::stats`] lists: more than a person can read, few enough to hold in memory.
+pub const CLIENTS_MAX: usize = 10_000;
+
+/// How a transaction may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Reading only, from one moment. Never waits for a writer.
+    Read,
+    /// Reading and writing, alone in its space from here to its end.
+    Write,
+}
+
+/// What became of [`StoreTxn::collect`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// How many tombstones and log entries were removed.
+    pub n_removed: usize,
+    /// Whether more remains below the floor: call again in a new transaction.
+    pub more: bool,
+}
+
+/// A database that holds spaces.
+///
+/// All methods may be called from many tasks at once. The returned futures may be dropped at any point without harm
+/// to the store, but whether a dropped `commit` happened is then unknown.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Creates an empty space with this epoch: head, floor and tag are zero.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when there is a space of this name; it is not changed.
+    async fn create_space(&self, space: &SpaceId, epoch: Epoch) -> Result<()>;
+
+    /// Removes a space and everything in it. Waits for its open write transaction to end. Says whether there was one.
+    ///
+    /// A space created later under the same name shares nothing with it.
+    async fn delete_space(&self, space: &SpaceId) -> Result<bool>;
+
+    /// Names of the spaces after `after` (or from the first), ascending by bytes, at most `limit`.
+    async fn spaces(&self, after: Option<&SpaceId>, limit: usize) -> Result<Vec<SpaceId>>;
+
+    /// Begins a transaction on a space. [`Mode::Write`] waits until no other write transaction is open on it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such space,
+    /// [`Contended`](crate::ErrorKind::Contended) or [`Overloaded`](crate::ErrorKind::Overloaded) when waiting took
+    /// too long.
+    async fn begin(&self, space: &SpaceId, mode: Mode) -> Result<Box<dyn StoreTxn>>;
+
+    /// Counts of a space, committed at some moment during the call.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such space.
+    async fn stats(&self, space: &SpaceId) -> Result<SpaceStats>;
+
+    /// Entries of the audit log with a number below `before` (or all), newest first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such space.
+    async fn log(&self, space: &SpaceId, before: Option<i64>, limit: usize) -> Result<Vec<LogEntry>>;
+
+    /// Heads of the space as they move: after a commit that moved the head, subscribers are woken with a head at or
+    /// after it. Several moves may arrive as one. A hint is not a promise of order or completeness; the feed is.
+    fn hints(&self, space: &SpaceId) -> BoxStream<'static, Seq>;
+}
+
+/// One transaction on one space.
+///
+/// Dropping it abandons it: nothing it wrote is ever seen. After a method failed, [`commit`](StoreTxn::commit) fails
+/// too. Writing in a transaction begun with [`Mode::Read`] is an error of kind [`Internal`](crate::ErrorKind::Internal).
+#[async_trait]
+pub trait StoreTxn: Send {
+    /// Where the space stood when the transaction began. Writes of this transaction do not change it.
+    fn head(&self) -> SpaceHead;
+
+    /// The records of these keys, tombstones included, in the order of the keys; `None` where there is none. Takes a
+    /// number of statements that does not depend on how many keys there are (up to [`KEYS_MAX`] a statement).
+    async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>>;
+
+    /// Records and tombstones whose version is after `query.after` and at most `query.up_to`, ascending by version.
+    /// Each record appears once, in its latest state, if that state lies within the range.
+    async fn feed(&mut self, query: &FeedQuery) -> Result<Page>;
+
+    /// Records ascending by the bytes of (collection, id).
+    async fn scan(&mut self, query: &ScanQuery) -> Result<Page>;
+
+    /// What is known of a replica.
+    async fn client(&mut self, client: &ClientId) -> Result<Option<ClientState>>;
+
+    /// The oldest commit whose last seq is at or after `seq`: the one that contains it, if any does.
+    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>>;
+
+    /// Writes what a commit does: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Call it at most
+    /// once per transaction. Takes a number of statements that does not depend on how many records there are (up to
+    /// [`KEYS_MAX`] a statement).
+    async fn apply(&mut self, write: &CommitWrite) -> Result<()>;
+
+    /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries of
+    /// commits, and commits whose last seq is below it. At most `limit` tombstones and `limit` log entries go in one
+    /// call. Live records always stay.
+    async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected>;
+
+    /// Ends the transaction and makes its writes durable and visible.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when it is not known whether the commit happened; any other
+    /// kind means that it did not.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// How many keys or records one statement carries: the parameters of a row times this must stay below the 32,766 that
+/// SQLite takes.
+pub const KEYS_MAX: usize = 1000;

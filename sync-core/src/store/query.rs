@@ -1,0 +1,98 @@
+//! What is asked of a space, and conveniences built on it that every store gets for free.
+
+use async_trait::async_trait;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Mode, Store, StoreTxn};
+use crate::types::{Collection, Record, RecordKey, Seq, SpaceId};
+
+/// Which part of the feed to read.
+#[derive(Clone, Debug)]
+pub struct FeedQuery {
+    /// Only versions after this one.
+    pub after: Seq,
+    /// Only versions up to and with this one.
+    pub up_to: Seq,
+    /// Only these collections; `None` for all, those of the library included.
+    pub collections: Option<Vec<Collection>>,
+    /// At most this many records.
+    pub rows_max: usize,
+    /// Stop before the record with which the contents would exceed this many bytes, but yield at least one.
+    pub bytes_max: usize,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug)]
+pub struct ScanQuery {
+    /// Only this collection; `None` for all, those of the library included.
+    pub collection: Option<Collection>,
+    /// Only keys after this one.
+    pub after: Option<RecordKey>,
+    /// Whether to list tombstones too.
+    pub tombstones: bool,
+    /// At most this many records.
+    pub rows_max: usize,
+    /// Stop before the record with which the contents would exceed this many bytes, but yield at least one.
+    pub bytes_max: usize,
+}
+
+/// Some records, and whether there are more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The records, in the order of the query.
+    pub records: Vec<Record>,
+    /// Whether the query has more after these. `false` only when there is none.
+    pub more: bool,
+}
+
+impl Page {
+    /// Cuts `records`, which were read with one row more than `rows_max`, to the limits of a query.
+    pub fn cut(mut records: Vec<Record>, rows_max: usize, bytes_max: usize) -> Self {
+        let mut n_bytes = 0usize;
+        let fits = |record: &Record| {
+            n_bytes = n_bytes.saturating_add(record.data_len());
+            n_bytes <= bytes_max
+        };
+        let n_fit = records
+            .iter()
+            .map_while({
+                let mut fits = fits;
+                move |r| fits(r).then_some(())
+            })
+            .count();
+        let n = n_fit.max(1).min(rows_max).min(records.len());
+        let more = n < records.len();
+        records.truncate(n);
+        Self { records, more }
+    }
+}
+
+/// Conveniences over any [`Store`], written once.
+#[async_trait]
+pub trait StoreExt: Store {
+    /// Begins reading.
+    async fn read(&self, space: &SpaceId) -> Result<Box<dyn StoreTxn>> {
+        self.begin(space, Mode::Read).await
+    }
+
+    /// Begins writing.
+    async fn write(&self, space: &SpaceId) -> Result<Box<dyn StoreTxn>> {
+        self.begin(space, Mode::Write).await
+    }
+
+    /// Whether there is a space of this name.
+    async fn has_space(&self, space: &SpaceId) -> Result<bool> {
+        match self.begin(space, Mode::Read).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl<S: Store + ?Sized> StoreExt for S {}
+
+/// The error for a space that is not there; every store uses this one, so that they read alike.
+pub(crate) fn space_not_found(space: &SpaceId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no space {space}")).with_code("space_not_found")
+}

@@ -1,0 +1,13 @@
+//! The words of the domain as types: what exists is valid.
+
+mod cursor;
+mod names;
+mod record;
+mod seq;
+mod tag;
+
+pub use cursor::{Cursor, CursorError, CursorToken};
+pub use names::{ActorId, ClientId, Collection, NameError, RecordId, RecordKey, SpaceId};
+pub use record::{Record, RecordMeta};
+pub use seq::{MutationNumber, Seq, SeqError, Version};
+pub use tag::{Epoch, Tag};

@@ -1,0 +1,320 @@
+//! Names and ids: text that was checked once, at the edge.
+//!
+//! All of them share their text, so a clone costs no allocation, and compare by bytes in every backend.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a valid name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {what}: {why}")]
+pub struct NameError {
+    what: &'static str,
+    why: &'static str,
+}
+
+impl NameError {
+    /// Which kind of name was meant, for instance `space id`.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[doc = concat!("Takes a text that is a valid ", $what, ".\n\n# Errors\n\n[`NameError`] says which rule the text breaks.")]
+            pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
+                let text = text.as_ref();
+                $check(text).map_err(|why| NameError { what: $what, why })?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of a space, which may become a file name: 1 to 64 of `a-z 0-9 _ -`, starting with a letter or digit,
+    /// and not a device name of Windows.
+    ///
+    /// ```
+    /// use sync_core::SpaceId;
+    /// assert!(SpaceId::new("family-7").is_ok());
+    /// assert!(SpaceId::new("../platform").is_err());
+    /// ```
+    SpaceId, "space id", check_space_id
+}
+
+name! {
+    /// The name of a collection: 1 to 128 of `A-Z a-z 0-9 _ . : -`, starting with a letter or digit. Names that start
+    /// with `$` belong to the library ([`Collection::system`]); `sqlite_` is refused as well.
+    Collection, "collection", check_collection
+}
+
+name! {
+    /// The id of a record within its collection, minted by clients: 1 to 255 characters of any script, without control
+    /// characters and without characters that change the direction of text. Compared by bytes, never normalised.
+    RecordId, "record id", check_record_id
+}
+
+name! {
+    /// The name of one replica of a space: 8 to 64 of `A-Z a-z 0-9 _ -`. It names the local copy, not the device.
+    ClientId, "client id", check_client_id
+}
+
+name! {
+    /// Who acts: the id of a user or device, as the server or the embedding app knows it. 1 to 128 visible ASCII
+    /// characters.
+    ActorId, "actor id", check_actor_id
+}
+
+impl Collection {
+    /// The collection in which the library keeps conflicts; it is delivered by the feed like any other.
+    pub const CONFLICTS: &'static str = "$conflicts";
+
+    /// A collection of the library itself, whose name starts with `$`.
+    ///
+    /// # Panics
+    ///
+    /// When `name` is not `$` followed by letters, which only a constant of the library can get wrong.
+    pub fn system(name: &'static str) -> Self {
+        assert!(
+            name.len() > 1 && name.starts_with('$') && name.bytes().skip(1).all(|b| b.is_ascii_lowercase())
+        );
+        Self(Arc::from(name))
+    }
+
+    /// Whether this collection belongs to the library and not to the application.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('$')
+    }
+
+    /// Reads a name back from a store, where names of the library are as good as any.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] when the text is neither.
+    pub fn from_stored(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix('$') {
+            Some(rest) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase()) => {
+                Ok(Self(Arc::from(text)))
+            }
+            _ => Self::new(text),
+        }
+    }
+}
+
+/// What identifies a record within a space.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordKey {
+    /// The collection the record is in.
+    pub collection: Collection,
+    /// Its id there.
+    pub id: RecordId,
+}
+
+impl RecordKey {
+    /// The key of record `id` in `collection`.
+    pub fn new(collection: Collection, id: RecordId) -> Self {
+        Self { collection, id }
+    }
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.collection, self.id)
+    }
+}
+
+type Check = Result<(), &'static str>;
+
+/// The longest space id; with the ending of a file it stays far below what file systems allow.
+const SPACE_ID_LENGTH_MAX: usize = 64;
+/// The longest collection name: the longest a served client uses is 100.
+const COLLECTION_LENGTH_MAX: usize = 128;
+/// The longest record id in characters: at four bytes each it still fits the index entry of every backend.
+const RECORD_ID_CHARS_MAX: usize = 255;
+
+fn check_space_id(text: &str) -> Check {
+    let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    check_ascii(text, 1, SPACE_ID_LENGTH_MAX, allowed, "use 1 to 64 of a-z, 0-9, _ and -")?;
+    if matches!(text.as_bytes().first(), Some(b'_' | b'-')) {
+        return Err("it must start with a letter or digit");
+    }
+    if is_windows_device(text) { Err("it is a device name on some systems") } else { Ok(()) }
+}
+
+fn is_windows_device(text: &str) -> bool {
+    let numbered = |prefix: &str| {
+        text.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.as_bytes().iter().all(u8::is_ascii_digit))
+    };
+    matches!(text, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
+}
+
+fn check_collection(text: &str) -> Check {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+    check_ascii(text, 1, COLLECTION_LENGTH_MAX, allowed, "use 1 to 128 of A-Z, a-z, 0-9, _ . : and -")?;
+    if !text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric) {
+        return Err("it must start with a letter or digit");
+    }
+    if text.starts_with("sqlite_") { Err("names starting with sqlite_ are reserved") } else { Ok(()) }
+}
+
+fn check_record_id(text: &str) -> Check {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > RECORD_ID_CHARS_MAX * 4 || text.chars().count() > RECORD_ID_CHARS_MAX {
+        return Err("it is longer than 255 characters");
+    }
+    if text.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
+        return Ok(());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it contains a control character");
+    }
+    if text.chars().any(changes_direction) {
+        Err("it contains a character that changes text direction")
+    } else {
+        Ok(())
+    }
+}
+
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn check_client_id(text: &str) -> Check {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    check_ascii(text, 8, 64, allowed, "use 8 to 64 of A-Z, a-z, 0-9, _ and -")
+}
+
+fn check_actor_id(text: &str) -> Check {
+    check_ascii(text, 1, 128, |b| b.is_ascii_graphic(), "use 1 to 128 visible ASCII characters")
+}
+
+fn check_ascii(text: &str, min: usize, max: usize, allowed: impl Fn(u8) -> bool, why: &'static str) -> Check {
+    if (min..=max).contains(&text.len()) && text.bytes().all(allowed) { Ok(()) } else { Err(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_ids_that_could_leave_their_folder_are_refused() {
+        let bad = [
+            "",
+            ".",
+            "..",
+            "../../platform",
+            "%2e%2e%2f",
+            "..%5c",
+            "/etc",
+            "a1/../b2",
+            "a\0b",
+            "a.",
+            "a ",
+            "con",
+            "nul",
+            "com1",
+            "A-B",
+            "{a}",
+            "urn:uuid:1",
+            "\u{ff11}",
+            "😀",
+            "_a",
+            "-a",
+            "ä",
+        ];
+        for text in bad {
+            assert!(SpaceId::new(text).is_err(), "{text:?} was accepted");
+        }
+        assert!(SpaceId::new("a".repeat(65)).is_err());
+        for text in ["a", "7", "0f9c", "family_2-b", "console", "com10"] {
+            assert!(SpaceId::new(text).is_ok(), "{text:?} was refused");
+        }
+    }
+
+    #[test]
+    fn record_ids_take_any_script_but_no_control_characters() {
+        for text in ["1", "übung", "日本語", "a b", "'; DROP TABLE x", "%_\\$1?1", "עברית"] {
+            assert!(RecordId::new(text).is_ok(), "{text:?} was refused");
+        }
+        for text in ["", "a\0", "a\n", "a\u{202e}b", "\u{85}", "\u{200f}x"] {
+            assert!(RecordId::new(text).is_err(), "{text:?} was accepted");
+        }
+        assert!(RecordId::new("é".repeat(255)).is_ok());
+        assert!(RecordId::new("é".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn names_of_the_library_cannot_be_taken_by_an_application() {
+        assert!(Collection::new("$conflicts").is_err());
+        assert!(Collection::new("sqlite_master").is_err());
+        assert!(Collection::new("../x").is_err());
+        assert!(Collection::from_stored("$conflicts").is_ok_and(|c| c.is_system()));
+        assert!(Collection::from_stored("$Bad name").is_err());
+        assert!(Collection::new("memories").is_ok_and(|c| !c.is_system()));
+    }
+}
