@@ -1,1 +1,3 @@
 //! sync-core
+
+pub mod json;
