@@ -1,1 +1,2 @@
 //! sync-core
+pub mod merge;
