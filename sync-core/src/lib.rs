@@ -1,3 +1,2 @@
 //! sync-core
-
-pub mod json;
+pub mod merge;
