@@ -6,14 +6,18 @@ mod error;
 mod id_source;
 pub mod json;
 pub mod merge;
+mod mutation;
+pub mod protocol;
 mod runtime;
 pub mod store;
+pub mod transport;
 mod types;
 
 pub use accounts::{Accounts, Role, User};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result};
 pub use id_source::{IdSource, OsIds, SeededIds};
+pub use mutation::{Mutation, Op, Outcome};
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
 pub use runtime::TokioRuntime;

@@ -1,0 +1,139 @@
+//! Snapshot: the first load of a space, as lines of JSON.
+//!
+//! ```text
+//! {"snapshot":{"cursor":"…","n_records":63440}}    once, up front
+//! {"collection":…,"id":…,…}                        a record, many times
+//! {"resume":"…"}                                   after every page: ask from here if the stream breaks
+//! {"end":{"cursor":"…"}}                           the last line; without it the stream was cut
+//! ```
+//! The records come from the time it takes to send them; pulling from the cursor afterwards makes them one state.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::change::{ChangeWire, write_change};
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::code;
+use crate::types::{Collection, CursorToken, Record, RecordId, RecordKey};
+
+/// A part of a snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotPage {
+    /// Where to pull from when all parts were loaded: the position at which the snapshot began.
+    pub cursor: CursorToken,
+    /// How many records there were when the snapshot began; known on the first part only.
+    pub n_records: Option<u64>,
+    /// The records of this part, ascending by key.
+    pub records: Vec<Record>,
+    /// Where the next part begins, or `None` after the last.
+    pub next: Option<SnapshotToken>,
+}
+
+/// Where a part of a snapshot begins: opaque text, to be sent back as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SnapshotToken(String);
+
+impl SnapshotToken {
+    /// Takes the text of a token as it was received.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A token for the part after `last`, of the snapshot that began at `cursor`.
+    pub(crate) fn after(cursor: &CursorToken, last: &RecordKey) -> Self {
+        let key = format!("{}/{}", last.collection, last.id);
+        Self(format!("{cursor}.{}", URL_SAFE_NO_PAD.encode(key)))
+    }
+
+    /// What [`SnapshotToken::after`] put in.
+    pub(crate) fn parts(&self) -> Result<(CursorToken, RecordKey)> {
+        let parts = || {
+            let (cursor, key) = self.0.split_once('.')?;
+            let key = String::from_utf8(URL_SAFE_NO_PAD.decode(key).ok()?).ok()?;
+            let (collection, id) = key.split_once('/')?;
+            let key = RecordKey::new(Collection::from_stored(collection).ok()?, RecordId::new(id).ok()?);
+            Some((CursorToken::new(cursor), key))
+        };
+        parts()
+            .ok_or_else(|| Error::invalid(code::INVALID_CURSOR, "not a position in a snapshot of this space"))
+    }
+}
+
+impl SnapshotPage {
+    /// Writes this part as lines: the head line if it is the first, its records, and where it goes on or that it ends.
+    pub fn to_lines(&self) -> String {
+        let n_bytes: usize = self.records.iter().map(|record| record.data_len() + 200).sum();
+        let mut out = String::with_capacity(n_bytes + 200);
+        if let Some(n_records) = self.n_records {
+            let head = serde_json::json!({"snapshot": {"cursor": self.cursor, "n_records": n_records}});
+            out.push_str(&format!("{head}\n"));
+        }
+        for record in &self.records {
+            write_change(record, &mut out);
+            out.push('\n');
+        }
+        let last = match &self.next {
+            Some(next) => serde_json::json!({"resume": next}),
+            None => serde_json::json!({"end": {"cursor": self.cursor}}),
+        };
+        out.push_str(&format!("{last}\n"));
+        out
+    }
+}
+
+/// One line of a snapshot, as a client reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SnapshotItem {
+    /// The first line.
+    Begin {
+        /// Where to pull from afterwards.
+        cursor: CursorToken,
+        /// How many records to expect.
+        n_records: u64,
+    },
+    /// A record.
+    Record(Box<Record>),
+    /// Everything before this line can be kept if the stream breaks later.
+    Resume(SnapshotToken),
+    /// The last line.
+    End {
+        /// Where to pull from now.
+        cursor: CursorToken,
+    },
+}
+
+impl SnapshotItem {
+    /// Reads one line, without its line end.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrusted`](ErrorKind::Distrusted) when it is not a line of a snapshot.
+    pub fn from_line(line: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Mark {
+            Snapshot { cursor: CursorToken, n_records: u64 },
+            Resume(SnapshotToken),
+            End { cursor: CursorToken },
+        }
+        let distrust = |error| {
+            Error::new(ErrorKind::Distrusted, "a line of a snapshot cannot be read").with_source(error)
+        };
+        if line.starts_with("{\"collection\"") {
+            let change: ChangeWire<'_> = serde_json::from_str(line).map_err(distrust)?;
+            return Ok(Self::Record(Box::new(change.into_record()?)));
+        }
+        Ok(match serde_json::from_str(line).map_err(distrust)? {
+            Mark::Snapshot { cursor, n_records } => Self::Begin { cursor, n_records },
+            Mark::Resume(token) => Self::Resume(token),
+            Mark::End { cursor } => Self::End { cursor },
+        })
+    }
+}
