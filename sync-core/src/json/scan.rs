@@ -104,14 +104,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over `byte` and the space after it, when it is next.
+    /// Steps over `byte` when it is next.
     #[inline]
     fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        if found {
-            self.pos += 1;
-        }
-        found
+        let is_next = self.peek() == Some(byte);
+        self.pos += usize::from(is_next);
+        is_next
     }
 
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
