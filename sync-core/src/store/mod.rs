@@ -21,6 +21,7 @@ mod hints;
 mod memory;
 mod memory_accounts;
 mod query;
+mod stamp;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -32,6 +33,7 @@ pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 pub use hints::{HintHub, Hints};
 pub use memory::MemoryStore;
 pub use query::{FeedQuery, Page, ScanQuery, StoreExt};
+pub use stamp::Stamper;
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
