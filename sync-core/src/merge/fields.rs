@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use super::patch::{Patch, PathEdit, may_descend, member_names, set};
 use super::pointer::Pointer;
-use super::policy::{Clash, CollectionPolicy, PathRule, Resolver, UpdatePolicy};
+use super::policy::{Clash, CollectionPolicy, PathRule, Resolver};
 use super::values::{add_difference, choose, merge_sets, same, same_option};
 use super::{Loss, Merge, Side};
 
@@ -78,8 +78,7 @@ impl<'a> Fields<'a> {
         if same_option(site.cur, edit.now.as_ref()) {
             return;
         }
-        let unchanged = site.blocked.is_none() && same_option(site.cur, edit.was.as_ref());
-        if unchanged && !self.clashes_as_a_whole(&edit.path) {
+        if site.blocked.is_none() && self.is_settled(edit, site.cur) {
             self.take(&edit.path, edit.now.clone());
         } else {
             self.clash(edit, &site);
@@ -110,12 +109,13 @@ impl<'a> Fields<'a> {
         if !(was_members && is_members(edit.now.as_ref()) && is_members(cur) && may_descend(&edit.path)) {
             return false;
         }
-        let differs = !same_option(cur, edit.now.as_ref()) && !same_option(cur, edit.was.as_ref());
-        differs || self.policy.has_rules_below(&edit.path)
+        !self.is_settled(edit, cur) || self.policy.has_rules_below(&edit.path)
     }
 
-    fn clashes_as_a_whole(&self, path: &Pointer) -> bool {
-        matches!(self.policy.update(), UpdatePolicy::Whole(_)) && self.policy.own_clash(path).is_none()
+    /// Whether the edit can be taken, or is there already.
+    fn is_settled(&self, edit: &PathEdit, cur: Option<&Value>) -> bool {
+        same_option(cur, edit.now.as_ref())
+            || same_option(cur, edit.was.as_ref()) && !self.policy.clashes_as_a_whole(&edit.path)
     }
 
     fn apply_rule(&mut self, rule: &PathRule, edit: &PathEdit, cur: Option<&Value>) {
@@ -141,8 +141,7 @@ impl<'a> Fields<'a> {
     }
 
     fn clash(&mut self, edit: &PathEdit, site: &Site<'_>) {
-        let clash = self.policy.own_clash(&edit.path).unwrap_or_else(|| self.policy.update().clash());
-        let mine_wins = match clash {
+        let mine_wins = match self.policy.winner(&edit.path) {
             Clash::Manual => return self.conflicts.push(edit.path.clone()),
             Clash::ServerWins => false,
             Clash::ClientWins => true,

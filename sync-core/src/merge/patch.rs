@@ -133,7 +133,8 @@ impl TryFrom<Vec<PathEdit>> for Patch {
 ///
 /// Objects are compared member by member, everything else as a whole: an array is one value. Where there is no base,
 /// each member of an object is a path of its own, so that two devices that create the same record merge.
-/// A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record, which merges alike.
+/// A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record. That merges alike: it is
+/// taken apart where needed, only that where a whole object has vanished meanwhile, the clash is at that object.
 pub fn diff(base: Option<&Value>, mine: &Value) -> Patch {
     diff_stopping_at(base, mine, &|_| false)
 }
