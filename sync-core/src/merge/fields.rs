@@ -14,6 +14,7 @@
 //! Edits are judged against theirs as it is, never against each other's results: their paths do not overlap.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
@@ -30,7 +31,7 @@ pub(super) struct Fields<'a> {
     policy: &'a CollectionPolicy,
     mine_is_later: bool,
     taken: Vec<(Pointer, Option<Value>)>,
-    lost: Vec<Loss>,
+    lost: BTreeMap<(Pointer, Side), Option<Value>>,
     conflicts: Vec<Pointer>,
 }
 
@@ -44,7 +45,14 @@ struct Site<'a> {
 impl<'a> Fields<'a> {
     /// A merge onto `theirs`; `mine_is_later` settles the clashes where the last write wins.
     pub(super) fn new(theirs: &'a Value, policy: &'a CollectionPolicy, mine_is_later: bool) -> Self {
-        Self { theirs, policy, mine_is_later, taken: Vec::new(), lost: Vec::new(), conflicts: Vec::new() }
+        Self {
+            theirs,
+            policy,
+            mine_is_later,
+            taken: Vec::new(),
+            lost: BTreeMap::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     /// Merges a patch, edit by edit.
@@ -98,7 +106,8 @@ impl<'a> Fields<'a> {
         if self.lost.is_empty() && same_option(value.as_ref(), Some(self.theirs)) {
             return Merge::Unchanged;
         }
-        Merge::Merged { value, lost: self.lost }
+        let loss = |((path, side), value)| Loss { path, side, value };
+        Merge::Merged { value, lost: self.lost.into_iter().map(loss).collect() }
     }
 
     /// Whether the members are merged one by one: two sides made or changed the same object, or a rule below
@@ -123,16 +132,18 @@ impl<'a> Fields<'a> {
         if same_option(cur, was) {
             return self.take(&edit.path, edit.now.clone());
         }
-        let sum = if matches!(rule, PathRule::Counter) { add_difference(was, now, cur) } else { None };
-        if sum.is_none() && same_option(cur, now) {
+        // Two equal steps of a counter are two steps.
+        let is_step = matches!(rule, PathRule::Counter) && now.is_some_and(Value::is_number);
+        if same_option(cur, now) && !is_step {
             return;
         }
         let combined = match rule {
             PathRule::Max => choose(Ordering::Greater, cur, now),
             PathRule::Min => choose(Ordering::Less, cur, now),
+            PathRule::Counter => add_difference(was, now, cur),
             PathRule::Set => merge_sets(was, now, cur),
             PathRule::Custom(resolver) => ask(&**resolver, edit, cur),
-            PathRule::Counter | PathRule::Clash(_) => sum,
+            PathRule::Clash(_) => None,
         };
         match combined {
             Some(value) => self.take(&edit.path, Some(value)),
@@ -164,21 +175,19 @@ impl<'a> Fields<'a> {
     }
 
     fn lose(&mut self, path: &Pointer, side: Side, value: Option<&Value>) {
-        let loss = Loss { path: path.clone(), side, value: value.cloned() };
-        // Two edits that were blocked by the same ancestor overrule it once.
-        if !self.lost.contains(&loss) {
-            self.lost.push(loss);
-        }
+        // Many edits may be blocked by one ancestor: it is overruled, and copied, once.
+        self.lost.entry((path.clone(), side)).or_insert_with(|| value.cloned());
     }
 }
 
 /// Follows a path through the objects of a value.
 fn locate<'a>(value: &'a Value, path: &Pointer) -> Site<'a> {
-    let mut at = Pointer::root();
     let mut cur = Some(value);
-    for name in path.tokens() {
-        let Some(Value::Object(members)) = cur else { return Site { cur: None, blocked: Some((at, cur)) } };
-        at = at.child(&name);
+    for (idx, name) in path.tokens().enumerate() {
+        let Some(Value::Object(members)) = cur else {
+            let ancestor = path.tokens().take(idx).fold(Pointer::root(), |at, name| at.child(&name));
+            return Site { cur: None, blocked: Some((ancestor, cur)) };
+        };
         cur = members.get(&*name);
     }
     Site { cur, blocked: None }

@@ -183,6 +183,8 @@ fn value_rules_combine_both_sides() {
         (PathRule::Counter, json!([1.0, 2, 3.0]), Some(json!(4))),
         (PathRule::Counter, json!([0.5, 1, 0.25]), Some(json!(0.75))),
         (PathRule::Counter, json!([0, u64::MAX, 1]), None),
+        (PathRule::Counter, json!([0, u64::MAX, u64::MAX]), None),
+        (PathRule::Counter, json!(["x", "y", "y"]), Some(json!("y"))),
         (PathRule::Counter, json!([0, i64::MAX, 1]), Some(json!(1_u64 << 63))),
         (PathRule::Counter, json!([0, -1, i64::MIN]), None),
         (PathRule::Counter, json!([0, 0.5, u64::MAX]), None),
