@@ -94,9 +94,9 @@ impl<'a> Fields<'a> {
     }
 
     /// What all edits together amount to.
-    fn finish(mut self) -> Merge {
+    fn finish(self) -> Merge {
         if !self.conflicts.is_empty() {
-            self.conflicts.sort();
+            // In the order of the edits, which is that of their paths.
             return Merge::Conflict { paths: self.conflicts };
         }
         let mut value = Some(self.theirs.clone());

@@ -86,6 +86,9 @@ fn a_rule_of_a_path_holds_where_the_record_clashes_as_a_whole() {
     let (base, theirs) = (json!({"s": {"n": 1}}), json!({"s": {"n": 5, "x": 1}}));
     assert_eq!(put(&policy, &base, &json!({"s": {"n": 2}}), &theirs), kept(json!({"s": {"n": 6, "x": 1}})));
     assert_eq!(put(&policy, &base, &json!({"s": {"n": 2, "y": 1}}), &theirs), conflict(&["/s/y"]));
+    let policy = whole(Clash::Manual).with_rule(pointer("/s/n"), PathRule::Clash(Clash::ServerWins));
+    let theirs = json!({"s": {"n": 1, "x": 1}});
+    assert_eq!(put(&policy, &base, &json!({"s": {"n": 2}}), &theirs), kept(json!({"s": {"n": 2, "x": 1}})));
 }
 
 #[test]
@@ -139,6 +142,14 @@ fn an_edit_inside_a_removed_object_clashes_and_recreates_it_when_it_wins() {
         assert_eq!(put(&fields(Clash::Manual), &base, &mine, &theirs), conflict(&["/s/x", "/s/y"]));
         let won = put(&fields(Clash::ClientWins), &base, &mine, &theirs);
         assert_eq!(won, overruled(recreated.clone(), [("/s", Side::Theirs, loser)]));
+    }
+}
+
+#[test]
+fn removing_from_a_removed_object_is_done_already() {
+    let (base, mine) = (json!({"s": {"x": 1, "y": 1}}), json!({"s": {"y": 1}}));
+    for theirs in [json!({}), json!({"s": 5})] {
+        assert_eq!(put(&fields(Clash::Manual), &base, &mine, &theirs), Merge::Unchanged, "{theirs}");
     }
 }
 
@@ -285,6 +296,30 @@ fn a_resolver_that_has_no_answer_or_fails_is_a_conflict() {
     }
 }
 
+/// Says what it was asked.
+struct Echo;
+
+impl Resolver for Echo {
+    fn resolve(
+        &self,
+        path: &Pointer,
+        base: Option<&Value>,
+        mine: Option<&Value>,
+        theirs: Option<&Value>,
+    ) -> Option<Value> {
+        Some(json!([path, base, mine, theirs]))
+    }
+}
+
+#[test]
+fn a_resolver_of_whole_records_sees_them_whole() {
+    let policy = ruled("", PathRule::Custom(Arc::new(Echo)));
+    let (base, mine, theirs) = (json!({"a": 1}), json!({"a": 2}), json!({"b": 1}));
+    assert_eq!(put(&policy, &base, &mine, &theirs), kept(json!(["", base, mine, theirs])));
+    let created = merged(&policy, Change::Put(&mine), Base::Absent, Some(&theirs));
+    assert_eq!(created, kept(json!(["", null, mine, theirs])));
+}
+
 const DELETE_POLICIES: [DeletePolicy; 3] =
     [DeletePolicy::UpdateWins, DeletePolicy::DeleteWins, DeletePolicy::Manual];
 
@@ -352,6 +387,17 @@ fn a_patch_of_a_record_deleted_meanwhile() {
         let empty = Patch::default();
         assert_eq!(merged(&policy, Change::Patch(&empty), Base::Older, None), Merge::Unchanged, "{delete:?}");
     }
+}
+
+#[test]
+fn what_lies_deeper_than_a_pointer_reaches_is_one_value() {
+    let nested = |leaf: i64| (0..=POINTER_DEPTH_MAX).fold(json!(leaf), |value, _| json!({ "a": value }));
+    let (base, mine) = (nested(1), nested(2));
+    let patch = diff(Some(&base), &mine);
+    let path = pointer(&"/a".repeat(POINTER_DEPTH_MAX));
+    let edit = PathEdit { path: path.clone(), was: Some(json!({"a": 1})), now: Some(json!({"a": 2})) };
+    assert_eq!(patch.edits(), [edit]);
+    assert_eq!(put(&fields(Clash::Manual), &base, &mine, &nested(3)), Merge::Conflict { paths: vec![path] });
 }
 
 #[test]
