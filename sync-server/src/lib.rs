@@ -19,7 +19,6 @@
 pub mod auth;
 pub mod cli;
 pub mod config;
-
 pub mod cors;
 pub mod edge;
 pub mod gate;

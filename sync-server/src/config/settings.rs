@@ -57,7 +57,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME")]
     pub jwt_expire: Option<String>,
 
-    /// Origin that browsers may call from, such as https://app.example; repeatable, or separated by commas
+    /// Origin that browsers may call from, such as `https://app.example`; repeatable, or separated by commas
     /// [env: CORS_ORIGIN] [default: none]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Option<Vec<String>>,

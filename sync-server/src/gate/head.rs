@@ -17,9 +17,13 @@ pub(super) const HEADERS_BYTES_MAX: usize = 64 << 10;
 /// Headers whose second copy two readers could understand differently.
 const SINGLE: [HeaderName; 5] = [AUTHORIZATION, HOST, CONTENT_TYPE, CONTENT_ENCODING, ORIGIN];
 
+/// Paths that end with a slash: the root, and the one that clients of Engine.IO are built to ask.
+const SLASHED: [&str; 2] = ["/", "/socket.io/"];
+
 pub(super) fn check<B>(request: &Request<B>, has_body: bool) -> Result<(), Problem> {
     let headers = request.headers();
     method(request.method())?;
+    path(request.uri().path())?;
     sizes(request)?;
     single(headers)?;
     host(headers, request.version())?;
@@ -35,6 +39,14 @@ fn method(method: &Method) -> Result<(), Problem> {
         Method::GET | Method::POST | Method::PATCH | Method::PUT | Method::DELETE => Ok(()),
         _ => Err(Problem::new(Code::MethodNotAllowed).allow(METHODS)),
     }
+}
+
+/// warp ignores a slash at the end; here a resource has one address, for caches and limits that go by it.
+fn path(path: &str) -> Result<(), Problem> {
+    if path.contains("//") || (path.ends_with('/') && !SLASHED.contains(&path)) {
+        return Err(Code::NotFound.into());
+    }
+    Ok(())
 }
 
 fn sizes<B>(request: &Request<B>) -> Result<(), Problem> {

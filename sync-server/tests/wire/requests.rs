@@ -45,7 +45,6 @@ async fn what_hyper_refuses_is_refused_with_an_empty_body() {
         (format!("GET /peer HTTP/1.1\r\n{CLOSE}{}\r\n", "X-A: a\r\n".repeat(101)), "431"),
         (format!("GET /peer HTTP/1.1\r\n{CLOSE}X-A: {}\r\n\r\n", "a".repeat(200_000)), "431"),
         (format!("GET /{} HTTP/1.1\r\n{CLOSE}\r\n", "a".repeat(70_000)), "414"),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "400"),
     ];
     for (request, status) in rows {
         let start: String = request.chars().take(60).collect();
@@ -55,6 +54,12 @@ async fn what_hyper_refuses_is_refused_with_an_empty_body() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{start:?}: {answer}");
     }
     assert_eq!(world.served.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn http_2_by_prior_knowledge_is_hung_up_on() {
+    let world = World::new().await;
+    assert_eq!(world.ask("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await, "");
 }
 
 #[tokio::test]

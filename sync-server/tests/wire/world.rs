@@ -34,11 +34,16 @@ pub(crate) struct World {
 }
 
 fn routes(served: Arc<AtomicUsize>, slow: Arc<Notify>) -> BoxedFilter<(Response,)> {
-    let count = warp::any().map(move || drop(served.fetch_add(1, SeqCst))).untuple_one().boxed();
-    let peer = warp::ext::get::<SocketAddr>().map(|peer: SocketAddr| peer.ip().to_string().into_response());
-    let peer = count.clone().and(warp::path!("peer").and(warp::get())).and(peer).boxed();
-    let echo = warp::path!("echo").and(warp::post()).and(warp::body::bytes());
-    let echo = count.clone().and(echo).map(|body: Bytes| Response::new(body.into())).boxed();
+    let count = warp::any()
+        .map(move || {
+            served.fetch_add(1, SeqCst);
+        })
+        .untuple_one()
+        .boxed();
+    let peer = warp::path!("peer").and(warp::get()).and(count.clone()).and(warp::ext::get());
+    let peer = peer.map(|peer: SocketAddr| peer.ip().to_string().into_response()).boxed();
+    let echo = warp::path!("echo").and(warp::post()).and(count.clone()).and(warp::body::bytes());
+    let echo = echo.map(|body: Bytes| Response::new(body.into())).boxed();
     let wait = move || {
         let slow = Arc::clone(&slow);
         async move {
@@ -46,7 +51,7 @@ fn routes(served: Arc<AtomicUsize>, slow: Arc<Notify>) -> BoxedFilter<(Response,
             "done".into_response()
         }
     };
-    let slow = count.and(warp::path!("slow").and(warp::get())).then(wait).boxed();
+    let slow = warp::path!("slow").and(warp::get()).and(count).then(wait).boxed();
     let panics = warp::path!("panic").map(|| -> Response { panic!("as the test wants it") }).boxed();
     let all = peer.or(echo).unify().or(slow).unify().or(panics).unify();
     all.recover(recover).unify().boxed()
