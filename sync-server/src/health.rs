@@ -48,7 +48,17 @@ mod tests {
     fn answered(answer: &'static [u8]) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = std::thread::spawn(move || listener.accept().unwrap().0.write_all(answer).unwrap());
+        let server = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            // Unread bytes would turn the close into a reset, which may overtake the answer.
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            stream.write_all(answer).unwrap();
+        });
         let result = check(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
         server.join().unwrap();
         result

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sync_server::gate::GateLimits;
 use sync_server::listen::ListenLimits;
 
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 const PEER: &str = "GET /peer HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -54,14 +54,17 @@ async fn a_connection_over_the_cap_is_told_so_and_the_next_one_is_served() {
         let refused = world.ask("").await;
         assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1"), "{refused}");
         drop(first);
-        while !world.ask(PEER.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await.contains("200 OK") {
-        }
+        let request = PEER.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        let served = async { while !world.ask(&request).await.contains("200 OK") {} };
+        tokio::time::timeout(PATIENCE, served).await.expect("a slot should be free again");
     }
 }
 
 #[tokio::test]
 async fn stopping_closes_idle_connections_and_finishes_what_is_in_flight() {
-    let mut world = World::new().await;
+    let never = Duration::from_secs(3600);
+    let limits = ListenLimits { header_timeout: never, drain_timeout: never, ..ListenLimits::default() };
+    let mut world = world(limits).await;
     let (mut idle, mut busy) = (world.connect().await, world.connect().await);
     idle.send(PEER).await;
     idle.until("127.0.0.1").await;

@@ -20,7 +20,7 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 /// Longer than any answer takes; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server.
 pub(crate) struct World {

@@ -193,6 +193,13 @@ fn the_form_is_exact() {
 }
 
 #[test]
+fn a_token_over_4_kb_is_refused_though_signed() {
+    let padded = |spaces: usize| signed(HEADER, &format!("{}{}", claims(), " ".repeat(spaces)));
+    assert_eq!(verdict(&padded(2500)), "valid");
+    assert_eq!(verdict(&padded(3000)), "invalid_token");
+}
+
+#[test]
 fn the_previous_key_is_accepted_during_the_overlap_only() {
     let old = tokens().issue("u", "t", NOW);
     let rotated = Tokens::new(&secret(OTHER), 3600).with_previous(&secret(SECRET), NOW + 100);
