@@ -16,6 +16,8 @@
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
 
+mod access;
+mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
@@ -27,5 +29,8 @@ pub mod listen;
 pub mod log;
 pub mod problem;
 pub mod query;
+mod refusal;
 pub mod reject;
 pub mod reply;
+mod routes;
+mod server;

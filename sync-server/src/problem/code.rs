@@ -20,6 +20,11 @@ macro_rules! codes {
                 match self { $(Self::$variant => $name),* }
             }
 
+            /// The code with this name on the wire.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == name)
+            }
+
             /// The HTTP status it is answered with.
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status),* }
@@ -49,6 +54,7 @@ codes! {
     TokenRevoked "token_revoked" UNAUTHORIZED "The token has been revoked"
     InvalidCredentials "invalid_credentials" UNAUTHORIZED "The user name or the password is wrong"
     ForbiddenRole "forbidden_role" FORBIDDEN "The role does not allow this"
+    ForbiddenClient "forbidden_client" FORBIDDEN "The client id belongs to someone else"
     OriginNotAllowed "origin_not_allowed" FORBIDDEN "The origin is not allowed"
     NotFound "not_found" NOT_FOUND "There is nothing here"
     SpaceNotFound "space_not_found" NOT_FOUND "There is no such space"
@@ -59,6 +65,7 @@ codes! {
     OpConflict "op_conflict" CONFLICT "The operation id is known with other content"
     MutationGap "mutation_gap" CONFLICT "Mutations are missing before this batch"
     ClientForked "client_forked" CONFLICT "The client id is in use by another copy of the replica"
+    VersionExhausted "version_exhausted" CONFLICT "The numbers are used up"
     UsernameTaken "username_taken" CONFLICT "The user name is taken"
     CursorExpired "cursor_expired" GONE "The cursor is older than the history kept"
     CursorEpochChanged "cursor_epoch_changed" GONE "The cursor belongs to an earlier history"
