@@ -24,6 +24,9 @@ const DISTINCT_MIN: usize = 8;
 /// Random bytes in a secret made here.
 const RANDOM_BYTES: usize = 32;
 
+/// Random bytes in the name of a draft. A process id would not do: in containers everyone is number 1.
+const DRAFT_ID_BYTES: usize = 9;
+
 /// Words of examples and defaults, compared without case and punctuation.
 const PLACEHOLDERS: [&str; 8] = [
     "yoursecret",
@@ -77,9 +80,13 @@ impl JwtSecret {
     ///
     /// The file system's error; `PermissionDenied` when others than the owner may use the file; `InvalidData` when
     /// its content is no good secret.
-    pub fn load_or_create(path: &Path, fill: impl FnOnce(&mut [u8])) -> io::Result<Self> {
+    pub fn load_or_create(path: &Path, mut fill: impl FnMut(&mut [u8])) -> io::Result<Self> {
         match load(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, &Self::generate(fill)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut draft_id = [0; DRAFT_ID_BYTES];
+                fill(&mut draft_id);
+                create(path, &URL_SAFE_NO_PAD.encode(draft_id), &Self::generate(fill))
+            }
             loaded => loaded,
         }
     }
@@ -123,8 +130,8 @@ fn load(path: &Path) -> io::Result<JwtSecret> {
 
 /// Writes a file beside the target and links it into place: unlike a rename, a link never replaces the
 /// secret of a process that was quicker.
-fn create(path: &Path, secret: &JwtSecret) -> io::Result<JwtSecret> {
-    let draft = path.with_added_extension(format!("{}.draft", std::process::id()));
+fn create(path: &Path, draft_id: &str, secret: &JwtSecret) -> io::Result<JwtSecret> {
+    let draft = path.with_added_extension(format!("{draft_id}.draft"));
     let written = write_synced(&draft, secret);
     let linked = written.and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft).ok();

@@ -95,3 +95,14 @@ async fn stopping_waits_no_longer_than_the_drain_timeout() {
     world.ended().await;
     assert_eq!(busy.until_closed().await, "");
 }
+
+#[tokio::test]
+async fn an_upgraded_connection_works_and_keeps_its_slot() {
+    let world = world(ListenLimits { connections_max: 1, ..ListenLimits::default() }).await;
+    let mut upgraded = world.connect().await;
+    upgraded.send("GET /upgrade HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
+    assert!(upgraded.until("\r\n\r\n").await.starts_with("HTTP/1.1 101 "));
+    assert!(world.ask("").await.starts_with("HTTP/1.1 503 "));
+    upgraded.send("ping").await;
+    upgraded.until("ping").await;
+}

@@ -1,4 +1,4 @@
-//! A server on a free port with three trivial warp routes, and a client that writes raw bytes.
+//! A server on a free port with trivial warp routes, and a client that writes raw bytes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use sync_server::cors::Cors;
 use sync_server::edge::Edge;
 use sync_server::gate::{Gate, GateLimits};
@@ -53,8 +55,21 @@ fn routes(served: Arc<AtomicUsize>, slow: Arc<Notify>) -> BoxedFilter<(Response,
     };
     let slow = warp::path!("slow").and(warp::get()).and(count).then(wait).boxed();
     let panics = warp::path!("panic").map(|| -> Response { panic!("as the test wants it") }).boxed();
-    let all = peer.or(echo).unify().or(slow).unify().or(panics).unify();
+    let upgrade = warp::path!("upgrade").and(warp::ext::get()).map(echo_upgraded).boxed();
+    let all = peer.or(upgrade).unify().or(echo).unify().or(slow).unify().or(panics).unify();
     all.recover(recover).unify().boxed()
+}
+
+/// Takes the connection from HTTP and sends back what comes, as a WebSocket route would.
+fn echo_upgraded(upgrade: OnUpgrade) -> Response {
+    tokio::spawn(async move {
+        let io = TokioIo::new(upgrade.await.unwrap());
+        let (mut read, mut write) = tokio::io::split(io);
+        tokio::io::copy(&mut read, &mut write).await
+    });
+    let switching =
+        hyper::Response::builder().status(101).header("connection", "upgrade").header("upgrade", "echo");
+    switching.body("".into()).unwrap()
 }
 
 impl World {

@@ -54,7 +54,32 @@ fn the_slower_of_two_first_starts_takes_the_secret_of_the_quicker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     let quicker = JwtSecret::load_or_create(&path, count).unwrap();
-    assert_eq!(create(&path, &JwtSecret::given(GOOD).unwrap()).unwrap(), quicker);
+    assert_eq!(create(&path, "draft", &JwtSecret::given(GOOD).unwrap()).unwrap(), quicker);
+}
+
+#[test]
+fn first_starts_at_the_same_time_agree_on_one_secret() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let start = std::sync::Barrier::new(8);
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let first_start = |n: u8| {
+                let (start, path) = (&start, &path);
+                scope.spawn(move || {
+                    start.wait();
+                    let fill = |bytes: &mut [u8]| {
+                        bytes.iter_mut().zip(0..).for_each(|(byte, i): (_, u8)| *byte = i.wrapping_mul(n + 3))
+                    };
+                    JwtSecret::load_or_create(path, fill).unwrap()
+                })
+            };
+            let started: Vec<_> = (0..8).map(first_start).collect();
+            started.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left behind");
+    }
 }
 
 #[test]
