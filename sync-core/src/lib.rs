@@ -6,6 +6,8 @@ mod error;
 mod id_source;
 pub mod json;
 mod runtime;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod store;
 mod types;
 

@@ -31,6 +31,8 @@ use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 pub use hints::{HintHub, Hints};
 pub use memory::MemoryStore;
+#[cfg(feature = "sql")]
+pub(crate) use query::space_not_found;
 pub use query::{FeedQuery, Page, ScanQuery, StoreExt};
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
