@@ -70,6 +70,6 @@ pub trait Driver: Send {
 }
 
 /// A limit as SQL takes it: beyond the range of its integers there is no difference to none.
-pub(super) fn limit(n: usize) -> u64 {
+pub fn limit(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX).min(i64::MAX.unsigned_abs())
 }

@@ -31,6 +31,6 @@ pub mod tables;
 mod txn;
 mod write;
 
-pub use driver::{Dialect, Driver, Statement};
+pub use driver::{Dialect, Driver, Statement, limit};
 pub use schema::pending_migrations;
 pub use txn::SqlTxn;

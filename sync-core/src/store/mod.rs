@@ -31,9 +31,7 @@ use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 pub use hints::{HintHub, Hints};
 pub use memory::MemoryStore;
-#[cfg(feature = "sql")]
-pub(crate) use query::space_not_found;
-pub use query::{FeedQuery, Page, ScanQuery, StoreExt};
+pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_not_found};
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

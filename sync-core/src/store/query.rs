@@ -93,6 +93,6 @@ pub trait StoreExt: Store {
 impl<S: Store + ?Sized> StoreExt for S {}
 
 /// The error for a space that is not there; every store uses this one, so that they read alike.
-pub(crate) fn space_not_found(space: &SpaceId) -> Error {
+pub fn space_not_found(space: &SpaceId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no space {space}")).with_code("space_not_found")
 }
