@@ -247,8 +247,8 @@ impl StoreTxn for MemoryTxn {
         ))
     }
 
-    async fn client(&mut self, client: &ClientId) -> Result<Option<ClientState>> {
-        Ok(self.state.clients.get(client).cloned())
+    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
+        Ok(ids.iter().map(|id| self.state.clients.get(id).cloned()).collect())
     }
 
     async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {

@@ -158,8 +158,9 @@ pub trait StoreTxn: Send {
     /// Records ascending by the bytes of (collection, id).
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page>;
 
-    /// What is known of a replica.
-    async fn client(&mut self, client: &ClientId) -> Result<Option<ClientState>>;
+    /// What is known of these replicas, in the order of the ids; `None` for a replica that never pushed. One statement
+    /// for up to [`KEYS_MAX`] ids.
+    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>>;
 
     /// The oldest commit whose last seq is at or after `seq`: the one that contains it, if any does.
     async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>>;
