@@ -2,6 +2,8 @@
 
 mod accounts;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod id_source;
 pub mod json;
