@@ -3,6 +3,8 @@
 mod accounts;
 mod clock;
 mod conflict;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod id_source;
 pub mod json;
@@ -12,6 +14,8 @@ mod policies;
 pub mod protocol;
 mod runtime;
 pub mod service;
+#[cfg(feature = "sql")]
+pub mod sql;
 mod state_hash;
 pub mod store;
 pub mod transport;

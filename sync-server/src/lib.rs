@@ -16,8 +16,8 @@
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
 
-mod access;
-mod app;
+pub mod access;
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
@@ -29,8 +29,10 @@ pub mod listen;
 pub mod log;
 pub mod problem;
 pub mod query;
-mod refusal;
+pub mod refusal;
 pub mod reject;
 pub mod reply;
-mod routes;
+pub mod routes;
 mod server;
+
+pub use server::Server;

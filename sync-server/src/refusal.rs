@@ -75,6 +75,9 @@ mod tests {
     fn what_the_client_must_fix_is_said() {
         let error = Error::invalid("validation_failed", "too long").with_pointer("/name").with_limit(5);
         let problem = problem_of(&error);
-        assert_eq!(problem, Problem::new(Code::ValidationFailed).detail("too long").pointer("/name").limit(5));
+        assert_eq!(
+            problem,
+            Problem::new(Code::ValidationFailed).detail("too long").pointer("/name").limit(5)
+        );
     }
 }

@@ -46,7 +46,8 @@ async fn pull(app: &App, space: &str, request: &Request) -> Answer {
 
 fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
     let collection = |name: &str| {
-        Collection::from_stored(name).map_err(|error| Problem::new(Code::ValidationFailed).detail(error.to_string()))
+        Collection::from_stored(name)
+            .map_err(|error| Problem::new(Code::ValidationFailed).detail(error.to_string()))
     };
     let collections = query.list("collections")?;
     Ok(PullRequest {
@@ -62,8 +63,9 @@ async fn push(app: &App, space: &str, request: &Request) -> Answer {
     request.query(&[])?;
     match app.service.push(&actor, &space, PushRequest::from_json(&request.body)?).await? {
         PushReply::Done(done) => Ok(json(StatusCode::OK, done.to_json())),
-        PushReply::ClientForked => Err(Problem::new(Code::ClientForked)
-            .detail("these mutation numbers were used for something else: take a new client_id and number anew")),
+        PushReply::ClientForked => Err(Problem::new(Code::ClientForked).detail(
+            "these mutation numbers were used for something else: take a new client_id and number anew",
+        )),
         PushReply::MutationGap { expected } => Err(Problem::new(Code::MutationGap)
             .detail(format!("the next mutation of this client has the number {expected}"))
             .extra("expected", expected.get())),

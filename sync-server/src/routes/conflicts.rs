@@ -23,7 +23,8 @@ use crate::reply::Response;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let list = warp::path!("spaces" / String / "conflicts").map(|space| vec![space]);
-    let one = warp::path!("spaces" / String / "conflicts" / String / "resolve").map(|space, id| vec![space, id]);
+    let one =
+        warp::path!("spaces" / String / "conflicts" / String / "resolve").map(|space, id| vec![space, id]);
     let list = resource(list, app, |app, segments, request| async move {
         match request.method {
             Method::GET => conflicts(&app, &segments[0], &request).await,
@@ -46,7 +47,9 @@ async fn conflicts(app: &App, space: &str, request: &Request) -> Answer {
     let with_settled = match query.string("settled") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(Problem::new(Code::InvalidQuery).detail("query parameter `settled`: true or false")),
+        Some(_) => {
+            return Err(Problem::new(Code::InvalidQuery).detail("query parameter `settled`: true or false"));
+        }
     };
     let (conflicts, next) = app.service.conflicts(&space, after, with_settled).await?;
     let conflicts: Vec<Value> = conflicts.iter().map(shown).collect();
@@ -77,7 +80,9 @@ enum Take {
 }
 
 /// Reads a member that is there, so that `null` is a value and not "nothing there".
-fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -103,10 +108,10 @@ async fn resolve(app: &App, segments: &[String], request: &Request) -> Answer {
 }
 
 fn content(data: &RawValue) -> Result<Json, Error> {
-    Json::parse(data.get().as_bytes(), &Limits::RECORD).map_err(|error| sync_core::protocol::refuse_content(&error, "/data"))
+    Json::parse(data.get().as_bytes(), &Limits::RECORD)
+        .map_err(|error| sync_core::protocol::refuse_content(&error, "/data"))
 }
 
 fn unfit(detail: &str) -> Problem {
     Problem::new(Code::ValidationFailed).detail(detail).pointer("/data")
 }
-

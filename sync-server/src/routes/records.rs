@@ -18,8 +18,10 @@ use crate::reply::Response;
 const LIMIT_MAX: u32 = 1_000_000;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
-    let list = warp::path!("spaces" / String / "records" / String).map(|space, collection| vec![space, collection]);
-    let one = warp::path!("spaces" / String / "records" / String / String).map(|space, name, id| vec![space, name, id]);
+    let list =
+        warp::path!("spaces" / String / "records" / String).map(|space, collection| vec![space, collection]);
+    let one = warp::path!("spaces" / String / "records" / String / String)
+        .map(|space, name, id| vec![space, name, id]);
     let list = resource(list, app, |app, segments, request| async move {
         match request.method {
             Method::GET => records(&app, &segments, &request).await,

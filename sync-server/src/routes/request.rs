@@ -29,9 +29,11 @@ impl Request {
 /// Takes a request apart.
 pub(super) fn filter() -> impl Filter<Extract = (Request,), Error = Rejection> + Clone {
     let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
-    warp::method().and(warp::header::headers_cloned()).and(warp::body::bytes()).and(query).map(
-        |method, headers, body, query| Request { method, headers, body, query },
-    )
+    warp::method()
+        .and(warp::header::headers_cloned())
+        .and(warp::body::bytes())
+        .and(query)
+        .map(|method, headers, body, query| Request { method, headers, body, query })
 }
 
 /// An answer with a JSON body.

@@ -42,7 +42,12 @@ async fn snapshot(app: &App, space: &str, request: &Request) -> Answer {
 }
 
 /// Sends page after page until the end, or until the client is gone.
-async fn send(app: App, space: SpaceId, mut page: SnapshotPage, mut pages: mpsc::Sender<Result<Bytes, Error>>) {
+async fn send(
+    app: App,
+    space: SpaceId,
+    mut page: SnapshotPage,
+    mut pages: mpsc::Sender<Result<Bytes, Error>>,
+) {
     loop {
         if pages.send(Ok(page.to_lines().into())).await.is_err() {
             return;

@@ -60,7 +60,9 @@ async fn status(app: &App, space: &str, request: &Request) -> Answer {
     let with_hash = match request.query(&["hash"])?.string("hash") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(Problem::new(Code::InvalidQuery).detail("query parameter `hash`: true or false")),
+        Some(_) => {
+            return Err(Problem::new(Code::InvalidQuery).detail("query parameter `hash`: true or false"));
+        }
     };
     Ok(json_of(&app.service.status(&space, with_hash).await?))
 }
