@@ -149,6 +149,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The same error for another of those who waited together: all but the cause, of which there is one.
+    #[must_use]
+    pub(crate) fn share(&self) -> Self {
+        let Inner { kind, code, message, pointer, limit, retry_after, source: _ } = &*self.0;
+        let (message, pointer) = (message.clone(), pointer.clone());
+        let (kind, code, limit, retry_after) = (*kind, *code, *limit, *retry_after);
+        Self(Box::new(Inner { kind, code, message, pointer, limit, retry_after, source: None }))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;

@@ -1,1 +1,38 @@
-//! sync-server
+//! The HTTP server around `sync-core`: everything between a socket and a route.
+//!
+//! ```text
+//! listen ──► edge ───────────────────────► warp routes
+//! sockets    cors · gate (head, body) ·    BoxedFilter<(Response,)>
+//! caps       panics · headers of answers
+//! ```
+//!
+//! - [`listen`] owns the sockets: how many, from whom, for how long, and how they end.
+//! - [`edge`] is the service a connection talks to; it puts [`cors`] and [`gate`] before the routes.
+//! - [`problem`] is every refusal the server can give, [`reject`] turns warp's own refusals into it,
+//!   [`reply`] puts the headers on every answer.
+//! - [`query`] reads query strings strictly.
+//! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
+//! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
+//!
+//! Nothing here reads a clock or draws randomness: both are parameters.
+
+pub mod access;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod cors;
+pub mod edge;
+pub mod gate;
+pub mod health;
+pub mod listen;
+pub mod log;
+pub mod problem;
+pub mod query;
+pub mod refusal;
+pub mod reject;
+pub mod reply;
+pub mod routes;
+mod server;
+
+pub use server::Server;

@@ -14,13 +14,14 @@
 //! Edits are judged against theirs as it is, never against each other's results: their paths do not overlap.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
 use super::patch::{Patch, PathEdit, may_descend, member_names, set};
 use super::pointer::Pointer;
-use super::policy::{Clash, CollectionPolicy, PathRule, Resolver, UpdatePolicy};
+use super::policy::{Clash, CollectionPolicy, PathRule, Resolver};
 use super::values::{add_difference, choose, merge_sets, same, same_option};
 use super::{Loss, Merge, Side};
 
@@ -30,7 +31,7 @@ pub(super) struct Fields<'a> {
     policy: &'a CollectionPolicy,
     mine_is_later: bool,
     taken: Vec<(Pointer, Option<Value>)>,
-    lost: Vec<Loss>,
+    lost: BTreeMap<(Pointer, Side), Option<Value>>,
     conflicts: Vec<Pointer>,
 }
 
@@ -44,7 +45,14 @@ struct Site<'a> {
 impl<'a> Fields<'a> {
     /// A merge onto `theirs`; `mine_is_later` settles the clashes where the last write wins.
     pub(super) fn new(theirs: &'a Value, policy: &'a CollectionPolicy, mine_is_later: bool) -> Self {
-        Self { theirs, policy, mine_is_later, taken: Vec::new(), lost: Vec::new(), conflicts: Vec::new() }
+        Self {
+            theirs,
+            policy,
+            mine_is_later,
+            taken: Vec::new(),
+            lost: BTreeMap::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     /// Merges a patch, edit by edit.
@@ -78,8 +86,7 @@ impl<'a> Fields<'a> {
         if same_option(site.cur, edit.now.as_ref()) {
             return;
         }
-        let unchanged = site.blocked.is_none() && same_option(site.cur, edit.was.as_ref());
-        if unchanged && !self.clashes_as_a_whole(&edit.path) {
+        if site.blocked.is_none() && self.is_settled(edit, site.cur) {
             self.take(&edit.path, edit.now.clone());
         } else {
             self.clash(edit, &site);
@@ -87,9 +94,9 @@ impl<'a> Fields<'a> {
     }
 
     /// What all edits together amount to.
-    fn finish(mut self) -> Merge {
+    fn finish(self) -> Merge {
         if !self.conflicts.is_empty() {
-            self.conflicts.sort();
+            // In the order of the edits, which is that of their paths.
             return Merge::Conflict { paths: self.conflicts };
         }
         let mut value = Some(self.theirs.clone());
@@ -99,7 +106,8 @@ impl<'a> Fields<'a> {
         if self.lost.is_empty() && same_option(value.as_ref(), Some(self.theirs)) {
             return Merge::Unchanged;
         }
-        Merge::Merged { value, lost: self.lost }
+        let loss = |((path, side), value)| Loss { path, side, value };
+        Merge::Merged { value, lost: self.lost.into_iter().map(loss).collect() }
     }
 
     /// Whether the members are merged one by one: two sides made or changed the same object, or a rule below
@@ -110,12 +118,13 @@ impl<'a> Fields<'a> {
         if !(was_members && is_members(edit.now.as_ref()) && is_members(cur) && may_descend(&edit.path)) {
             return false;
         }
-        let differs = !same_option(cur, edit.now.as_ref()) && !same_option(cur, edit.was.as_ref());
-        differs || self.policy.has_rules_below(&edit.path)
+        !self.is_settled(edit, cur) || self.policy.has_rules_below(&edit.path)
     }
 
-    fn clashes_as_a_whole(&self, path: &Pointer) -> bool {
-        matches!(self.policy.update(), UpdatePolicy::Whole(_)) && self.policy.own_clash(path).is_none()
+    /// Whether the edit can be taken, or is there already.
+    fn is_settled(&self, edit: &PathEdit, cur: Option<&Value>) -> bool {
+        same_option(cur, edit.now.as_ref())
+            || same_option(cur, edit.was.as_ref()) && !self.policy.clashes_as_a_whole(&edit.path)
     }
 
     fn apply_rule(&mut self, rule: &PathRule, edit: &PathEdit, cur: Option<&Value>) {
@@ -123,16 +132,18 @@ impl<'a> Fields<'a> {
         if same_option(cur, was) {
             return self.take(&edit.path, edit.now.clone());
         }
-        let sum = if matches!(rule, PathRule::Counter) { add_difference(was, now, cur) } else { None };
-        if sum.is_none() && same_option(cur, now) {
+        // Two equal steps of a counter are two steps.
+        let is_step = matches!(rule, PathRule::Counter) && now.is_some_and(Value::is_number);
+        if same_option(cur, now) && !is_step {
             return;
         }
         let combined = match rule {
             PathRule::Max => choose(Ordering::Greater, cur, now),
             PathRule::Min => choose(Ordering::Less, cur, now),
+            PathRule::Counter => add_difference(was, now, cur),
             PathRule::Set => merge_sets(was, now, cur),
             PathRule::Custom(resolver) => ask(&**resolver, edit, cur),
-            PathRule::Counter | PathRule::Clash(_) => sum,
+            PathRule::Clash(_) => None,
         };
         match combined {
             Some(value) => self.take(&edit.path, Some(value)),
@@ -141,8 +152,7 @@ impl<'a> Fields<'a> {
     }
 
     fn clash(&mut self, edit: &PathEdit, site: &Site<'_>) {
-        let clash = self.policy.own_clash(&edit.path).unwrap_or_else(|| self.policy.update().clash());
-        let mine_wins = match clash {
+        let mine_wins = match self.policy.winner(&edit.path) {
             Clash::Manual => return self.conflicts.push(edit.path.clone()),
             Clash::ServerWins => false,
             Clash::ClientWins => true,
@@ -165,21 +175,19 @@ impl<'a> Fields<'a> {
     }
 
     fn lose(&mut self, path: &Pointer, side: Side, value: Option<&Value>) {
-        let loss = Loss { path: path.clone(), side, value: value.cloned() };
-        // Two edits that were blocked by the same ancestor overrule it once.
-        if !self.lost.contains(&loss) {
-            self.lost.push(loss);
-        }
+        // Many edits may be blocked by one ancestor: it is overruled, and copied, once.
+        self.lost.entry((path.clone(), side)).or_insert_with(|| value.cloned());
     }
 }
 
 /// Follows a path through the objects of a value.
 fn locate<'a>(value: &'a Value, path: &Pointer) -> Site<'a> {
-    let mut at = Pointer::root();
     let mut cur = Some(value);
-    for name in path.tokens() {
-        let Some(Value::Object(members)) = cur else { return Site { cur: None, blocked: Some((at, cur)) } };
-        at = at.child(&name);
+    for (idx, name) in path.tokens().enumerate() {
+        let Some(Value::Object(members)) = cur else {
+            let ancestor = path.tokens().take(idx).fold(Pointer::root(), |at, name| at.child(&name));
+            return Site { cur: None, blocked: Some((ancestor, cur)) };
+        };
         cur = members.get(&*name);
     }
     Site { cur, blocked: None }

@@ -4,9 +4,9 @@
 //! a pull meets unsent work, and because it is a pure function both get the same answer. It reads no clock, no
 //! history and no store: a [`Patch`] brings along what its author saw, so fields merge without the old version.
 //!
-//! - [`pointer`]: paths into a record
-//! - [`patch`]: the difference between two versions, and applying it
-//! - [`policy`]: what the application decides
+//! - `pointer`: paths into a record
+//! - `patch`: the difference between two versions, and applying it
+//! - `policy`: what the application decides
 //! - `fields`: merging edits path by path
 //! - `values`: equality, and the arithmetic of the value rules
 //!
@@ -15,9 +15,9 @@
 //! [`Merge::Conflict`] and [`Loss`] where their author can see them.
 
 mod fields;
-pub mod patch;
-pub mod pointer;
-pub mod policy;
+mod patch;
+mod pointer;
+mod policy;
 mod values;
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ pub struct Loss {
 }
 
 /// One side of a merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The change that arrives.

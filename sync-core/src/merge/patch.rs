@@ -133,7 +133,8 @@ impl TryFrom<Vec<PathEdit>> for Patch {
 ///
 /// Objects are compared member by member, everything else as a whole: an array is one value. Where there is no base,
 /// each member of an object is a path of its own, so that two devices that create the same record merge.
-/// A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record, which merges alike.
+/// A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record. That merges alike: it is
+/// taken apart where needed, only that where a whole object has vanished meanwhile, the clash is at that object.
 pub fn diff(base: Option<&Value>, mine: &Value) -> Patch {
     diff_stopping_at(base, mine, &|_| false)
 }
@@ -205,5 +206,48 @@ fn remove(root: &mut Option<Value>, path: &Pointer) {
         parent.tokens().try_fold(root.as_mut(), |at, name| Some(at?.as_object_mut()?.get_mut(&*name)));
     if let (Some(Some(Value::Object(members))), Some(name)) = (object, path.tokens().last()) {
         members.remove(&*name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointer(text: &str) -> Pointer {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_patch_refuses_overlap_excess_and_removal_of_the_record() {
+        let edit = |path: &str| PathEdit { path: pointer(path), was: None, now: Some(json!(1)) };
+        let of = |paths: &[&str]| Patch::new(paths.iter().map(|path| edit(path)).collect());
+        assert!(of(&["/b", "/a/b", "/a-b"]).is_ok());
+        assert_eq!(of(&["/a/b", "/a-b", "/a"]), Err(PatchError::Overlap(pointer("/a"), pointer("/a/b"))));
+        assert_eq!(of(&["/a", "/a"]), Err(PatchError::Overlap(pointer("/a"), pointer("/a"))));
+        assert_eq!(of(&["", "/a"]), Err(PatchError::Overlap(pointer(""), pointer("/a"))));
+        let many: Vec<PathEdit> = (0..=PATCH_PATHS_MAX).map(|idx| edit(&format!("/{idx}"))).collect();
+        assert!(Patch::new(many[1..].to_vec()).is_ok());
+        assert_eq!(Patch::new(many), Err(PatchError::TooManyPaths(PATCH_PATHS_MAX + 1)));
+        let removal = PathEdit { path: Pointer::root(), was: Some(json!(1)), now: None };
+        assert_eq!(Patch::new(vec![removal]), Err(PatchError::RemovesRecord));
+    }
+
+    #[test]
+    fn on_the_wire_a_missing_field_is_absent_and_null_is_null() {
+        let edit = |was: Option<Value>, now| PathEdit { path: pointer("/a"), was, now };
+        for (edit, text) in [
+            (edit(None, Some(json!(null))), r#"[{"path":"/a","now":null}]"#),
+            (edit(Some(json!(null)), None), r#"[{"path":"/a","was":null}]"#),
+        ] {
+            let patch = Patch::new(vec![edit]).unwrap();
+            assert_eq!(serde_json::to_string(&patch).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Patch>(text).unwrap(), patch);
+        }
+        for text in [r#"[{"path":"a"}]"#, r#"[{"now":1}]"#, r#"[{"path":"/a","new":1}]"#, r#"[{"path":""}]"#]
+        {
+            assert!(serde_json::from_str::<Patch>(text).is_err(), "{text}");
+        }
     }
 }

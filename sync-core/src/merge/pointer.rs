@@ -1,7 +1,7 @@
 //! Paths into a record, written as JSON Pointers (RFC 6901).
 //!
 //! A pointer here names object members only: arrays are atomic to the merge, so a token that looks like an index
-//! is just a member name. Looking a pointer up in a value belongs to [`patch`](super::patch).
+//! is just a member name. Looking a pointer up in a value belongs to `patch`.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -155,5 +155,49 @@ impl TryFrom<String> for Pointer {
 impl From<Pointer> for String {
     fn from(pointer: Pointer) -> Self {
         pointer.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointer(text: &str) -> Pointer {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn pointers_follow_the_standard() {
+        let deepest = "/a".repeat(POINTER_DEPTH_MAX);
+        for (text, expected) in [
+            ("", Ok(vec![])),
+            ("/", Ok(vec![""])),
+            ("/a//b", Ok(vec!["a", "", "b"])),
+            ("/~01/~1", Ok(vec!["~1", "/"])),
+            ("a", Err(PointerError::NoSlash)),
+            ("/~", Err(PointerError::BadEscape)),
+            ("/~2", Err(PointerError::BadEscape)),
+            ("/~~0", Err(PointerError::BadEscape)),
+            ("/\0", Err(PointerError::Nul)),
+            (&format!("{deepest}/a"), Err(PointerError::TooDeep)),
+        ] {
+            let parsed = Pointer::parse(text);
+            let tokens = parsed.map(|pointer| pointer.tokens().map(String::from).collect::<Vec<_>>());
+            assert_eq!(
+                tokens,
+                expected.map(|tokens| tokens.into_iter().map(String::from).collect()),
+                "{text}"
+            );
+        }
+        assert!(Pointer::parse(deepest).is_ok());
+    }
+
+    #[test]
+    fn a_pointer_comes_directly_before_what_is_below_it() {
+        let sorted = ["", "/", "/a", "/a/b", "/a/b/c", "/a-b", "/ab"].map(pointer);
+        assert!(sorted.is_sorted());
+        assert!(sorted[2].is_prefix_of(&sorted[3]) && sorted[2].is_prefix_of(&sorted[2]));
+        assert!(!sorted[2].is_prefix_of(&sorted[5]) && !sorted[3].is_prefix_of(&sorted[2]));
+        assert_eq!((sorted[4].parent(), sorted[0].parent()), (Some(sorted[3].clone()), None));
     }
 }

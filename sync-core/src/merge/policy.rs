@@ -168,6 +168,11 @@ impl CollectionPolicy {
         self.delete
     }
 
+    /// The rules of single paths, ordered by path.
+    pub fn rules(&self) -> impl Iterator<Item = (&Pointer, &PathRule)> {
+        self.paths.iter()
+    }
+
     /// [`diff`](super::diff()) that keeps the values of value rules whole, so that each reaches its rule.
     ///
     /// Replicas should build their patches with this: it matters where a `Custom` value is an object.
@@ -187,21 +192,23 @@ impl CollectionPolicy {
         next.is_some_and(|(rule_path, _)| path.is_prefix_of(rule_path))
     }
 
+    /// Whether changes of this path clash with any concurrent change of the record, wherever it is.
+    pub(super) fn clashes_as_a_whole(&self, path: &Pointer) -> bool {
+        matches!(self.update, UpdatePolicy::Whole(_)) && self.own_clash(path).is_none()
+    }
+
+    /// Who wins where changes of this path clash.
+    pub(super) fn winner(&self, path: &Pointer) -> Clash {
+        let (UpdatePolicy::Whole(clash) | UpdatePolicy::Fields(clash)) = self.update;
+        self.own_clash(path).unwrap_or(clash)
+    }
+
     /// The winner that a rule at or above this path names, if the nearest rule there names one.
-    pub(super) fn own_clash(&self, path: &Pointer) -> Option<Clash> {
+    fn own_clash(&self, path: &Pointer) -> Option<Clash> {
         let mut ancestors = successors(Some(path.clone()), Pointer::parent);
         match ancestors.find_map(|ancestor| self.paths.get(&ancestor))? {
             PathRule::Clash(clash) => Some(*clash),
             _ => None,
-        }
-    }
-}
-
-impl UpdatePolicy {
-    /// Who wins a clash that no rule covers.
-    pub(super) fn clash(self) -> Clash {
-        match self {
-            Self::Whole(clash) | Self::Fields(clash) => clash,
         }
     }
 }

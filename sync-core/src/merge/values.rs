@@ -138,3 +138,30 @@ fn exact_f64(number: &Number) -> Option<f64> {
     let float = number.as_f64()?;
     integer(number).is_none_or(|integer| float as i128 == integer).then_some(float)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_same_by_value_and_exactly() {
+        let big = 9007199254740993_i64;
+        for (a, b, equal) in [
+            (json!(1), json!(1.0), true),
+            (json!(0), json!(-0.0), true),
+            (json!(big), json!(9007199254740992.0), false),
+            (json!(u64::MAX), json!(18446744073709551616.0), false),
+            (json!(i64::MIN), json!(-9223372036854775808.0), true),
+            (json!(1), json!(1.5), false),
+            (json!(-1), json!(-1.5), false),
+            (json!(1), json!("1"), false),
+            (json!([1, {"a": 2.0}]), json!([1.0, {"a": 2}]), true),
+            (json!({"a": 1}), json!({"b": 1}), false),
+            (json!(null), json!(false), false),
+        ] {
+            assert_eq!((same(&a, &b), same(&b, &a)), (equal, equal), "{a} {b}");
+        }
+    }
+}

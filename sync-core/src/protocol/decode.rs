@@ -56,7 +56,7 @@ pub(super) fn content(raw: &RawValue, pointer: &str) -> Result<Json> {
 }
 
 /// The error for content that cannot be stored.
-pub(crate) fn refuse_content(error: &JsonError, pointer: &str) -> Error {
+pub fn refuse_content(error: &JsonError, pointer: &str) -> Error {
     use JsonErrorKind as K;
     let (code, limit) = match error.kind() {
         K::Malformed | K::DuplicateKey | K::LoneSurrogate => (code::MALFORMED_JSON, None),

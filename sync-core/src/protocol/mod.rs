@@ -12,7 +12,7 @@ mod push;
 mod snapshot;
 
 pub use change::write_change;
-pub use decode::decode;
+pub use decode::{decode, refuse_content};
 pub use pull::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};
 pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotToken};

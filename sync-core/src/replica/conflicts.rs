@@ -1,7 +1,6 @@
 //! Conflicts: listed as the server's feed brought them, and settled offline.
 
 use futures_util::FutureExt;
-use serde_json::Value;
 
 use crate::conflict::Conflict;
 use crate::error::{Error, ErrorKind, Result};
@@ -10,19 +9,9 @@ use crate::replica::Replica;
 use crate::replica::access::{content, record_id};
 use crate::replica::local::Local;
 use crate::replica::rows::{Base, Known, Resolves};
+use crate::service::Resolution;
 use crate::store::ScanQuery;
 use crate::types::{Collection, Record, RecordKey};
-
-/// How a conflict is settled.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resolution {
-    /// The edit that lost counts after all.
-    TakeMine,
-    /// The record stays as it is.
-    TakeTheirs,
-    /// The record becomes this.
-    Merged(Value),
-}
 
 impl Replica {
     /// The conflicts of the space, by name, at most `limit`: open ones that someone must decide, and settled ones that
@@ -78,7 +67,7 @@ impl Local {
         let data = match resolution {
             Resolution::TakeTheirs => return self.edit(key, None).await.map(|_| ()),
             Resolution::TakeMine => conflict.body.mine.as_ref().map(content).transpose()?,
-            Resolution::Merged(value) => Some(content(&value)?),
+            Resolution::Merged(data) => data,
         };
         self.settle_with(&conflict.body.key, data, record).await
     }

@@ -41,7 +41,12 @@ impl Local {
 
     /// Writes what the application made of a record, dated now, but always after what was there.
     pub(super) fn show(
-&mut self, key: &RecordKey, data: Option<Json>, before: Option<&Record>, server: &Known) {
+        &mut self,
+        key: &RecordKey,
+        data: Option<Json>,
+        before: Option<&Record>,
+        server: &Known,
+    ) {
         let after = before.map_or(Timestamp::ZERO, |record| record.meta.edited_at);
         let earliest = after.saturating_add(Duration::from_micros(u64::from(before.is_some())));
         let meta = RecordMeta {

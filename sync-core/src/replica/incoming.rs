@@ -61,7 +61,12 @@ impl Local {
     }
 
     /// Puts an edit onto a newer state of the server, where that overrules nobody.
-    pub(super) fn rebase(&mut self, mut base: Base, visible: Option<Record>, theirs: Record) -> Result<Taken> {
+    pub(super) fn rebase(
+        &mut self,
+        mut base: Base,
+        visible: Option<Record>,
+        theirs: Record,
+    ) -> Result<Taken> {
         let mine = visible.as_ref().and_then(|record| record.data.clone());
         let verdict = self.judge(&base, mine.as_ref(), theirs.data.as_ref());
         let (key, version) = (theirs.key.clone(), theirs.meta.version);
@@ -116,7 +121,12 @@ fn is_same_state(a: &Record, b: &Record) -> bool {
     meta == b.meta
 }
 
-fn judge(policy: &CollectionPolicy, base: Option<&Json>, mine: Option<&Json>, theirs: Option<&Json>) -> Verdict {
+fn judge(
+    policy: &CollectionPolicy,
+    base: Option<&Json>,
+    mine: Option<&Json>,
+    theirs: Option<&Json>,
+) -> Verdict {
     if mine == theirs {
         return Verdict::Same;
     }

@@ -52,7 +52,6 @@ mod transaction;
 mod tests;
 
 pub use aside::{LOST_IN_RESTORE, SetAside};
-pub use conflicts::Resolution;
 pub use open::{Replica, ReplicaOptions};
 pub use report::{Phase, Progress, SyncReport};
 pub use status::Unsent;

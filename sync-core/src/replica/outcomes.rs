@@ -41,6 +41,16 @@ impl Local {
         Ok(Some(report))
     }
 
+    /// Sets aside everything in the batch in flight, which the server refuses as a whole. Its numbers stay free.
+    pub(super) async fn give_up(&mut self, refused: &Batch, code: &str, detail: &str) -> Result<()> {
+        let Some(batch) = self.batch().await?.filter(|batch| batch.is(refused)) else { return Ok(()) };
+        self.purge(Batch::key());
+        for entry in batch.entries {
+            self.settle_entry(entry, Outcome::rejected(code, detail)).await?;
+        }
+        Ok(())
+    }
+
     async fn settle_entry(&mut self, entry: Entry, outcome: Outcome) -> Result<()> {
         let mutation = entry.mutation()?;
         let base = entry.base;

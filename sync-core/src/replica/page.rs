@@ -66,4 +66,3 @@ impl Local {
         Ok(Some(report))
     }
 }
-

@@ -60,7 +60,7 @@ impl Run<'_> {
             }
             Err(error) if error.kind() == ErrorKind::Invalid => match lost_cursor(&error) {
                 Some(reason) => Ok(Step::Resync(reason)),
-                None => self.split(&batch, &error).await,
+                None => self.split(batch, &error).await,
             },
             Err(error) => Err(error),
         }
@@ -105,31 +105,17 @@ impl Run<'_> {
     }
 
     /// The server will never take this batch: half of it may do. What it refuses alone is set aside.
-    async fn split(&mut self, batch: &Batch, error: &Error) -> Result<Step> {
+    async fn split(&mut self, batch: Batch, error: &Error) -> Result<Step> {
         let n = batch.entries.len();
         self.batch_max = (n / 2).max(1);
-        let refusal = (n == 1).then(|| {
-            let code = error.code().unwrap_or("invalid").to_owned();
-            (code, error.to_string())
-        });
-        self.report.rejected += u64::from(refusal.is_some());
-        let sent = (batch.client.clone(), batch.first);
+        if n > 1 {
+            self.replica.write(|local| local.unseal().boxed()).await?;
+            return Ok(Step::Done);
+        }
+        self.report.rejected += 1;
+        let (code, detail) = (error.code().unwrap_or("invalid"), error.to_string());
         self.replica
-            .write(move |local| {
-                async move {
-                    let current = local.batch().await?;
-                    let Some(current) = current.filter(|batch| (&batch.client, batch.first) == (&sent.0, sent.1))
-                    else {
-                        return Ok(());
-                    };
-                    local.unseal().await?;
-                    match (refusal, current.entries.into_iter().next()) {
-                        (Some((code, detail)), Some(entry)) => local.give_up(entry, &code, &detail).await,
-                        _ => Ok(()),
-                    }
-                }
-                .boxed()
-            })
+            .write(move |local| async move { local.give_up(&batch, code, &detail).await }.boxed())
             .await?;
         Ok(Step::Done)
     }

@@ -18,7 +18,8 @@ use crate::types::{
 };
 
 /// Books hold several records of 1 MiB side by side, one level or two deeper; a batch is cut at a few MiB.
-const LIMITS: Limits = Limits { depth_max: 64, bytes_max: 64 << 20, key_bytes_max: Limits::RECORD.key_bytes_max };
+const LIMITS: Limits =
+    Limits { depth_max: 64, bytes_max: 64 << 20, key_bytes_max: Limits::RECORD.key_bytes_max };
 
 /// Something that is kept as a row in a collection of the library.
 pub(super) trait Row: Serialize + DeserializeOwned {
@@ -225,7 +226,10 @@ fn new_client(ids: &dyn IdSource) -> ClientId {
 }
 
 pub(super) fn row_key(collection: &'static str, id: &str) -> RecordKey {
-    RecordKey::new(Collection::system(collection), RecordId::new(id).expect("ids of rows are short and plain"))
+    RecordKey::new(
+        Collection::system(collection),
+        RecordId::new(id).expect("ids of rows are short and plain"),
+    )
 }
 
 /// Reads a row.

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use crate::error::Result;
 use crate::replica::Replica;
 use crate::replica::rows::{Base, Row};
-use crate::state_hash::{Side, StateHash, state_hash};
+use crate::state_hash::{StateHash, state_hash};
 use crate::store::Mode;
 
 /// What of a replica's work the server has not confirmed.
@@ -81,7 +81,7 @@ impl Replica {
         let inner = self.0.clone();
         self.run(async move {
             let mut txn = inner.store.begin(&inner.space, Mode::Read).await?;
-            state_hash(&mut *txn, Side::Replica).await
+            state_hash(&mut *txn, |meta| meta.upstream).await
         })
         .await
     }

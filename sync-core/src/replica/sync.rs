@@ -101,10 +101,8 @@ impl Replica {
             rows_max: 1,
             bytes_max: 0,
         };
-        self.read(move |local| {
-            async move { Ok(!local.stored_feed(query).await?.records.is_empty()) }.boxed()
-        })
-        .await
+        self.read(move |local| async move { Ok(!local.stored_feed(query).await?.records.is_empty()) }.boxed())
+            .await
     }
 
     pub(super) async fn state(&self) -> Result<State> {

@@ -110,10 +110,10 @@ impl Store for MemoryStore {
     async fn delete_space(&self, space: &SpaceId) -> Result<bool> {
         let Ok(found) = self.space(space) else { return Ok(false) };
         let _writer = found.writer.lock_arc().await;
+        let mut spaces = lock(&self.spaces);
         let mut state = found.read();
         state.deleted = true;
         found.replace(state);
-        let mut spaces = lock(&self.spaces);
         let is_this = spaces.get(space).is_some_and(|current| Arc::ptr_eq(current, &found));
         if is_this {
             spaces.remove(space);
@@ -227,7 +227,8 @@ impl StoreTxn for MemoryTxn {
             |key: &RecordKey| query.collections.as_ref().is_none_or(|names| names.contains(&key.collection));
         let keys = self.state.feed.range(range).map(|(_, key)| key).filter(|key| wanted(key));
         let records = keys.filter_map(|key| self.state.records.get(key));
-        let records = records.take(query.rows_max + 1).map(|record| record.as_ref().clone()).collect();
+        let records =
+            records.take(query.rows_max.saturating_add(1)).map(|record| record.as_ref().clone()).collect();
         Ok(Page::cut(records, query.rows_max, query.bytes_max))
     }
 
@@ -239,7 +240,7 @@ impl StoreTxn for MemoryTxn {
             query.collection.as_ref().is_none_or(|name| *name == record.key.collection)
                 && (query.tombstones || !record.is_deleted())
         };
-        let records = records.filter(|record| wanted(record)).take(query.rows_max + 1);
+        let records = records.filter(|record| wanted(record)).take(query.rows_max.saturating_add(1));
         Ok(Page::cut(
             records.map(|record| record.as_ref().clone()).collect(),
             query.rows_max,
@@ -284,9 +285,9 @@ impl StoreTxn for MemoryTxn {
         let is_tombstone =
             |key: &RecordKey| self.state.records.get(key).is_some_and(|record| record.is_deleted());
         let keys = self.state.feed.range(..=floor).map(|(_, key)| key).filter(|key| is_tombstone(key));
-        let keys: Vec<RecordKey> = keys.take(limit + 1).cloned().collect();
+        let keys: Vec<RecordKey> = keys.take(limit.saturating_add(1)).cloned().collect();
         let entries = self.state.log.iter().take_while(|(_, entry)| entry.head <= floor).map(|(n, _)| *n);
-        let entries: Vec<i64> = entries.take(limit + 1).collect();
+        let entries: Vec<i64> = entries.take(limit.saturating_add(1)).collect();
         keys.iter().take(limit).for_each(|key| self.remove(key));
         entries.iter().take(limit).for_each(|n| {
             self.state.log.remove_mut(n);

@@ -32,7 +32,7 @@ use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 pub use hints::{HintHub, Hints};
 pub use memory::MemoryStore;
-pub use query::{FeedQuery, Page, ScanQuery, StoreExt};
+pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_not_found};
 pub use stamp::Stamper;
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
@@ -172,9 +172,9 @@ pub trait StoreTxn: Send {
     /// [`KEYS_MAX`] a statement).
     async fn apply(&mut self, write: &CommitWrite) -> Result<()>;
 
-    /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries of
-    /// commits, and commits whose last seq is below it. At most `limit` tombstones and `limit` log entries go in one
-    /// call. Live records always stay.
+    /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries whose
+    /// head is at or below it (oldest first; their numbers are never used again), and commits whose last seq is below
+    /// it. At most `limit` tombstones and `limit` log entries go in one call. Live records always stay.
     async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected>;
 
     /// Ends the transaction and makes its writes durable and visible.

@@ -49,17 +49,11 @@ impl Page {
     /// Cuts `records`, which were read with one row more than `rows_max`, to the limits of a query.
     pub fn cut(mut records: Vec<Record>, rows_max: usize, bytes_max: usize) -> Self {
         let mut n_bytes = 0usize;
-        let fits = |record: &Record| {
+        let fits = |record: &&Record| {
             n_bytes = n_bytes.saturating_add(record.data_len());
             n_bytes <= bytes_max
         };
-        let n_fit = records
-            .iter()
-            .map_while({
-                let mut fits = fits;
-                move |r| fits(r).then_some(())
-            })
-            .count();
+        let n_fit = records.iter().take_while(fits).count();
         let n = n_fit.max(1).min(rows_max).min(records.len());
         let more = n < records.len();
         records.truncate(n);
@@ -93,6 +87,6 @@ pub trait StoreExt: Store {
 impl<S: Store + ?Sized> StoreExt for S {}
 
 /// The error for a space that is not there; every store uses this one, so that they read alike.
-pub(crate) fn space_not_found(space: &SpaceId) -> Error {
+pub fn space_not_found(space: &SpaceId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no space {space}")).with_code("space_not_found")
 }

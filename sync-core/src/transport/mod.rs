@@ -1,11 +1,15 @@
 //! How a replica reaches a server.
 
+mod loopback;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::error::Result;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
 use crate::types::SpaceId;
+
+pub use loopback::Loopback;
 
 /// The way to a server, as a replica sees it.
 ///

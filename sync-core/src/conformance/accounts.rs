@@ -1,0 +1,160 @@
+//! Users and memberships. A subject without accounts passes.
+
+use std::sync::Arc;
+
+use crate::accounts::{Accounts, Role, User};
+use crate::clock::Timestamp;
+use crate::conformance::{Subject, Verdict, actor, in_parallel, space_id};
+use crate::error::ErrorKind;
+
+/// A user is found by id and by the normal form of the name, as they were created, and by nothing else.
+pub async fn a_user_is_found_by_id_and_by_name(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let anna = User { created_at: Timestamp::MAX, ..user("u1", "Änna O'Neil \"x\" 日本") };
+    accounts.create_user(&anna, &space_id("home1")).await?;
+    accounts.create_user(&user("u2", "Bob"), &space_id("home2")).await?;
+    assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
+    assert!(accounts.user_by_name(&anna.name_key).await?.as_ref() == Some(&anna));
+    assert!(accounts.user_by_name(&anna.name).await?.is_none());
+    assert!(accounts.user_by_name("").await?.is_none());
+    assert!(accounts.user(&actor("U1")).await?.is_none());
+    Ok(())
+}
+
+/// A user is created together with their ownership of their personal space.
+pub async fn a_new_user_owns_their_personal_space(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    accounts.create_user(&user("u1", "Anna"), &space_id("home")).await?;
+    assert_eq!(accounts.role(&space_id("home"), &actor("u1")).await?, Some(Role::Owner));
+    assert_eq!(accounts.spaces_of(&actor("u1"), 10).await?, [(space_id("home"), Role::Owner)]);
+    Ok(())
+}
+
+/// A name or an id that is taken is refused; the one who has it is not changed, and nothing is half created.
+pub async fn a_taken_name_or_id_is_refused_and_leaves_nothing(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let anna = user("u1", "Anna");
+    accounts.create_user(&anna, &space_id("home1")).await?;
+    let same_name = User { name: "ANNA".into(), password_hash: "other".into(), ..user("u2", "Anna") };
+    refused(&*accounts, &same_name).await?;
+    refused(&*accounts, &user("u1", "Bob")).await?;
+    assert!(accounts.user(&actor("u2")).await?.is_none());
+    assert!(accounts.user_by_name("bob").await?.is_none());
+    assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
+    assert!(accounts.user_by_name("anna").await?.as_ref() == Some(&anna));
+    assert_eq!(accounts.spaces_of(&actor("u1"), 10).await?, [(space_id("home1"), Role::Owner)]);
+    assert_eq!(accounts.spaces_of(&actor("u2"), 10).await?, []);
+    Ok(())
+}
+
+/// Of many who register one name at once, one succeeds, and only that one has a space.
+pub async fn of_many_who_take_one_name_at_once_one_gets_it(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let register = |n: u8| {
+        let accounts = accounts.clone();
+        async move {
+            let user = user(&format!("u{n}"), "Anna");
+            (user.id.clone(), accounts.create_user(&user, &space_id(&format!("home{n}"))).await)
+        }
+    };
+    let mut n_created = 0;
+    for (id, created) in in_parallel(subject, (0..8).map(register)).await {
+        let n_spaces = accounts.spaces_of(&id, 10).await?.len();
+        match created {
+            Ok(()) => n_created += n_spaces,
+            Err(error) => assert_eq!((error.kind(), n_spaces), (ErrorKind::AlreadyExists, 0)),
+        }
+    }
+    assert_eq!(n_created, 1);
+    Ok(())
+}
+
+/// A role is given, changed and taken away, for one actor in one space; neither has to be known otherwise.
+pub async fn a_role_is_given_changed_and_taken_away(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let (space, anna) = (space_id("family"), actor("device:anna@example.org"));
+    assert_eq!(accounts.role(&space, &anna).await?, None);
+    accounts.set_role(&space, &anna, None).await?;
+    for role in [Role::Viewer, Role::Editor, Role::Owner, Role::Owner, Role::Viewer] {
+        accounts.set_role(&space, &anna, Some(role)).await?;
+        assert_eq!(accounts.role(&space, &anna).await?, Some(role));
+        assert_eq!(accounts.role(&space_id("family2"), &anna).await?, None);
+        assert_eq!(accounts.role(&space, &actor("device:Anna@example.org")).await?, None);
+    }
+    accounts.set_role(&space, &anna, None).await?;
+    assert_eq!(accounts.role(&space, &anna).await?, None);
+    assert_eq!(accounts.spaces_of(&anna, 10).await?, []);
+    Ok(())
+}
+
+/// The spaces of an actor come ascending by the bytes of their names, at most as many as asked for.
+pub async fn spaces_of_an_actor_come_ascending_by_name(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let anna = actor("anna");
+    for name in ["b", "a_1", "a1", "a-1", "a", "0"] {
+        accounts.set_role(&space_id(name), &anna, Some(Role::Editor)).await?;
+        accounts.set_role(&space_id("theirs"), &actor("bob"), Some(Role::Owner)).await?;
+    }
+    let names = ["0", "a", "a-1", "a1", "a_1", "b"];
+    for limit in [0, 1, 4, 6, 7, usize::MAX] {
+        let wanted: Vec<_> = names.iter().take(limit).map(|name| (space_id(name), Role::Editor)).collect();
+        assert_eq!(accounts.spaces_of(&anna, limit).await?, wanted);
+    }
+    Ok(())
+}
+
+/// Forgetting a space removes every membership of it, and nothing else.
+pub async fn a_forgotten_space_has_no_members(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let anna = user("u1", "Anna");
+    accounts.create_user(&anna, &space_id("home")).await?;
+    for name in ["u1", "u2", "u3"] {
+        accounts.set_role(&space_id("family"), &actor(name), Some(Role::Editor)).await?;
+        accounts.set_role(&space_id("family2"), &actor(name), Some(Role::Viewer)).await?;
+    }
+    accounts.forget_space(&space_id("family")).await?;
+    for name in ["u1", "u2", "u3"] {
+        assert_eq!(accounts.role(&space_id("family"), &actor(name)).await?, None);
+        assert_eq!(accounts.role(&space_id("family2"), &actor(name)).await?, Some(Role::Viewer));
+    }
+    let mine = [(space_id("family2"), Role::Viewer), (space_id("home"), Role::Owner)];
+    assert_eq!(accounts.spaces_of(&anna.id, 10).await?, mine);
+    assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
+    accounts.forget_space(&space_id("never")).await?;
+    Ok(())
+}
+
+/// Changes of accounts are there after closing and opening again.
+pub async fn accounts_survive_reopening(subject: &mut dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let anna = user("u1", "Anna");
+    accounts.create_user(&anna, &space_id("home")).await?;
+    accounts.set_role(&space_id("family"), &anna.id, Some(Role::Viewer)).await?;
+    drop(accounts);
+    if !subject.reopen().await? {
+        return Ok(());
+    }
+    let accounts: Arc<dyn Accounts> = subject.accounts().expect("accounts do not vanish by reopening");
+    assert!(accounts.user_by_name("anna").await?.as_ref() == Some(&anna));
+    let mine = [(space_id("family"), Role::Viewer), (space_id("home"), Role::Owner)];
+    assert_eq!(accounts.spaces_of(&anna.id, 10).await?, mine);
+    Ok(())
+}
+
+fn user(id: &str, name: &str) -> User {
+    User {
+        id: actor(id),
+        name: name.into(),
+        name_key: name.to_lowercase(),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        created_at: Timestamp::ZERO,
+    }
+}
+
+async fn refused(accounts: &dyn Accounts, user: &User) -> Verdict {
+    let personal = space_id("home2");
+    let created = accounts.create_user(user, &personal).await;
+    assert_eq!(created.err().map(|error| error.kind()), Some(ErrorKind::AlreadyExists));
+    assert_eq!(accounts.role(&personal, &user.id).await?, None);
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! The macro that turns the suite into tests of one store.
+
+/// One test per sentence of the contract, each against a fresh store.
+///
+/// Takes the attribute of a test (of any async runtime that runs tasks in parallel) and an async function that makes
+/// a fresh [`Subject`](crate::conformance::Subject), or says why not on stderr and yields `None`, which passes the
+/// test. Tests are grouped in modules like the functions of [`conformance`](crate::conformance); call the macro in a
+/// module of its own for each store.
+#[macro_export]
+macro_rules! store_suite {
+    ($(#[$test:meta])+ $fresh:path) => {
+        $crate::store_suite! { @modules [$(#[$test])+] [$fresh]
+            spaces {
+                a_new_space_is_empty_and_stands_at_zero
+                a_space_is_created_only_once
+                of_many_creators_at_once_one_succeeds
+                a_missing_space_is_not_found
+                deleting_says_whether_there_was_a_space
+                of_many_deleters_at_once_one_is_told_so
+                a_space_created_again_shares_nothing_with_the_old_one
+                deleting_waits_for_the_open_writer
+                a_reader_of_a_deleted_space_sees_all_of_it_or_an_error
+                spaces_are_listed_ascending_by_bytes_page_by_page
+                spaces_never_meet
+            }
+            transactions {
+                dropped_transaction_leaves_no_trace
+                a_commit_makes_everything_visible
+                writing_in_a_read_transaction_is_refused
+                failed_transaction_cannot_commit
+                head_does_not_move_within_its_transaction
+                a_transaction_that_wrote_nothing_may_be_committed
+                a_write_without_records_does_not_move_the_head
+                the_head_is_the_last_seq_of_the_newest_commit
+                futures_may_be_dropped_at_any_point
+            }
+            isolation {
+                reads_come_from_one_moment
+                a_collection_takes_nothing_from_an_open_reader
+                uncommitted_writes_are_seen_by_no_one
+                a_commit_is_seen_by_whoever_begins_after_it
+                a_reader_never_waits_for_a_writer
+                an_open_reader_does_not_stop_a_writer
+                no_reader_passes_an_open_writer
+            }
+            writers {
+                a_second_writer_waits_for_the_first
+                a_dropped_writer_lets_the_next_one_in
+                a_failed_writer_lets_the_next_one_in
+                a_writer_that_gave_up_waiting_blocks_no_one
+            }
+            records {
+                records_come_in_the_order_of_the_keys
+                many_keys_are_read_at_once
+                three_thousand_records_are_written_at_once
+                a_write_replaces_the_state_of_its_record
+                a_tombstone_needs_no_record_before_it
+                a_purge_leaves_no_tombstone
+                many_records_are_purged_at_once
+                a_purged_record_may_be_written_again
+                keys_are_compared_by_bytes
+                stats_count_records_and_tombstones_by_collection
+            }
+            fidelity {
+                every_content_comes_back_byte_for_byte
+                large_contents_come_back_byte_for_byte
+                meta_comes_back_at_its_extremes
+                a_tombstone_keeps_what_is_known_of_it
+                replicas_come_back_at_their_extremes
+                log_entries_come_back_as_they_were
+                contents_are_not_mixed_up
+            }
+            feed {
+                pages_are_ordered_and_gap_free
+                pages_obey_every_combination_of_limits
+                a_record_appears_once_in_its_latest_state
+                tombstones_are_in_the_feed
+                the_feed_ends_with_up_to
+                a_range_that_is_empty_yields_nothing
+                the_feed_yields_only_the_named_collections
+                a_page_ends_before_it_exceeds_its_bytes
+                a_page_of_no_rows_says_whether_there_are_any
+            }
+            scan {
+                records_are_listed_ascending_by_bytes
+                a_scan_goes_on_after_any_key
+                scans_obey_every_combination_of_limits
+                a_scan_stays_in_its_collection
+                tombstones_are_listed_only_when_asked_for
+                pages_of_a_scan_are_gap_free
+            }
+            clients {
+                replicas_come_in_the_order_of_the_ids
+                many_replicas_are_read_at_once
+                a_new_state_of_a_replica_replaces_the_old_one
+                a_replica_belongs_to_one_space
+                stats_list_replicas_by_id
+                stats_list_a_bounded_number_of_replicas
+            }
+            log {
+                log_head_is_the_number_of_the_newest_entry
+                entries_come_newest_first
+                pages_of_the_log_are_gap_free
+            }
+            commits {
+                an_empty_space_has_no_commits
+                commit_at_finds_the_commit_that_contains_a_seq
+                the_newest_commit_is_the_head
+            }
+            collect {
+                the_floor_rises_and_never_falls
+                tombstones_at_or_below_the_floor_go_and_live_records_stay
+                a_record_that_came_back_stays
+                collecting_is_bounded_and_says_whether_more_remains
+                collecting_the_log_is_bounded
+                log_entries_at_or_below_the_floor_go
+                the_commit_at_the_floor_stays
+                collecting_leaves_the_head_where_it_is
+                an_empty_collection_is_not_counted
+            }
+            hints {
+                a_commit_wakes_whoever_follows_its_space
+                moves_nobody_looked_at_arrive_as_the_newest
+                no_hint_tells_of_what_is_not_committed
+                hints_of_spaces_never_meet
+                a_hint_comes_after_its_commit
+            }
+            durability {
+                everything_survives_reopening
+                the_list_of_spaces_survives_reopening
+                an_unfinished_transaction_does_not_survive_reopening
+                a_space_goes_on_over_many_openings
+                a_damaged_record_is_an_error_and_never_data
+            }
+            races {
+                no_increment_is_ever_lost
+                no_reader_ever_sees_half_a_commit
+                writers_of_different_spaces_do_not_disturb_each_other
+            }
+            lost_row {
+                no_committed_change_is_ever_skipped
+            }
+            accounts {
+                a_user_is_found_by_id_and_by_name
+                a_new_user_owns_their_personal_space
+                a_taken_name_or_id_is_refused_and_leaves_nothing
+                of_many_who_take_one_name_at_once_one_gets_it
+                a_role_is_given_changed_and_taken_away
+                spaces_of_an_actor_come_ascending_by_name
+                a_forgotten_space_has_no_members
+                accounts_survive_reopening
+            }
+        }
+    };
+    (@modules $attributes:tt $fresh:tt $($module:ident { $($name:ident)+ })+) => {
+        $(mod $module {
+            #[allow(unused_imports, reason = "the function may be named by its whole path")]
+            use super::*;
+
+            $($crate::store_suite! { @test $attributes $fresh $module $name })+
+        })+
+    };
+    (@test [$(#[$test:meta])+] [$fresh:path] $module:ident $name:ident) => {
+        $(#[$test])+
+        async fn $name() -> $crate::conformance::Verdict {
+            match $fresh().await {
+                Some(mut subject) => $crate::conformance::$module::$name(&mut *subject).await,
+                None => Ok(()),
+            }
+        }
+    };
+}

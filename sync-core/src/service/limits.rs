@@ -1,0 +1,57 @@
+//! What the service allows of everything that could grow.
+
+use std::time::Duration;
+
+/// Limits of a [`Service`](crate::service::Service). The defaults fit a small server; an embedder may set its own.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Mutations in a batch. One statement carries as many.
+    pub mutations_max: usize,
+    /// Changes in a page, whatever the client asks for.
+    pub page_rows_max: usize,
+    /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold.
+    pub page_bytes_max: usize,
+    /// Collections named in a pull. A filter with more is a mistake.
+    pub collections_max: usize,
+    /// Pushes that wait for one space; more are turned away.
+    pub lane_jobs_max: usize,
+    /// Bytes of content that wait for one space; more are turned away.
+    pub lane_bytes_max: usize,
+    /// Mutations that are folded into one commit. A larger commit makes everyone in it wait longer.
+    pub commit_mutations_max: usize,
+    /// How often a commit is tried when others are in the way.
+    pub attempts_max: u32,
+    /// How far ahead of the server's clock a change may be dated.
+    pub clock_drift_max: Duration,
+    /// How long a pull may wait for a change. Below what proxies cut.
+    pub wait_max: Duration,
+    /// Pulls that wait at once, in all spaces; more are turned away.
+    pub waiters_max: usize,
+    /// How long tombstones and the log are kept at least, unless every live replica has moved past them.
+    pub retention: Duration,
+    /// How long a replica that is silent still holds tombstones back, within the retention.
+    pub lease: Duration,
+    /// Tombstones removed in one transaction.
+    pub collect_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            mutations_max: 1000,
+            page_rows_max: 1000,
+            page_bytes_max: 8 << 20,
+            collections_max: 100,
+            lane_jobs_max: 4096,
+            lane_bytes_max: 64 << 20,
+            commit_mutations_max: 4000,
+            attempts_max: 6,
+            clock_drift_max: Duration::from_secs(5 * 60),
+            wait_max: Duration::from_secs(50),
+            waiters_max: 10_000,
+            retention: Duration::from_secs(30 * 24 * 3600),
+            lease: Duration::from_secs(14 * 24 * 3600),
+            collect_max: 1000,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Pull: one page of changes after a cursor, now or as soon as there is one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{PullPage, PullReply, PullRequest, code};
+use crate::service::{Inner, Service, cursors};
+use crate::store::{FeedQuery, Mode};
+use crate::types::{Cursor, SpaceId};
+
+/// How many pulls wait for a change right now.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(AtomicUsize);
+
+/// A place among those who wait; dropping it gives it back.
+struct Waiting<'a>(&'a Waiters);
+
+impl Waiters {
+    fn enter(&self, max: usize) -> Result<Waiting<'_>> {
+        let waiting = Waiting(self);
+        if self.0.fetch_add(1, Ordering::Relaxed) < max {
+            return Ok(waiting);
+        }
+        drop(waiting);
+        let error = Error::new(ErrorKind::Overloaded, "too many pulls wait for changes");
+        Err(error.with_retry_after(Duration::from_secs(5)))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Service {
+    /// The next page of changes after a cursor, in the order of their versions. Chained cursors yield every committed
+    /// change, in its latest state, and never the same one twice.
+    ///
+    /// The cursor moves on also when a filter leaves nothing. With `wait` an empty page is held back until there is a
+    /// change or the time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a cursor of another space or too many collections,
+    /// [`NotFound`](ErrorKind::NotFound) for a space that is not there, [`Overloaded`](ErrorKind::Overloaded) when too
+    /// many wait, and what the store reports.
+    pub async fn pull(&self, space: &SpaceId, request: PullRequest) -> Result<PullReply> {
+        let max = self.0.limits.collections_max;
+        if request.collections.as_ref().is_some_and(|names| names.len() > max) {
+            let message = format!("a pull names at most {max} collections");
+            return Err(Error::invalid(code::VALIDATION_FAILED, message).with_pointer("/collections"));
+        }
+        let cursor = request.after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
+        let wait = request.wait.unwrap_or_default().min(self.0.limits.wait_max);
+        // Subscribe before looking, or a change between the look and the subscription would be slept through.
+        let hints = (!wait.is_zero()).then(|| self.0.store.hints(space));
+        let reply = self.page(space, &request, cursor).await?;
+        let (Some(mut hints), PullReply::Page(page)) = (hints, &reply) else { return Ok(reply) };
+        if !page.changes.is_empty() || page.has_more {
+            return Ok(reply);
+        }
+        let _waiting = self.0.waiters.enter(self.0.limits.waiters_max)?;
+        let mut time_is_over = self.0.runtime.sleep(wait);
+        let mut seen = page.head;
+        loop {
+            let head = match select(hints.next(), &mut time_is_over).await {
+                Either::Left((head, _)) => head,
+                Either::Right(_) => None,
+            };
+            match head {
+                Some(head) if head <= seen => {}
+                Some(head) => {
+                    seen = head;
+                    let reply = self.page(space, &request, cursor).await?;
+                    if !matches!(&reply, PullReply::Page(page) if page.changes.is_empty()) {
+                        return Ok(reply);
+                    }
+                }
+                None => return self.page(space, &request, cursor).await,
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        space: &SpaceId,
+        request: &PullRequest,
+        cursor: Option<Cursor>,
+    ) -> Result<PullReply> {
+        let (space, request) = (space.clone(), request.clone());
+        self.run(move |inner| async move { page(&inner, &space, &request, cursor).await }).await
+    }
+}
+
+/// One page in one read transaction: head, floor, epoch and rows belong together.
+async fn page(
+    inner: &Arc<Inner>,
+    space: &SpaceId,
+    request: &PullRequest,
+    cursor: Option<Cursor>,
+) -> Result<PullReply> {
+    let mut txn = inner.store.begin(space, Mode::Read).await?;
+    let head = txn.head();
+    let after = match cursor {
+        Some(cursor) => {
+            if let Err(resync) = cursors::judge(&cursor, txn.as_mut()).await? {
+                return Ok(PullReply::ResyncRequired(resync));
+            }
+            cursor.seq
+        }
+        // From the very beginning everything that is left is everything there is to know.
+        None => crate::types::Seq::ZERO,
+    };
+    let rows_max = request.limit.unwrap_or(inner.limits.page_rows_max).clamp(1, inner.limits.page_rows_max);
+    let query = FeedQuery {
+        after,
+        up_to: head.head,
+        collections: request.collections.clone(),
+        rows_max,
+        bytes_max: inner.limits.page_bytes_max,
+    };
+    let page = if after < head.head { txn.feed(&query).await? } else { Default::default() };
+    let end = page.records.last().filter(|_| page.more).map_or(head.head, |record| record.meta.version);
+    let cursor = cursors::at(end, txn.as_mut()).await?.encode(space);
+    Ok(PullReply::Page(PullPage { changes: page.records, cursor, has_more: page.more, head: head.head }))
+}

@@ -1,0 +1,174 @@
+//! Plain reading: records, status, the audit log, and the hash by which copies are compared.
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::service::Service;
+use crate::state_hash::{StateHash, state_hash};
+use crate::store::{LogEntry, Mode, ScanQuery};
+use crate::types::{ClientId, Collection, Record, RecordId, RecordKey, Seq, SpaceId};
+
+/// Some records of a collection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordPage {
+    /// The records, ascending by id.
+    pub records: Vec<Record>,
+    /// The id to go on after, or `None` at the end.
+    pub next: Option<RecordId>,
+}
+
+/// How a space is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Seq of the newest change.
+    pub head: Seq,
+    /// The feed is complete from here on.
+    pub floor: Seq,
+    /// Which life of the space this is, in hexadecimal digits.
+    pub epoch: String,
+    /// Counts per collection, those of the library included.
+    pub collections: Vec<CollectionStatus>,
+    /// The replicas that pushed to it.
+    pub replicas: Vec<ReplicaStatus>,
+    /// Hash of all records, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_hash: Option<StateHash>,
+}
+
+/// Counts of a collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CollectionStatus {
+    /// Its name.
+    pub name: Collection,
+    /// Records that exist.
+    pub n_records: u64,
+    /// Tombstones that are kept.
+    pub n_tombstones: u64,
+}
+
+/// How far a replica is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReplicaStatus {
+    /// Its name.
+    pub client_id: ClientId,
+    /// Number of its last mutation.
+    pub last: i64,
+    /// Up to where it had everything when it pushed last.
+    pub acked: Seq,
+    /// When it pushed last.
+    pub seen_at: Timestamp,
+    /// Microseconds between the change it had last and the newest one.
+    pub lag_us: i64,
+}
+
+impl Service {
+    /// One record, or its tombstone when `with_tombstone`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a space that is not there, and what the store reports.
+    pub async fn record(
+        &self,
+        space: &SpaceId,
+        key: &RecordKey,
+        with_tombstone: bool,
+    ) -> Result<Option<Record>> {
+        let (space, key) = (space.clone(), key.clone());
+        self.run(move |inner| async move {
+            let mut txn = inner.store.begin(&space, Mode::Read).await?;
+            let record = txn.records(std::slice::from_ref(&key)).await?.pop().flatten();
+            Ok(record.filter(|record| with_tombstone || !record.is_deleted()))
+        })
+        .await
+    }
+
+    /// Records of a collection after an id, at most `limit` of them and a page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::record`].
+    pub async fn records(
+        &self,
+        space: &SpaceId,
+        collection: &Collection,
+        after: Option<RecordId>,
+        limit: Option<usize>,
+    ) -> Result<RecordPage> {
+        let (space, collection) = (space.clone(), collection.clone());
+        self.run(move |inner| async move {
+            let mut txn = inner.store.begin(&space, Mode::Read).await?;
+            let max = inner.limits.page_rows_max;
+            let query = ScanQuery {
+                after: after.map(|id| RecordKey::new(collection.clone(), id)),
+                collection: Some(collection),
+                tombstones: false,
+                rows_max: limit.unwrap_or(max).clamp(1, max),
+                bytes_max: inner.limits.page_bytes_max,
+            };
+            let page = txn.scan(&query).await?;
+            let next = page.records.last().filter(|_| page.more).map(|record| record.key.id.clone());
+            Ok(RecordPage { records: page.records, next })
+        })
+        .await
+    }
+
+    /// How a space is doing. With `with_hash` it reads every record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::record`].
+    pub async fn status(&self, space: &SpaceId, with_hash: bool) -> Result<Status> {
+        let space = space.clone();
+        self.run(move |inner| async move {
+            let mut txn = inner.store.begin(&space, Mode::Read).await?;
+            let head = txn.head();
+            let state_hash =
+                if with_hash { Some(state_hash(txn.as_mut(), |meta| meta.version).await?) } else { None };
+            drop(txn);
+            let stats = inner.store.stats(&space).await?;
+            let collections = stats.collections.into_iter();
+            let replicas = stats.clients.into_iter().map(|client| ReplicaStatus {
+                client_id: client.client,
+                last: client.last.get(),
+                acked: client.acked,
+                seen_at: client.seen_at,
+                lag_us: (head.head.get() - client.acked.get()).max(0),
+            });
+            Ok(Status {
+                head: head.head,
+                floor: head.floor,
+                epoch: head.epoch.to_string(),
+                collections: collections
+                    .map(|c| CollectionStatus {
+                        name: c.collection,
+                        n_records: c.n_records,
+                        n_tombstones: c.n_tombstones,
+                    })
+                    .collect(),
+                replicas: replicas.collect(),
+                state_hash,
+            })
+        })
+        .await
+    }
+
+    /// Entries of the audit log with a number below `before`, newest first, at most `limit` of them and a page.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::record`].
+    pub async fn log(
+        &self,
+        space: &SpaceId,
+        before: Option<i64>,
+        limit: Option<usize>,
+    ) -> Result<Vec<LogEntry>> {
+        let space = space.clone();
+        self.run(move |inner| async move {
+            let max = inner.limits.page_rows_max;
+            inner.store.log(&space, before, limit.unwrap_or(100).clamp(1, max)).await
+        })
+        .await
+    }
+}

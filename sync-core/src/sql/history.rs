@@ -1,0 +1,68 @@
+//! The statements about commits and the audit log.
+
+use sea_query::{Expr, ExprTrait, Query};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::driver::{self, Dialect, Statement};
+use crate::sql::pack::{Field, row, rows};
+use crate::sql::tables::{Commits, Log};
+use crate::store::{CommitInfo, LogEntry};
+use crate::types::{Seq, SpaceId};
+
+/// Adds a commit to the history.
+pub(super) fn write_commit(dialect: Dialect, space: &SpaceId, commit: &CommitInfo) -> Statement {
+    let mut insert = Query::insert()
+        .into_table(Commits::Table)
+        .columns([Commits::Space, Commits::Last, Commits::First, Commits::Tag])
+        .take();
+    insert.values_panic([
+        Expr::val(space.as_str()),
+        Expr::val(commit.last.get()),
+        Expr::val(commit.first.get()),
+        Expr::val(commit.tag.to_string()),
+    ]);
+    Statement::new(dialect, &insert)
+}
+
+/// The oldest commit that ends at or after `seq`.
+pub(super) fn commit_at(dialect: Dialect, space: &SpaceId, seq: Seq) -> Statement {
+    let mut select = Query::select();
+    select
+        .expr(row([Field::Of(Commits::First), Field::Of(Commits::Last), Field::Of(Commits::Tag)]))
+        .from(Commits::Table)
+        .and_where(Expr::col(Commits::Space).eq(space.as_str()))
+        .and_where(Expr::col(Commits::Last).gte(seq.get()))
+        .order_by(Commits::Last, sea_query::Order::Asc)
+        .limit(1);
+    Statement::new(dialect, &select)
+}
+
+/// Appends to the audit log.
+pub(super) fn write_log(dialect: Dialect, space: &SpaceId, entries: &[LogEntry]) -> Result<Statement> {
+    let columns = [Log::Space, Log::Entry, Log::Head, Log::Body];
+    let mut insert = Query::insert().into_table(Log::Table).columns(columns).take();
+    for entry in entries {
+        let body = serde_json::to_string(entry).map_err(|error| {
+            Error::new(ErrorKind::Internal, "cannot write a log entry as JSON").with_source(error)
+        })?;
+        insert.values_panic([
+            Expr::val(space.as_str()),
+            Expr::val(entry.entry),
+            Expr::val(entry.head.get()),
+            Expr::val(body),
+        ]);
+    }
+    Ok(Statement::new(dialect, &insert))
+}
+
+/// The newest `limit` entries below `before`, newest first.
+pub(super) fn log_before(dialect: Dialect, space: &SpaceId, before: Option<i64>, limit: usize) -> Statement {
+    let mut select = Query::select();
+    select
+        .from(Log::Table)
+        .and_where(Expr::col(Log::Space).eq(space.as_str()))
+        .and_where(Expr::col(Log::Entry).lt(before.unwrap_or(i64::MAX)))
+        .order_by(Log::Entry, sea_query::Order::Desc)
+        .limit(driver::limit(limit));
+    Statement::new(dialect, &rows(row([Field::Of(Log::Body)]), select))
+}

@@ -1,0 +1,36 @@
+//! Everything the SQL stores share: tables, statements, row mapping, and the one implementation of
+//! [`StoreTxn`](crate::store::StoreTxn) over SQL (feature `sql`).
+//!
+//! A backend brings a connection as a [`Driver`], its own `CREATE TABLE` migrations for the tables of [`tables`], and
+//! its way to begin a transaction; the rest is here:
+//!
+//! ```text
+//! SqlTxn (contract)  →  read, write, spaces, accounts (which statement)  →  Statement  →  Driver (backend)
+//!                    ←  rows (text → types)                              ←  pack (one text per page)
+//! ```
+//!
+//! Reading returns **one text per page**, not rows: the database joins the columns and rows with two control
+//! characters that neither names nor canonical JSON can contain, and [`pack`] takes them apart again. A driver that
+//! hands over row by row costs microseconds for each; this costs one hand-over for a page.
+//!
+//! What a backend's schema must provide besides the columns: the primary keys named in [`tables`], a unique index on
+//! `records (space, version)`, one on `records (space, version)` for rows without data, and text that compares by
+//! bytes.
+
+pub mod accounts;
+mod clients;
+mod collect;
+mod driver;
+mod history;
+pub mod pack;
+mod read;
+mod rows;
+mod schema;
+pub mod spaces;
+pub mod tables;
+mod txn;
+mod write;
+
+pub use driver::{Dialect, Driver, Statement, limit};
+pub use schema::pending_migrations;
+pub use txn::SqlTxn;

@@ -1,0 +1,121 @@
+//! The statements that read records.
+
+use sea_query::{Alias, Expr, ExprTrait, IntoValueTuple, Query, SelectStatement, ValueTuple};
+
+use crate::sql::driver::{self, Dialect, Statement};
+use crate::sql::pack::{Field, row, rows};
+use crate::sql::tables::Records;
+use crate::store::{FeedQuery, ScanQuery};
+use crate::types::{RecordKey, SpaceId};
+
+/// The largest record that a page is sized for: the services' limit for one record.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// A page to read: which rows in which order, without columns and limit.
+pub(super) struct Selection(SelectStatement);
+
+impl Selection {
+    /// The part of the feed that `query` asks for.
+    pub(super) fn feed(space: &SpaceId, query: &FeedQuery) -> Self {
+        let mut select = of_space(space);
+        select.and_where(Expr::col(Records::Version).gt(query.after.get()));
+        select.and_where(Expr::col(Records::Version).lte(query.up_to.get()));
+        if let Some(names) = &query.collections {
+            select.and_where(Expr::col(Records::Collection).is_in(names.iter().map(|name| name.as_str())));
+        }
+        select.order_by(Records::Version, sea_query::Order::Asc);
+        Self(select)
+    }
+
+    /// The part of the space that `query` asks for; `None` when nothing can be there.
+    pub(super) fn scan(space: &SpaceId, query: &ScanQuery) -> Option<Self> {
+        let mut select = of_space(space);
+        if let Some(collection) = &query.collection {
+            select.and_where(Expr::col(Records::Collection).eq(collection.as_str()));
+        }
+        if let Some(after) = &query.after {
+            select.and_where(after_key(query, after)?);
+        }
+        if !query.tombstones {
+            select.and_where(Expr::col(Records::Data).is_not_null());
+        }
+        select
+            .order_by(Records::Collection, sea_query::Order::Asc)
+            .order_by(Records::Id, sea_query::Order::Asc);
+        Some(Self(select))
+    }
+
+    /// The lengths of the contents of the first `limit` rows.
+    pub(super) fn sizes(&self, dialect: Dialect, limit: usize) -> Statement {
+        let mut select = self.0.clone();
+        select.limit(driver::limit(limit));
+        let size = Expr::cust("CAST(coalesce(octet_length(\"data\"), 0) AS text)");
+        Statement::new(dialect, &rows(size, select))
+    }
+
+    /// The first `limit` rows.
+    pub(super) fn records(&self, dialect: Dialect, limit: usize) -> Statement {
+        let mut select = self.0.clone();
+        select.limit(driver::limit(limit));
+        Statement::new(dialect, &rows(record_row(), select))
+    }
+}
+
+/// Whether a page of `rows_max` records could be larger than `bytes_max`, so that their sizes must be read first.
+pub(super) fn may_exceed(rows_max: usize, bytes_max: usize) -> bool {
+    rows_max.saturating_mul(RECORD_BYTES_MAX) > bytes_max
+}
+
+/// The records of these keys, in no order.
+pub(super) fn by_keys(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
+    let mut select = of_space(space);
+    select.and_where(one_of(keys));
+    let statement = Statement::new(dialect, &rows(record_row(), select));
+    if keys.len() == 1 { statement } else { statement.once() }
+}
+
+/// The condition that a record has one of these keys.
+pub(super) fn one_of(keys: &[RecordKey]) -> Expr {
+    if let [key] = keys {
+        return Expr::col(Records::Collection)
+            .eq(key.collection.as_str())
+            .and(Expr::col(Records::Id).eq(key.id.as_str()));
+    }
+    // As a sub-query, because SQLite takes a list of row values in no other form.
+    let tuples: Vec<ValueTuple> =
+        keys.iter().map(|key| (key.collection.as_str(), key.id.as_str()).into_value_tuple()).collect();
+    let list = Query::select().expr(Expr::cust("*")).from_values(tuples, Alias::new("keys")).take();
+    Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)]).in_subquery(list)
+}
+
+fn of_space(space: &SpaceId) -> SelectStatement {
+    Query::select().from(Records::Table).and_where(Expr::col(Records::Space).eq(space.as_str())).take()
+}
+
+/// With the collection fixed, a condition on the id alone: it can be answered from the key's index.
+fn after_key(query: &ScanQuery, after: &RecordKey) -> Option<Expr> {
+    match &query.collection {
+        None => Some(
+            Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)])
+                .gt(Expr::tuple([Expr::val(after.collection.as_str()), Expr::val(after.id.as_str())])),
+        ),
+        Some(collection) if *collection < after.collection => None,
+        Some(collection) if *collection > after.collection => Some(Expr::val(1).eq(1)),
+        Some(_) => Some(Expr::col(Records::Id).gt(after.id.as_str())),
+    }
+}
+
+fn record_row() -> Expr {
+    row([
+        Field::Of(Records::Version),
+        Field::Of(Records::Revision),
+        Field::Of(Records::EditedAt),
+        Field::Of(Records::Upstream),
+        Field::Of(Records::Checksum),
+        Field::Of(Records::Collection),
+        Field::Of(Records::Id),
+        Field::Of(Records::Author),
+        Field::OrEmpty(Records::Client),
+        Field::OrEmpty(Records::Data),
+    ])
+}

@@ -1,0 +1,116 @@
+//! Creating, deleting, listing and counting spaces.
+
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement};
+
+use crate::error::Result;
+use crate::sql::driver::{self, Dialect, Driver, Statement};
+use crate::sql::pack::{self, Field, damaged, row, split_rows};
+use crate::sql::rows;
+use crate::sql::tables::{Clients, Commits, Log, Records, Spaces};
+use crate::sql::write::delete_of;
+use crate::store::{CollectionStats, Mode, SpaceHead};
+use crate::types::{Epoch, Seq, SpaceId, Tag};
+
+/// Creates an empty space, in a write transaction. Says whether it did: `false` when there is one of this name.
+///
+/// # Errors
+///
+/// Those of the driver.
+pub async fn create<D: Driver>(driver: &mut D, space: &SpaceId, epoch: Epoch) -> Result<bool> {
+    let mut insert = Query::insert()
+        .into_table(Spaces::Table)
+        .columns([Spaces::Space, Spaces::Epoch, Spaces::Head, Spaces::Floor, Spaces::Tag, Spaces::LogHead])
+        .on_conflict(OnConflict::column(Spaces::Space).do_nothing().to_owned())
+        .take();
+    insert.values_panic([
+        Expr::val(space.as_str()),
+        Expr::val(epoch.to_string()),
+        Expr::val(Seq::ZERO.get()),
+        Expr::val(Seq::ZERO.get()),
+        Expr::val(Tag::ZERO.to_string()),
+        Expr::val(0_i64),
+    ]);
+    let statement = Statement::new(driver.dialect(), &insert);
+    Ok(driver.execute(statement).await? > 0)
+}
+
+/// Removes a space and all that is in it, in a write transaction. Says whether there was one.
+///
+/// # Errors
+///
+/// Those of the driver.
+pub async fn delete<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<bool> {
+    let dialect = driver.dialect();
+    let of_space = Statement::new(dialect, &delete_of(Spaces::Table, Spaces::Space, space));
+    if driver.execute(of_space).await? == 0 {
+        return Ok(false);
+    }
+    for delete in [
+        delete_of(Records::Table, Records::Space, space),
+        delete_of(Commits::Table, Commits::Space, space),
+        delete_of(Clients::Table, Clients::Space, space),
+        delete_of(Log::Table, Log::Space, space),
+    ] {
+        driver.execute(Statement::new(dialect, &delete)).await?;
+    }
+    Ok(true)
+}
+
+/// Names of the spaces after `after`, ascending, at most `limit`.
+///
+/// # Errors
+///
+/// Those of the driver; [`Corrupt`](crate::ErrorKind::Corrupt) when a name is none.
+pub async fn list<D: Driver>(driver: &mut D, after: Option<&SpaceId>, limit: usize) -> Result<Vec<SpaceId>> {
+    let mut select = Query::select();
+    select.from(Spaces::Table).order_by(Spaces::Space, sea_query::Order::Asc).limit(driver::limit(limit));
+    if let Some(after) = after {
+        select.and_where(Expr::col(Spaces::Space).gt(after.as_str()));
+    }
+    let names = pack::rows(row([Field::Of(Spaces::Space)]), select);
+    let packed = driver.text(Statement::new(driver.dialect(), &names)).await?;
+    split_rows(packed.as_deref()).map(|name| SpaceId::new(name).map_err(|_| damaged())).collect()
+}
+
+/// Where a space stands; `None` when there is no such space. A write transaction locks the space with it.
+///
+/// # Errors
+///
+/// Those of the driver; [`Corrupt`](crate::ErrorKind::Corrupt) when the row is damaged.
+pub async fn head<D: Driver>(driver: &mut D, space: &SpaceId, mode: Mode) -> Result<Option<SpaceHead>> {
+    let fields = [Spaces::Epoch, Spaces::Head, Spaces::Floor, Spaces::Tag, Spaces::LogHead];
+    let mut select = Query::select();
+    select
+        .expr(row(fields.map(Field::Of)))
+        .from(Spaces::Table)
+        .and_where(Expr::col(Spaces::Space).eq(space.as_str()));
+    if mode == Mode::Write {
+        select.lock(LockType::Update);
+    }
+    let packed = driver.text(Statement::new(driver.dialect(), &select)).await?;
+    packed.as_deref().map(rows::head).transpose()
+}
+
+/// Counts per collection. Records and tombstones are counted apart, each from an index, so that no content is read.
+pub(super) async fn collections<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<Vec<CollectionStats>> {
+    let dialect = driver.dialect();
+    let all = driver.text(counts(dialect, of_space(space))).await?;
+    let mut dead = of_space(space);
+    let dead =
+        driver.text(counts(dialect, dead.and_where(Expr::col(Records::Data).is_null()).take())).await?;
+    let dead: Vec<_> = split_rows(dead.as_deref()).map(rows::collection_count).collect::<Result<_>>()?;
+    let with_dead = |(collection, n): (crate::types::Collection, u64)| {
+        let n_tombstones = dead.iter().find(|(name, _)| *name == collection).map_or(0, |(_, n)| *n);
+        CollectionStats { collection, n_records: n.saturating_sub(n_tombstones), n_tombstones }
+    };
+    split_rows(all.as_deref()).map(|row| rows::collection_count(row).map(with_dead)).collect()
+}
+
+fn of_space(space: &SpaceId) -> SelectStatement {
+    Query::select().from(Records::Table).and_where(Expr::col(Records::Space).eq(space.as_str())).take()
+}
+
+fn counts(dialect: Dialect, mut select: SelectStatement) -> Statement {
+    select.group_by_col(Records::Collection).order_by(Records::Collection, sea_query::Order::Asc);
+    Statement::new(dialect, &pack::rows(Expr::cust("concat_ws('\u{1f}', \"collection\", count(*))"), select))
+}

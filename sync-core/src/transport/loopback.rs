@@ -1,0 +1,66 @@
+//! The shortest way to a server: a service in the same process.
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use super::Transport;
+use crate::error::Result;
+use crate::protocol::{
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotPage, SnapshotToken,
+};
+use crate::service::{Actor, Service};
+use crate::types::SpaceId;
+
+/// Carries straight into a [`Service`], on behalf of one actor.
+///
+/// For apps that embed both roles, and for tests: everything is as over a network but the network.
+#[derive(Clone, Debug)]
+pub struct Loopback {
+    service: Service,
+    actor: Actor,
+}
+
+impl Loopback {
+    /// A way to `service` on behalf of `actor`.
+    pub fn new(service: Service, actor: Actor) -> Self {
+        Self { service, actor }
+    }
+}
+
+#[async_trait]
+impl Transport for Loopback {
+    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        self.service.push(&self.actor, space, push.clone()).await
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        self.service.pull(space, pull.clone()).await
+    }
+
+    fn snapshot(
+        &self,
+        space: &SpaceId,
+        from: Option<&SnapshotToken>,
+    ) -> BoxStream<'static, Result<SnapshotItem>> {
+        let (service, space) = (self.service.clone(), space.clone());
+        let pages = stream::try_unfold(Some(from.cloned()), move |next| {
+            let (service, space) = (service.clone(), space.clone());
+            async move {
+                let Some(from) = next else { return Ok(None) };
+                let page = service.snapshot(&space, from.as_ref()).await?;
+                let next = page.next.clone().map(Some);
+                Ok(Some((page, next)))
+            }
+        });
+        pages.map_ok(|page| stream::iter(items(page).map(Ok))).try_flatten().boxed()
+    }
+}
+
+/// The items of a page, as its lines would say them.
+fn items(page: SnapshotPage) -> impl Iterator<Item = SnapshotItem> {
+    let SnapshotPage { cursor, n_records, records, next } = page;
+    let begin = n_records.map(|n_records| SnapshotItem::Begin { cursor: cursor.clone(), n_records });
+    let last = next.map_or(SnapshotItem::End { cursor }, SnapshotItem::Resume);
+    let records = records.into_iter().map(|record| SnapshotItem::Record(Box::new(record)));
+    begin.into_iter().chain(records).chain([last])
+}

@@ -1,0 +1,10 @@
+//! Who is asking: passwords, user names, access tokens and the secret behind them.
+//!
+//! Nothing here knows a database. A caller looks up what is stored and passes it in.
+
+pub mod bearer;
+pub mod jws;
+pub mod password;
+pub mod secret;
+pub mod token;
+pub mod username;

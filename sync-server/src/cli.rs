@@ -1,0 +1,160 @@
+//! The command line: `sync-server [serve] [flags]` and `sync-server healthcheck`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Settings};
+
+/// A sync server over SQLite.
+///
+/// Every setting can be given as a flag, as an environment variable, or as a key in a TOML file, in that order of
+/// precedence; keys are named like the flags.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "sync-server", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop; this is what happens without a subcommand
+    Serve(Options),
+    /// Ask the server at the configured address for its health; exit with 0 if it is well and 1 if not
+    Healthcheck(Options),
+}
+
+/// The settings and where else to find them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// The settings given as flags.
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// TOML file with settings
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// The command that was asked for.
+    ///
+    /// ```
+    /// use clap::Parser;
+    /// use sync_server::cli::{Cli, Command};
+    /// let cli = Cli::parse_from(["sync-server", "--listen", "127.0.0.1:0"]);
+    /// assert!(matches!(cli.into_command(), Command::Serve(_)));
+    /// ```
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.options))
+    }
+}
+
+impl Options {
+    /// The configuration these options lead to, with the environment seen through `env`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::load`].
+    pub fn load(self, env: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        Config::load(self.settings, env, self.config.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, error::ErrorKind};
+
+    fn parse(args: &[&str]) -> Result<Command, clap::Error> {
+        Cli::try_parse_from([&["sync-server"], args].concat()).map(Cli::into_command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_and_takes_the_same_flags() {
+        for args in [&["--store", "memory:"][..], &["serve", "--store", "memory:"]] {
+            let Command::Serve(options) = parse(args).unwrap() else { panic!("{args:?}") };
+            assert_eq!(options.settings.store.as_deref(), Some("memory:"), "{args:?}");
+        }
+        assert!(matches!(
+            parse(&["healthcheck", "--listen", "127.0.0.1:1"]).unwrap(),
+            Command::Healthcheck(_)
+        ));
+    }
+
+    #[test]
+    fn origins_repeat_or_are_separated_by_commas() {
+        for args in [
+            &["--cors-origin", "http://a,http://b"][..],
+            &["--cors-origin", "http://a", "--cors-origin", "http://b"],
+        ] {
+            let Command::Serve(options) = parse(args).unwrap() else { panic!("{args:?}") };
+            assert_eq!(options.settings.cors_origin.unwrap(), ["http://a", "http://b"], "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused() {
+        for args in
+            [&["--profile", "persona"][..], &["--max-sync-items", "x"], &["--log-format", "xml"], &["fly"]]
+        {
+            let kind = parse(args).unwrap_err().kind();
+            assert!(
+                matches!(
+                    kind,
+                    ErrorKind::UnknownArgument
+                        | ErrorKind::ValueValidation
+                        | ErrorKind::InvalidValue
+                        | ErrorKind::InvalidSubcommand
+                ),
+                "{args:?}: {kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_names_every_flag_and_variable() {
+        let help = Cli::command().render_long_help().to_string();
+        for name in [
+            "--listen",
+            "LISTEN",
+            "PORT",
+            "--store",
+            "STORE",
+            "DATABASE_URL",
+            "DB_PATH",
+            "--jwt-secret",
+            "JWT_SECRET",
+            "--jwt-expire",
+            "JWT_EXPIRE",
+            "--cors-origin",
+            "CORS_ORIGIN",
+            "--max-sync-items",
+            "MAX_SYNC_ITEMS",
+            "--log-format",
+            "LOG_FORMAT",
+            "--log-level",
+            "RUST_LOG",
+            "--config",
+            "healthcheck",
+        ] {
+            assert!(help.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_on_the_command_line_is_not_shown() {
+        let command = parse(&["--jwt-secret", "hunter2"]).unwrap();
+        assert!(!format!("{command:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What the server is told: flags before environment before file before defaults, checked once at the start.
+//!
+//! Every source fills the same [`Settings`]; they are laid over each other and then become a [`Config`], in which
+//! every value is valid. The environment is a function, so that tests bring their own.
+
+mod duration;
+mod settings;
+mod store_url;
+
+pub use settings::Settings;
+pub use store_url::StoreUrl;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::auth::secret::JwtSecret;
+use crate::cors::Cors;
+use crate::log::{LogFormat, check_level};
+
+/// Where the server listens unless told otherwise: this machine only.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// Where the data is unless told otherwise.
+const STORE: &str = "sqlite:data/sync.db";
+
+/// How long a token lives unless told otherwise.
+const JWT_EXPIRE: &str = "7d";
+
+/// Mutations in one push unless told otherwise; a batch of that many is committed in some ten milliseconds.
+const MAX_SYNC_ITEMS: u32 = 1000;
+
+/// Mutations in one push that may be configured. One transaction should stay below a second.
+const MAX_SYNC_ITEMS_MAX: u32 = 100_000;
+
+/// A complete and valid configuration. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address to listen on; port 0 is any free port.
+    pub listen: SocketAddr,
+    /// Where the data lives.
+    pub store: StoreUrl,
+    /// The secret for tokens; without one it is kept beside the store, see [`StoreUrl::secret_path`].
+    pub jwt_secret: Option<JwtSecret>,
+    /// How long an access token lives, in seconds.
+    pub jwt_expire_s: u32,
+    /// Which other origins browsers may call from.
+    pub cors: Cors,
+    /// Mutations that one push may carry.
+    pub max_sync_items: u32,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+    /// Level or directives of the log.
+    pub log_level: String,
+}
+
+impl Config {
+    /// Lays `flags` over the environment over the file at `file`, and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// Text that names the setting and what it accepts, or the unknown key in the file. It never repeats a secret.
+    pub fn load(
+        flags: Settings,
+        env: impl Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+    ) -> Result<Self, String> {
+        let file = file.map(Settings::from_file).transpose()?.unwrap_or_default();
+        Self::checked(flags.over(Settings::from_env(env)?).over(file))
+    }
+
+    fn checked(settings: Settings) -> Result<Self, String> {
+        let log_level = settings.log_level.unwrap_or_else(|| "info".to_owned());
+        check_level(&log_level).map_err(named("log-level"))?;
+        let max_sync_items = settings.max_sync_items.unwrap_or(MAX_SYNC_ITEMS);
+        if !(1..=MAX_SYNC_ITEMS_MAX).contains(&max_sync_items) {
+            return Err(format!("max-sync-items: {max_sync_items} is not from 1 to {MAX_SYNC_ITEMS_MAX}"));
+        }
+        let secret = settings.jwt_secret.map(|secret| JwtSecret::given(secret.reveal()));
+        let expire = settings.jwt_expire.as_deref().unwrap_or(JWT_EXPIRE);
+        Ok(Self {
+            listen: address(settings.listen.as_deref().unwrap_or(LISTEN)).map_err(named("listen"))?,
+            store: settings.store.as_deref().unwrap_or(STORE).parse().map_err(named("store"))?,
+            jwt_secret: secret.transpose().map_err(named("jwt-secret"))?,
+            jwt_expire_s: duration::seconds(expire).map_err(named("jwt-expire"))?,
+            cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,
+            max_sync_items,
+            log_format: settings.log_format.unwrap_or_default(),
+            log_level,
+        })
+    }
+}
+
+fn named(name: &'static str) -> impl Fn(String) -> String {
+    move |why| format!("{name}: {why}")
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let refused = |_| format!("`{text}` is not an address such as 127.0.0.1:8080 or [::]:8080");
+    numeric.as_deref().unwrap_or(text).parse().map_err(refused)
+}
+
+#[cfg(test)]
+mod tests;

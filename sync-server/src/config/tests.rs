@@ -1,0 +1,126 @@
+//! Precedence, names and refusals of the configuration, with an environment made of pairs.
+
+use super::*;
+use std::io::Write;
+
+const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+fn env(pairs: Pairs) -> impl Fn(&str) -> Option<String> {
+    move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn from_env(pairs: Pairs) -> Result<Config, String> {
+    Config::load(Settings::default(), env(pairs), None)
+}
+
+fn from_toml(text: &str) -> Result<Config, String> {
+    Config::checked(Settings::from_toml(text)?)
+}
+
+#[test]
+fn without_any_setting_the_defaults_hold() {
+    let config = from_env(&[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.store, StoreUrl::SqliteFile("data/sync.db".into()));
+    assert_eq!((config.jwt_secret, config.jwt_expire_s), (None, 604_800));
+    assert_eq!((config.cors, config.max_sync_items), (Cors::default(), 1000));
+    assert_eq!((config.log_format, config.log_level.as_str()), (LogFormat::Text, "info"));
+}
+
+#[test]
+fn flags_win_over_environment_over_file() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "listen = '127.0.0.1:1'\njwt-expire = '1m'\nmax-sync-items = 1\n").unwrap();
+    let flags = Settings { listen: Some("127.0.0.1:3".into()), ..Settings::default() };
+    let env = env(&[("LISTEN", "127.0.0.1:2"), ("JWT_EXPIRE", "2m")]);
+    let config = Config::load(flags, env, Some(file.path())).unwrap();
+    assert_eq!((config.listen.port(), config.jwt_expire_s, config.max_sync_items), (3, 120, 1));
+}
+
+#[test]
+fn every_variable_is_read() {
+    let config = from_env(&[
+        ("LISTEN", "[::1]:9"),
+        ("STORE", "memory:"),
+        ("JWT_SECRET", SECRET),
+        ("JWT_EXPIRE", "15m"),
+        ("CORS_ORIGIN", "https://a.example, http://localhost:3000"),
+        ("MAX_SYNC_ITEMS", "5"),
+        ("LOG_FORMAT", "json"),
+        ("RUST_LOG", "debug,hyper=warn"),
+    ])
+    .unwrap();
+    assert_eq!((config.listen.to_string().as_str(), config.store), ("[::1]:9", StoreUrl::Memory));
+    assert_eq!(config.jwt_secret, Some(JwtSecret::given(SECRET).unwrap()));
+    assert_eq!(
+        config.cors,
+        Cors::new(&["https://a.example".into(), "http://localhost:3000".into()]).unwrap()
+    );
+    assert_eq!((config.jwt_expire_s, config.max_sync_items, config.log_format), (900, 5, LogFormat::Json));
+    assert_eq!(config.log_level, "debug,hyper=warn");
+}
+
+#[test]
+fn every_key_of_the_file_is_read() {
+    let config = from_toml(&format!(
+        "listen = 'localhost:9'\nstore = 'sqlite-dir:d'\njwt-secret = '{SECRET}'\njwt-expire = '60'\n\
+         cors-origin = ['https://a.example']\nmax-sync-items = 7\nlog-format = 'json'\nlog-level = 'warn'\n"
+    ))
+    .unwrap();
+    assert_eq!((config.listen.to_string().as_str(), config.max_sync_items), ("127.0.0.1:9", 7));
+    assert_eq!(config.store, StoreUrl::SqliteDir("d".into()));
+}
+
+#[test]
+fn the_second_names_of_variables_come_second() {
+    let both =
+        from_env(&[("PORT", "1"), ("LISTEN", "127.0.0.1:2"), ("DB_PATH", "a"), ("DATABASE_URL", "sqlite:b")]);
+    let both = both.unwrap();
+    assert_eq!((both.listen.port(), both.store), (2, StoreUrl::SqliteFile("b".into())));
+    let second = from_env(&[("PORT", "1"), ("DB_PATH", "a.db"), ("STORE", "")]).unwrap();
+    assert_eq!(second.listen.to_string(), "127.0.0.1:1");
+    assert_eq!(second.store, StoreUrl::SqliteFile("a.db".into()));
+}
+
+#[test]
+fn errors_name_the_setting() {
+    let rows: &[(Pairs, &str)] = &[
+        (&[("LISTEN", "nowhere")], "listen: "),
+        (&[("PORT", "http")], "listen: "),
+        (&[("DATABASE_URL", "postgres://h/d")], "store: postgres is not built"),
+        (&[("JWT_SECRET", "short")], "jwt-secret: "),
+        (&[("JWT_EXPIRE", "soon")], "jwt-expire: "),
+        (&[("CORS_ORIGIN", "app.example")], "cors-origin: "),
+        (&[("MAX_SYNC_ITEMS", "0")], "max-sync-items: "),
+        (&[("MAX_SYNC_ITEMS", "many")], "MAX_SYNC_ITEMS: "),
+        (&[("LOG_FORMAT", "xml")], "LOG_FORMAT: "),
+        (&[("RUST_LOG", "lou=der=still")], "log-level: "),
+    ];
+    for (pairs, start) in rows {
+        let error = from_env(pairs).unwrap_err();
+        assert!(error.starts_with(start), "{pairs:?}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_and_its_line_not_shown() {
+    let error = from_toml("listen = '127.0.0.1:1'\njwt_secret = 'hunter2'\n").unwrap_err();
+    assert!(error.starts_with(":2: ") && error.contains("`jwt_secret`"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_an_error_with_its_path() {
+    let error =
+        Config::load(Settings::default(), env(&[]), Some(Path::new("/nowhere/sync.toml"))).unwrap_err();
+    assert!(error.contains("/nowhere/sync.toml"), "{error}");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let settings = Settings::from_toml(&format!("jwt-secret = '{SECRET}'")).unwrap();
+    assert!(!format!("{settings:?}").contains(SECRET));
+    assert!(!format!("{:?}", Config::checked(settings).unwrap()).contains(SECRET));
+}

@@ -1,0 +1,30 @@
+//! The numbers connections are held to.
+
+use std::time::Duration;
+
+/// Limits on connections. The defaults are what a server should run with.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenLimits {
+    /// Connections in all, upgraded ones included. 16,384: ten thousand idle sockets and room for requests.
+    pub connections_max: usize,
+    /// Connections from one IPv4 address or one IPv6 /64. 256: an office behind one address.
+    pub connections_per_address_max: usize,
+    /// Whether loopback peers are free of the limit per address. They are a proxy in front, or the operator.
+    pub exempt_loopback: bool,
+    /// Time for a request head, and for an idle connection to begin one. 5 s: a slow phone needs one or two.
+    pub header_timeout: Duration,
+    /// Time for requests in flight after the stop signal. 10 s: what orchestrators wait before they kill.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ListenLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 16_384,
+            connections_per_address_max: 256,
+            exempt_loopback: true,
+            header_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}

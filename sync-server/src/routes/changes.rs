@@ -1,0 +1,82 @@
+//! `GET /v1/spaces/{space}/changes?after&collections&limit&wait`: pull. 200 with a page, 410 `resync_required`.
+//!
+//! `POST /v1/spaces/{space}/changes`: push, and pull in the same transaction when the body has `after`. 200 with the
+//! outcomes, 409 `client_forked` or `mutation_gap`, 410 `resync_required`.
+
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
+use sync_core::{Collection, CursorToken};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use super::request::{Request, json};
+use super::{Answer, not_allowed, resource};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::query::Query;
+use crate::reply::Response;
+
+/// Pages larger than this are asked for by mistake; the service has a smaller limit of its own and keeps to it.
+const LIMIT_MAX: u32 = 1_000_000;
+
+/// Longest wait a client may name, in seconds; the service has a smaller limit of its own and keeps to it.
+const WAIT_S_MAX: u32 = 3_600;
+
+pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
+    let path = warp::path!("spaces" / String / "changes").map(|space| vec![space]);
+    resource(path, app, |app, segments, request| async move {
+        match request.method {
+            Method::GET => pull(&app, &segments[0], &request).await,
+            Method::POST => push(&app, &segments[0], &request).await,
+            _ => not_allowed("GET, POST"),
+        }
+    })
+}
+
+async fn pull(app: &App, space: &str, request: &Request) -> Answer {
+    let (_, space) = app.member(&request.headers, space).await?;
+    let query = request.query(&["after", "collections", "limit", "wait"])?;
+    match app.service.pull(&space, pull_request(&query)?).await? {
+        PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
+        PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
+    }
+}
+
+fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
+    let collection = |name: &str| {
+        Collection::from_stored(name)
+            .map_err(|error| Problem::new(Code::ValidationFailed).detail(error.to_string()))
+    };
+    let collections = query.list("collections")?;
+    Ok(PullRequest {
+        after: query.string("after").map(CursorToken::new),
+        collections: collections.map(|names| names.into_iter().map(collection).collect()).transpose()?,
+        limit: query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok()),
+        wait: query.u32_in("wait", 0..=WAIT_S_MAX)?.map(|wait| Duration::from_secs(wait.into())),
+    })
+}
+
+async fn push(app: &App, space: &str, request: &Request) -> Answer {
+    let (actor, space) = app.member(&request.headers, space).await?;
+    request.query(&[])?;
+    match app.service.push(&actor, &space, PushRequest::from_json(&request.body)?).await? {
+        PushReply::Done(done) => Ok(json(StatusCode::OK, done.to_json())),
+        PushReply::ClientForked => Err(Problem::new(Code::ClientForked).detail(
+            "these mutation numbers were used for something else: take a new client_id and number anew",
+        )),
+        PushReply::MutationGap { expected } => Err(Problem::new(Code::MutationGap)
+            .detail(format!("the next mutation of this client has the number {expected}"))
+            .extra("expected", expected.get())),
+        PushReply::ResyncRequired(resync) => Err(resync_required(resync)),
+    }
+}
+
+fn resync_required(resync: Resync) -> Problem {
+    Problem::new(Code::ResyncRequired)
+        .detail("the cursor cannot be continued: load a snapshot, then pull from its cursor; unsent work stays valid")
+        .extra("reason", resync.reason.as_str())
+        .extra("epoch", resync.epoch.to_string())
+        .extra("floor", resync.floor.get())
+}

@@ -1,0 +1,117 @@
+//! `GET /v1/spaces/{space}/conflicts?after&settled`: 200 with `{conflicts, next}`.
+//!
+//! `POST /v1/spaces/{space}/conflicts/{id}/resolve`: body `{take: "mine" | "theirs" | "merged", data?, version?}`. 200 with
+//! the outcome, 404 for a conflict that never was, 409 `version_conflict` when it is resolved already or the record has
+//! moved on (then with `version` and `theirs`).
+
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sync_core::json::{Json, Limits};
+use sync_core::protocol::decode;
+use sync_core::service::{Resolution, Resolved};
+use sync_core::{Conflict, Error, RecordId, Version};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use super::request::{Request, json_of, named, record_id};
+use super::{Answer, not_allowed, resource};
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::reply::Response;
+
+pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
+    let list = warp::path!("spaces" / String / "conflicts").map(|space| vec![space]);
+    let one =
+        warp::path!("spaces" / String / "conflicts" / String / "resolve").map(|space, id| vec![space, id]);
+    let list = resource(list, app, |app, segments, request| async move {
+        match request.method {
+            Method::GET => conflicts(&app, &segments[0], &request).await,
+            _ => not_allowed("GET"),
+        }
+    });
+    let one = resource(one, app, |app, segments, request| async move {
+        match request.method {
+            Method::POST => resolve(&app, &segments, &request).await,
+            _ => not_allowed("POST"),
+        }
+    });
+    list.or(one).unify().boxed()
+}
+
+async fn conflicts(app: &App, space: &str, request: &Request) -> Answer {
+    let (_, space) = app.member(&request.headers, space).await?;
+    let query = request.query(&["after", "settled"])?;
+    let after = query.string("after").map(|id| named(RecordId::new(id))).transpose()?;
+    let with_settled = match query.string("settled") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => {
+            return Err(Problem::new(Code::InvalidQuery).detail("query parameter `settled`: true or false"));
+        }
+    };
+    let (conflicts, next) = app.service.conflicts(&space, after, with_settled).await?;
+    let conflicts: Vec<Value> = conflicts.iter().map(shown).collect();
+    Ok(json_of(&json!({"conflicts": conflicts, "next": next})))
+}
+
+/// A conflict as it is listed: its own name and version beside what it holds.
+fn shown(conflict: &Conflict) -> Value {
+    let body = serde_json::to_value(&conflict.body).expect("a conflict has a JSON form");
+    json!({"id": conflict.id, "version": conflict.version, "conflict": body})
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolve<'a> {
+    take: Take,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+    version: Option<Version>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Take {
+    Mine,
+    Theirs,
+    Merged,
+}
+
+/// Reads a member that is there, so that `null` is a value and not "nothing there".
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+async fn resolve(app: &App, segments: &[String], request: &Request) -> Answer {
+    let (actor, space) = app.member(&request.headers, &segments[0]).await?;
+    let id = record_id(&segments[1])?;
+    request.query(&[])?;
+    let wish: Resolve<'_> = decode(&request.body)?;
+    let resolution = match (wish.take, wish.data) {
+        (Take::Mine, None) => Resolution::TakeMine,
+        (Take::Theirs, None) => Resolution::TakeTheirs,
+        (Take::Merged, Some(data)) => Resolution::Merged(Some(content(data)?)),
+        (Take::Merged, None) => return Err(unfit("a merged resolution carries the record as data")),
+        (_, Some(_)) => return Err(unfit("only a merged resolution carries data")),
+    };
+    match app.service.resolve(&actor, &space, &id, resolution, wish.version).await? {
+        Resolved::Done(outcome) => Ok(json_of(&outcome)),
+        Resolved::Moved { version, theirs } => Err(Problem::new(Code::VersionConflict)
+            .detail("the record has moved on: look at it again, then resolve with its version")
+            .extra("version", version.get())
+            .extra("theirs", theirs.map_or(Value::Null, |theirs| theirs.to_value()))),
+    }
+}
+
+fn content(data: &RawValue) -> Result<Json, Error> {
+    Json::parse(data.get().as_bytes(), &Limits::RECORD)
+        .map_err(|error| sync_core::protocol::refuse_content(&error, "/data"))
+}
+
+fn unfit(detail: &str) -> Problem {
+    Problem::new(Code::ValidationFailed).detail(detail).pointer("/data")
+}

@@ -1,0 +1,65 @@
+//! `GET /v1/spaces/{space}/snapshot?resume`: first load as a stream of JSON lines, resumable.
+
+use bytes::Bytes;
+use futures_channel::mpsc;
+use futures_util::SinkExt;
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use sync_core::protocol::{SnapshotPage, SnapshotToken};
+use sync_core::{Error, SpaceId};
+use warp::filters::BoxedFilter;
+use warp::{Filter, Reply};
+
+use super::request::Request;
+use super::{Answer, not_allowed, resource};
+use crate::app::App;
+use crate::reply::Response;
+
+/// Pages that are read ahead of a client. 1: reading the next overlaps with sending this one, and no more is held.
+const PAGES_AHEAD: usize = 1;
+
+pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
+    let path = warp::path!("spaces" / String / "snapshot").map(|space| vec![space]);
+    resource(path, app, |app, segments, request| async move {
+        match request.method {
+            Method::GET => snapshot(&app, &segments[0], &request).await,
+            _ => not_allowed("GET"),
+        }
+    })
+}
+
+async fn snapshot(app: &App, space: &str, request: &Request) -> Answer {
+    let (_, space) = app.member(&request.headers, space).await?;
+    let query = request.query(&["resume"])?;
+    let from = query.string("resume").map(SnapshotToken::new);
+    // The first page decides about the status; what fails later can only cut the stream.
+    let first = app.service.snapshot(&space, from.as_ref()).await?;
+    let (pages, body) = mpsc::channel(PAGES_AHEAD);
+    tokio::spawn(send(app.clone(), space, first, pages));
+    let mut response = warp::reply::stream(body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// Sends page after page until the end, or until the client is gone.
+async fn send(
+    app: App,
+    space: SpaceId,
+    mut page: SnapshotPage,
+    mut pages: mpsc::Sender<Result<Bytes, Error>>,
+) {
+    loop {
+        if pages.send(Ok(page.to_lines().into())).await.is_err() {
+            return;
+        }
+        let Some(next) = &page.next else { return };
+        match app.service.snapshot(&space, Some(next)).await {
+            Ok(next) => page = next,
+            Err(error) => {
+                tracing::warn!(%space, %error, "a snapshot was cut");
+                let _ = pages.send(Err(error)).await;
+                return;
+            }
+        }
+    }
+}

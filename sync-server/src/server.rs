@@ -1,0 +1,149 @@
+//! The server as a whole: from a configuration to something that listens, and to its orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sync_core::service::{Limits, Service};
+use sync_core::store::{MemoryStore, Store};
+use sync_core::{Accounts, Clock, IdSource, OsIds, SystemClock, TokioRuntime};
+use sync_store_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+
+use crate::access::Access;
+use crate::app::{App, Parts};
+use crate::auth::password::{HashCost, Passwords};
+use crate::auth::secret::JwtSecret;
+use crate::auth::token::Tokens;
+use crate::config::{Config, StoreUrl};
+use crate::cors::Cors;
+use crate::edge::Edge;
+use crate::gate::{Gate, GateLimits};
+use crate::listen::{ListenLimits, serve};
+use crate::routes::routes;
+
+/// A server that is ready to serve: its store is open and its address bound.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sync_server::{Server, config::{Config, Settings}};
+/// let settings =
+///     Settings { listen: Some("127.0.0.1:0".into()), store: Some("memory:".into()), ..Settings::default() };
+/// let server = Server::start(Config::load(settings, |_| None, None)?).await?;
+/// println!("listening on http://{}", server.address());
+/// server.run(async {}).await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: App,
+    cors: Cors,
+    backend: Backend,
+}
+
+/// The store that was asked for, under the two contracts it keeps.
+#[derive(Clone, Debug)]
+enum Backend {
+    Memory(MemoryStore),
+    Sqlite(SqliteStore),
+}
+
+impl Backend {
+    async fn open(url: &StoreUrl) -> Result<Self, String> {
+        let opened = match url {
+            StoreUrl::Memory => return Ok(Self::Memory(MemoryStore::default())),
+            StoreUrl::SqliteFile(path) => SqliteStore::open_file(path).await,
+            StoreUrl::SqliteDir(path) => SqliteStore::open_dir(path).await,
+        };
+        opened.map(Self::Sqlite).map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => Arc::new(store.clone()),
+            Self::Sqlite(store) => Arc::new(store.clone()),
+        }
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        match self {
+            Self::Memory(store) => Arc::new(store.clone()),
+            Self::Sqlite(store) => Arc::new(store.clone()),
+        }
+    }
+
+    async fn close(&self) {
+        if let Self::Sqlite(store) = self {
+            store.close().await;
+        }
+    }
+}
+
+/// An error and what caused it, in one line for the person who starts the server.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+impl Server {
+    /// Opens the store, finds or makes the secret, and binds the address.
+    ///
+    /// # Errors
+    ///
+    /// Text for the person who starts the server: what could not be done and why.
+    pub async fn start(config: Config) -> Result<Self, String> {
+        let ids: Arc<dyn IdSource> = Arc::new(OsIds);
+        let backend = Backend::open(&config.store).await?;
+        let tokens = Tokens::new(&secret(&config, ids.as_ref())?, config.jwt_expire_s);
+        let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
+        let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
+        let limits = Limits { mutations_max, ..Limits::default() };
+        let service = Service::builder(Arc::clone(&store), Arc::new(TokioRuntime)).limits(limits).build();
+        let app = App::new(Parts {
+            service,
+            store,
+            accounts: backend.accounts(),
+            tokens,
+            token_lifetime_s: config.jwt_expire_s,
+            passwords: Passwords::new(HashCost::default())?,
+            clock,
+            ids,
+            access: Access::default(),
+            body_bytes_max: BODY_BYTES_MAX,
+        });
+        let bound = TcpListener::bind(config.listen).await;
+        let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+        let address =
+            listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
+        Ok(Self { listener, address, app, cors: config.cors, backend })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is ready, answers what is in flight, and closes the store.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
+        let edge = Edge::new(Gate::new(limits), self.cors, warp::service(routes(&self.app)));
+        serve(self.listener, ListenLimits::default(), edge, stop).await;
+        self.backend.close().await;
+    }
+}
+
+/// Bytes in one body. 8 MiB: a thousand mutations of 8 KiB; the limit of what the library reads as a body.
+const BODY_BYTES_MAX: usize = sync_core::json::Limits::BODY.bytes_max;
+
+fn secret(config: &Config, ids: &dyn IdSource) -> Result<JwtSecret, String> {
+    if let Some(secret) = &config.jwt_secret {
+        return Ok(secret.clone());
+    }
+    let fill = |bytes: &mut [u8]| ids.fill(bytes);
+    match config.store.secret_path() {
+        None => Ok(JwtSecret::generate(fill)),
+        Some(path) => JwtSecret::load_or_create(&path, fill)
+            .map_err(|error| format!("cannot keep the secret for tokens in {}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,7 @@
+//! The edge over real sockets: what a client sees for each broken or hostile request.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod connections;
+mod requests;
+mod world;

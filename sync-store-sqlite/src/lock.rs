@@ -1,0 +1,37 @@
+//! One process at a time: an advisory lock on a file beside the data.
+//!
+//! SQLite would let two processes in, but each would keep its own hints, lanes and list of open files.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use sync_core::{Error, ErrorKind, Result};
+
+use crate::error::io;
+
+/// Holds the data for this process until it is dropped, or until the process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct DataLock(#[expect(dead_code, reason = "held, never read")] File);
+
+impl DataLock {
+    /// Takes the lock at `path`, creating the file if need be. The file stays when the lock is gone.
+    pub(crate) fn take(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|error| io(format_args!("open the lock file {}", path.display()), error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Incompatible,
+                format!(
+                    "another process uses this data: {} is locked; stop that process, or give this one another path",
+                    path.display()
+                ),
+            )),
+            Err(TryLockError::Error(error)) => Err(io(format_args!("lock {}", path.display()), error)),
+        }
+    }
+}
