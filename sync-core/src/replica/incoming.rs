@@ -127,9 +127,6 @@ fn judge(
     mine: Option<&Json>,
     theirs: Option<&Json>,
 ) -> Verdict {
-    if mine == theirs {
-        return Verdict::Same;
-    }
     if base.is_some() && base == theirs {
         return Verdict::Merged(mine.cloned());
     }
