@@ -12,6 +12,7 @@ pub mod merge;
 mod mutation;
 mod policies;
 pub mod protocol;
+pub mod replica;
 mod runtime;
 pub mod service;
 #[cfg(feature = "sql")]

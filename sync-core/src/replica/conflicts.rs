@@ -1,0 +1,114 @@
+//! Conflicts: listed as the server's feed brought them, and settled offline.
+
+use futures_util::FutureExt;
+
+use crate::conflict::Conflict;
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
+use crate::replica::Replica;
+use crate::replica::access::{content, record_id};
+use crate::replica::local::Local;
+use crate::replica::rows::{Base, Known, Resolves};
+use crate::service::Resolution;
+use crate::store::ScanQuery;
+use crate::types::{Collection, Record, RecordKey};
+
+impl Replica {
+    /// The conflicts of the space, by name, at most `limit`: open ones that someone must decide, and settled ones that
+    /// show what a policy overruled. Those that were resolved here are not among them any more.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
+        self.read(move |local| {
+            async move {
+                let collection = Some(Collection::system(Collection::CONFLICTS));
+                let query = ScanQuery {
+                    collection,
+                    after: None,
+                    tombstones: false,
+                    rows_max: limit,
+                    bytes_max: usize::MAX,
+                };
+                let page = local.stored(&query).await?;
+                page.records.iter().filter_map(|record| read(record).transpose()).collect()
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Settles a conflict, also offline: the record changes here at once, the server follows with the next sync.
+    ///
+    /// The server carries it out only if nobody changed the record meanwhile; else the conflict is back, and what was
+    /// meant to settle it is [set aside](Replica::set_aside).
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such conflict (any more),
+    /// [`Invalid`](ErrorKind::Invalid) for a value that cannot be stored, and what the store reports.
+    pub async fn resolve(&self, conflict: impl AsRef<str>, resolution: Resolution) -> Result<()> {
+        let key = Conflict::key(record_id(conflict.as_ref())?);
+        self.write(move |local| async move { local.resolve(&key, resolution).await }.boxed()).await
+    }
+}
+
+fn read(record: &Record) -> Result<Option<Conflict>> {
+    let conflict = Conflict::from_record(record)?;
+    Ok(conflict.map(|conflict| Conflict { version: record.meta.upstream, ..conflict }))
+}
+
+impl Local {
+    async fn resolve(&mut self, key: &RecordKey, resolution: Resolution) -> Result<()> {
+        let not_found = || Error::new(ErrorKind::NotFound, format!("there is no conflict {}", key.id));
+        let record = self.get(key).await?.ok_or_else(not_found)?;
+        let conflict = read(&record)?.ok_or_else(not_found)?;
+        let data = match resolution {
+            Resolution::TakeTheirs => return self.edit(key, None).await.map(|_| ()),
+            Resolution::TakeMine => conflict.body.mine.as_ref().map(content).transpose()?,
+            Resolution::Merged(data) => data,
+        };
+        self.settle_with(&conflict.body.key, data, record).await
+    }
+
+    /// Makes `data` the record, and the conflict go when the server agrees.
+    async fn settle_with(&mut self, key: &RecordKey, data: Option<Json>, mut conflict: Record) -> Result<()> {
+        let visible = self.get(key).await?;
+        let mut base = match self.base_of(key).await? {
+            Some(base) => base,
+            None => Base::new(key.clone(), Known::of(visible.as_ref())),
+        };
+        if base.resolves.is_some() {
+            // One edit settles one conflict. The one before goes with what it was settled with.
+            let earlier = self.restore_conflict(&base).await?;
+            if let Some(earlier) = earlier {
+                self.edit(&earlier, None).await?;
+            }
+        }
+        if let Some(latest) = base.latest.take() {
+            // Who settles a conflict has seen both sides.
+            base.base = latest;
+        }
+        let body = conflict.data.take();
+        base.resolves =
+            body.map(|body| Resolves { id: conflict.key.id.clone(), version: conflict.meta.upstream, body });
+        self.save(&base)?;
+        self.show(key, data, visible.as_ref(), base.newest());
+        self.set(conflict);
+        Ok(())
+    }
+
+    /// Brings back the conflict that an edit was to settle, unless the server has changed it since.
+    pub(super) async fn restore_conflict(&mut self, base: &Base) -> Result<Option<RecordKey>> {
+        let Some(resolves) = &base.resolves else { return Ok(None) };
+        let key = Conflict::key(resolves.id.clone());
+        let Some(mut record) = self.get(&key).await? else { return Ok(None) };
+        if !record.is_deleted() || record.meta.upstream != resolves.version {
+            return Ok(None);
+        }
+        record.data = Some(resolves.body.clone());
+        self.set(record);
+        Ok(Some(key))
+    }
+}

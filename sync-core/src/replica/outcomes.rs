@@ -1,0 +1,188 @@
+//! What the server made of a batch, recorded in one step with the removal of the batch.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
+use crate::mutation::{Op, Outcome};
+use crate::protocol::code;
+use crate::replica::incoming::Verdict;
+use crate::replica::local::Local;
+use crate::replica::report::SyncReport;
+use crate::replica::rows::{Base, Batch, Entry, Known};
+use crate::types::{Record, RecordKey, RecordMeta, Version};
+
+impl Local {
+    /// Records the outcomes of the batch in flight; says `None` when that is another one by now.
+    pub(super) async fn record_outcomes(
+        &mut self,
+        sent: &Batch,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Option<SyncReport>> {
+        let Some(batch) = self.batch().await?.filter(|batch| batch.is(sent)) else { return Ok(None) };
+        if outcomes.len() != batch.entries.len() {
+            let message = format!("{} outcomes for {} mutations", outcomes.len(), batch.entries.len());
+            return Err(Error::new(ErrorKind::Distrusted, message));
+        }
+        let keys = batch.entries.iter().map(|entry| &entry.base.key);
+        self.load(keys.flat_map(|key| [key.clone(), Base::key_for(key)])).await?;
+        let mut state = self.state().await?;
+        let exhausted = || Error::invalid(code::VERSION_EXHAUSTED, "the replica has used up its numbers");
+        state.next = batch.first.checked_add(batch.entries.len()).ok_or_else(exhausted)?;
+        self.save(&state)?;
+        self.purge(Batch::key());
+        let mut report = SyncReport::default();
+        for (entry, outcome) in batch.entries.into_iter().zip(outcomes) {
+            if let Some(base) = asked_again(&entry.base, &outcome) {
+                self.reopen(base).await?;
+                continue;
+            }
+            report.count(&outcome);
+            self.settle_entry(entry, outcome).await?;
+        }
+        Ok(Some(report))
+    }
+
+    /// Sets aside everything in the batch in flight, which the server refuses as a whole. Its numbers stay free.
+    pub(super) async fn give_up(&mut self, refused: &Batch, code: &str, detail: &str) -> Result<()> {
+        let Some(batch) = self.batch().await?.filter(|batch| batch.is(refused)) else { return Ok(()) };
+        self.purge(Batch::key());
+        for entry in batch.entries {
+            self.settle_entry(entry, Outcome::rejected(code, detail)).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_entry(&mut self, entry: Entry, outcome: Outcome) -> Result<()> {
+        let mutation = entry.mutation()?;
+        let base = entry.base;
+        match outcome {
+            Outcome::Applied { version, revision } => {
+                let data = sent(&base, &mutation.op);
+                self.confirm(&base.key, Known { version, revision, data }).await
+            }
+            Outcome::Unchanged { version } => self.confirm_unchanged(base, &mutation.op, version).await,
+            Outcome::Merged { version, revision, data, .. } => {
+                self.meet(&base, &mutation.op, Known { version, revision, data }).await
+            }
+            Outcome::Conflict { version, theirs, .. } => {
+                let revision = base.newest().revision;
+                let server = Known { version, revision, data: theirs };
+                if base.resolves.is_some() {
+                    // The conflict stays as it was, so what was to settle it is kept apart.
+                    self.put_aside(&mutation, code::VERSION_CONFLICT, "the record has moved on since")?;
+                    self.restore_conflict(&base).await?;
+                }
+                self.meet(&base, &mutation.op, server).await
+            }
+            Outcome::Rejected { code, detail } => {
+                self.put_aside(&mutation, &code, &detail)?;
+                self.refuse(base, &mutation.op).await
+            }
+            Outcome::Superseded => {
+                self.put_aside(&mutation, "superseded", "a mutation it depends on was not carried out")?;
+                self.refuse(base, &mutation.op).await
+            }
+        }
+    }
+
+    /// The server has exactly what was sent.
+    async fn confirm(&mut self, key: &RecordKey, server: Known) -> Result<()> {
+        let Some(mut visible) = self.get(key).await? else { return Ok(()) };
+        visible.meta.upstream = server.version;
+        match self.base_of(key).await? {
+            // Edited again meanwhile, on top of what was sent.
+            Some(again) => self.save(&Base { base: server, ..again })?,
+            None => visible.meta.revision = server.revision,
+        }
+        self.set(visible);
+        Ok(())
+    }
+
+    async fn confirm_unchanged(&mut self, base: Base, op: &Op, version: Version) -> Result<()> {
+        if let Some(latest) = base.latest.as_ref().filter(|latest| latest.version == version) {
+            let server = latest.clone();
+            return self.meet(&base, op, server).await;
+        }
+        let revision = base.newest().revision;
+        if version == base.base.version || !matches!(op, Op::Patch(_)) {
+            let data = sent(&base, op);
+            return self.confirm(&base.key, Known { version, revision, data }).await;
+        }
+        // Others changed it too, in places that were not touched here: the feed brings the whole of it.
+        Ok(())
+    }
+
+    /// The server has something else than what was sent: that counts, with what was edited meanwhile on top.
+    async fn meet(&mut self, base: &Base, op: &Op, server: Known) -> Result<()> {
+        let visible = self.get(&base.key).await?;
+        let theirs = server_record(&base.key, visible.as_ref(), &server, &self.options.actor);
+        match self.base_of(&base.key).await? {
+            Some(mut again) => {
+                again.base.data = sent(base, op);
+                self.rebase(again, visible, theirs)?;
+            }
+            None => {
+                self.adopt(visible, theirs);
+            }
+        }
+        Ok(())
+    }
+
+    /// The server keeps what it had; so does the replica, except for what was edited meanwhile.
+    async fn refuse(&mut self, base: Base, op: &Op) -> Result<()> {
+        self.restore_conflict(&base).await?;
+        let Some(mut again) = self.base_of(&base.key).await? else {
+            let server = base.newest().clone();
+            return self.meet(&base, op, server).await;
+        };
+        again.base.data = sent(&base, op);
+        let visible = self.get(&base.key).await?;
+        let mine = visible.as_ref().and_then(|record| record.data.as_ref());
+        if self.judge(&again, mine, base.newest().data.as_ref()) == Verdict::Clash {
+            // What was edited meanwhile stands on what was refused: it is one edit, and is sent again as such.
+            return self.reopen(Base { resolves: None, ..base }).await;
+        }
+        let server = base.newest().clone();
+        self.meet(&base, op, server).await
+    }
+}
+
+/// How an edit must be sent again because the server asked for more, or for less.
+fn asked_again(base: &Base, outcome: &Outcome) -> Option<Base> {
+    let Outcome::Rejected { code, .. } = outcome else { return None };
+    match code.as_str() {
+        code::CONTENT_NEEDED if !base.whole => Some(Base { whole: true, ..base.clone() }),
+        // A device whose clock is wrong would have all its edits refused; the server dates them instead.
+        code::CLOCK_DRIFT if !base.undated => Some(Base { undated: true, ..base.clone() }),
+        _ => None,
+    }
+}
+
+/// What a record was when its mutation was sealed.
+fn sent(base: &Base, op: &Op) -> Option<Json> {
+    match op {
+        Op::Put(data) => Some(data.clone()),
+        Op::Delete => None,
+        Op::Patch(patch) => {
+            let value = patch.apply(base.base.data.as_ref().map(Json::to_value).as_ref());
+            // It was a record before it was sealed, so it is within the limits of one.
+            value.and_then(|value| Json::from_value(&value).ok())
+        }
+    }
+}
+
+fn server_record(
+    key: &RecordKey,
+    visible: Option<&Record>,
+    server: &Known,
+    actor: &crate::types::ActorId,
+) -> Record {
+    let meta = RecordMeta {
+        version: server.version,
+        revision: server.revision,
+        edited_at: visible.map_or(crate::clock::Timestamp::ZERO, |record| record.meta.edited_at),
+        author: visible.map_or_else(|| actor.clone(), |record| record.meta.author.clone()),
+        client: visible.and_then(|record| record.meta.client.clone()),
+        upstream: Version::ZERO,
+    };
+    Record { key: key.clone(), data: server.data.clone(), meta }
+}

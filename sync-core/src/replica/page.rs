@@ -1,0 +1,68 @@
+//! A page of changes: whether it can be believed, and applying it together with its cursor.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::PullPage;
+use crate::replica::local::Local;
+use crate::replica::report::SyncReport;
+use crate::replica::rows::Base;
+use crate::types::{Collection, Cursor, CursorToken, RecordKey, SpaceId};
+
+/// Checks that a page answers a request for what comes after `after`: it is of this space and this history, in order,
+/// and does not lead back. A proxy's old answer or another space's page is none.
+///
+/// # Errors
+///
+/// [`Distrusted`](ErrorKind::Distrusted).
+pub(super) fn check(page: &PullPage, after: &CursorToken, space: &SpaceId) -> Result<()> {
+    let read = |token| Cursor::decode(token, space).map_err(|_| distrusted("carries another space's cursor"));
+    let (from, to) = (read(after)?, read(&page.cursor)?);
+    if from.epoch != to.epoch || to.seq < from.seq || to.seq > page.head {
+        return Err(distrusted("does not go on from the cursor that was sent"));
+    }
+    let mut last = from.seq;
+    for change in &page.changes {
+        if change.meta.version <= last || change.meta.version > to.seq {
+            return Err(distrusted("is not in order"));
+        }
+        last = change.meta.version;
+    }
+    if page.has_more && to.seq == from.seq {
+        return Err(distrusted("says there is more and does not lead there"));
+    }
+    Ok(())
+}
+
+fn distrusted(why: &str) -> Error {
+    Error::new(ErrorKind::Distrusted, format!("the answer to a pull {why}"))
+}
+
+/// Whether the feed may carry this to a replica. Other collections of the library are each side's own books.
+pub(super) fn is_delivered(key: &RecordKey) -> bool {
+    !key.collection.is_system() || key.collection.as_str() == Collection::CONFLICTS
+}
+
+impl Local {
+    /// Applies a page that was asked for with `after`, cursor included. `None`, and nothing done, when the replica has
+    /// moved on meanwhile or a batch is in flight: the next sync asks again.
+    pub(super) async fn apply_page(
+        &mut self,
+        page: PullPage,
+        after: &CursorToken,
+    ) -> Result<Option<SyncReport>> {
+        let mut state = self.state().await?;
+        if state.cursor.as_ref() != Some(after) || self.batch().await?.is_some() {
+            return Ok(None);
+        }
+        let changes: Vec<_> = page.changes.into_iter().filter(|change| is_delivered(&change.key)).collect();
+        self.load(changes.iter().flat_map(|change| [change.key.clone(), Base::key_for(&change.key)])).await?;
+        let mut report = SyncReport::default();
+        for change in changes {
+            report.count_taken(self.receive(change).await?);
+        }
+        if state.cursor.as_ref() != Some(&page.cursor) {
+            state.cursor = Some(page.cursor);
+            self.save(&state)?;
+        }
+        Ok(Some(report))
+    }
+}

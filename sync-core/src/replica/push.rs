@@ -1,0 +1,122 @@
+//! Pushing: sealed batches go out one after the other, each until it is answered.
+
+use futures_util::FutureExt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{PushDone, PushReply, code};
+use crate::replica::page;
+use crate::replica::report::Phase;
+use crate::replica::rows::Batch;
+use crate::replica::seal::{BATCH_MUTATIONS_MAX, Sealed};
+use crate::replica::sync::{Run, Step, lost_cursor};
+use crate::types::CursorToken;
+
+impl Run<'_> {
+    /// Sends the batch that an earlier sync left unanswered, if there is one.
+    pub(super) async fn push_in_flight(&mut self) -> Result<Step> {
+        match self.in_flight().await? {
+            Some(batch) => self.push_one(batch).await,
+            None => Ok(Step::Done),
+        }
+    }
+
+    /// Sends everything that waits.
+    pub(super) async fn push_all(&mut self) -> Result<Step> {
+        let mut last = Step::Done;
+        loop {
+            let n_max = self.batch_max;
+            match self.replica.write(move |local| local.seal(n_max).boxed()).await? {
+                Sealed::Nothing => return Ok(last),
+                Sealed::Again => continue,
+                Sealed::Batch => {}
+            }
+            let Some(batch) = self.in_flight().await? else { continue };
+            last = self.push_one(batch).await?;
+            if let Step::Resync(_) = last {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// The batch as it is stored: what is sent first and what is sent again are the same bytes.
+    async fn in_flight(&self) -> Result<Option<Batch>> {
+        self.replica.read(|local| local.batch().boxed()).await
+    }
+
+    async fn push_one(&mut self, batch: Batch) -> Result<Step> {
+        let after = self.replica.state().await?.cursor;
+        let request = batch.request(after.clone())?;
+        let reply = self.transport.push(self.replica.space(), &request).await;
+        match reply {
+            Ok(PushReply::Done(done)) => self.record(batch, after, done).await,
+            Ok(PushReply::ClientForked | PushReply::MutationGap { .. }) => {
+                self.rename().await?;
+                Ok(Step::Done)
+            }
+            Ok(PushReply::ResyncRequired(resync)) => Ok(resync.into()),
+            Err(error) if error.code() == Some(code::FORBIDDEN_CLIENT) => {
+                self.rename().await?;
+                Ok(Step::Done)
+            }
+            Err(error) if error.kind() == ErrorKind::Invalid => match lost_cursor(&error) {
+                Some(reason) => Ok(Step::Resync(reason)),
+                None => self.split(batch, &error).await,
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records an answer: outcomes, the changes that came with it, and the end of the batch, in one step.
+    async fn record(&mut self, batch: Batch, after: Option<CursorToken>, done: PushDone) -> Result<Step> {
+        if done.outcomes.len() != batch.entries.len() {
+            let message =
+                format!("{} mutations were sent, {} answered", batch.entries.len(), done.outcomes.len());
+            return Err(Error::new(ErrorKind::Distrusted, message));
+        }
+        let came_with = done.page.zip(after);
+        if let Some((page, after)) = &came_with {
+            page::check(page, after, self.replica.space())?;
+        }
+        let is_up_to_date = came_with.as_ref().is_some_and(|(page, _)| !page.has_more);
+        let outcomes = done.outcomes;
+        let report = self
+            .replica
+            .write(move |local| {
+                async move {
+                    let Some(mut report) = local.record_outcomes(&batch, outcomes).await? else {
+                        return Ok(None);
+                    };
+                    if let Some((page, after)) = came_with {
+                        let pulled = local.apply_page(page, &after).await?;
+                        report.add(pulled.unwrap_or_default());
+                    }
+                    Ok(Some(report))
+                }
+                .boxed()
+            })
+            .await?;
+        let is_current = report.is_some();
+        self.report.add(report.unwrap_or_default());
+        self.has_progressed = true;
+        self.batch_max = self.batch_max.saturating_mul(2).min(BATCH_MUTATIONS_MAX);
+        let n_pushed = self.report.pushed;
+        self.tell(Phase::Pushing, n_pushed, None);
+        Ok(if is_up_to_date && is_current { Step::UpToDate } else { Step::Done })
+    }
+
+    /// The server will never take this batch: half of it may do. What it refuses alone is set aside.
+    async fn split(&mut self, batch: Batch, error: &Error) -> Result<Step> {
+        let n = batch.entries.len();
+        self.batch_max = (n / 2).max(1);
+        if n > 1 {
+            self.replica.write(|local| local.unseal().boxed()).await?;
+            return Ok(Step::Done);
+        }
+        self.report.rejected += 1;
+        let (code, detail) = (error.code().unwrap_or("invalid"), error.to_string());
+        self.replica
+            .write(move |local| async move { local.give_up(&batch, code, &detail).await }.boxed())
+            .await?;
+        Ok(Step::Done)
+    }
+}

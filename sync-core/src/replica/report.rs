@@ -1,0 +1,80 @@
+//! What a sync did, and how far it is.
+
+use crate::mutation::Outcome;
+use crate::protocol::ResyncReason;
+use crate::replica::incoming::Taken;
+
+/// What one [`sync`](super::Replica::sync) did.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Edits that the server answered, whatever the answer.
+    pub pushed: u64,
+    /// Changes that were taken over from the server.
+    pub pulled: u64,
+    /// Edits that were joined with what others did, here or at the server.
+    pub merged: u64,
+    /// Edits that became conflicts; see [`conflicts`](super::Replica::conflicts).
+    pub conflicts: u64,
+    /// Edits that the server refused; see [`set_aside`](super::Replica::set_aside).
+    pub rejected: u64,
+    /// Why the space was loaded anew, if it was.
+    pub resynced: Option<ResyncReason>,
+    /// How often the replica took a new name, because its file had been copied or the server had forgotten it.
+    pub renamed: u64,
+}
+
+/// How far a sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Edits sent, records loaded or changes received so far.
+    pub n_done: u64,
+    /// Of how many; known while a snapshot is loaded.
+    pub n_total: Option<u64>,
+}
+
+/// What a sync is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Sending edits.
+    Pushing,
+    /// Loading the whole space.
+    Loading,
+    /// Fetching changes.
+    Pulling,
+}
+
+impl SyncReport {
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        self.pushed += 1;
+        match outcome {
+            Outcome::Merged { .. } => self.merged += 1,
+            Outcome::Conflict { .. } => self.conflicts += 1,
+            Outcome::Rejected { .. } | Outcome::Superseded => self.rejected += 1,
+            Outcome::Applied { .. } | Outcome::Unchanged { .. } => {}
+        }
+    }
+
+    pub(super) fn count_taken(&mut self, taken: Taken) {
+        match taken {
+            Taken::Known => {}
+            Taken::Taken | Taken::Clash => self.pulled += 1,
+            Taken::Merged => {
+                self.pulled += 1;
+                self.merged += 1;
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.pushed += other.pushed;
+        self.pulled += other.pulled;
+        self.merged += other.merged;
+        self.conflicts += other.conflicts;
+        self.rejected += other.rejected;
+        self.renamed += other.renamed;
+        self.resynced = other.resynced.or(self.resynced);
+    }
+}

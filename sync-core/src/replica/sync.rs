@@ -1,0 +1,187 @@
+//! Syncing: load if there is nothing yet, push, pull, until quiet.
+//!
+//! ```text
+//!        ┌───────────────────── resync required ─────────────────────┐
+//!        ▼                                                           │
+//!   [settle batch in flight] ─▶ [snapshot if no cursor] ─▶ [push all] ─▶ [pull all] ─▶ edits left? ─▶ again, or done
+//! ```
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Resync, ResyncReason, code};
+use crate::replica::Replica;
+use crate::replica::report::{Phase, Progress, SyncReport};
+use crate::replica::rows::{Base, Loading, Row, State};
+use crate::replica::seal::BATCH_MUTATIONS_MAX;
+use crate::store::FeedQuery;
+use crate::transport::Transport;
+use crate::types::{Collection, Seq};
+
+/// Rounds of one sync. Edits made meanwhile are sent in the next round; after this many they wait for the next sync, so
+/// that an application that never stops editing does not keep a sync from ending.
+const ROUNDS_MAX: usize = 8;
+/// New names in one sync. One is what a copied file needs; a server that refuses several in a row will refuse more.
+const RENAMES_MAX: u64 = 3;
+
+/// Where a part of a sync ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is done.
+    Done,
+    /// It is done, and the last answer said that there is nothing to pull.
+    UpToDate,
+    /// The space must be loaded anew.
+    Resync(ResyncReason),
+}
+
+/// A sync under way.
+pub(super) struct Run<'a> {
+    pub(super) replica: &'a Replica,
+    pub(super) transport: &'a dyn Transport,
+    pub(super) report: SyncReport,
+    /// Mutations per batch; halved when the server refuses a batch as a whole.
+    pub(super) batch_max: usize,
+    /// Whether the server has answered anything since it last asked for a resync.
+    pub(super) has_progressed: bool,
+    progress: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+impl Replica {
+    /// Exchanges everything with the server: sends the edits, takes in what others did, and says what happened.
+    ///
+    /// One sync runs at a time; a second one waits for the first. It may be dropped and repeated at any point: what was
+    /// recorded stays, and what was under way is asked again.
+    ///
+    /// # Errors
+    ///
+    /// What the transport and the store report. Edits stay queued whatever the error is;
+    /// [`is_retryable`](Error::is_retryable) says whether a later try can do without help, and an error of kind
+    /// [`Unauthorized`](ErrorKind::Unauthorized) asks for a new sign-in.
+    pub async fn sync(&self, transport: &dyn Transport) -> Result<SyncReport> {
+        self.sync_with_progress(transport, |_| {}).await
+    }
+
+    /// [`sync`](Replica::sync), which calls `progress` after each step.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Replica::sync).
+    pub async fn sync_with_progress(
+        &self,
+        transport: &dyn Transport,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<SyncReport> {
+        let _alone = self.0.syncing.lock().await;
+        let mut run = Run {
+            replica: self,
+            transport,
+            report: SyncReport::default(),
+            batch_max: BATCH_MUTATIONS_MAX,
+            has_progressed: true,
+            progress: &mut progress,
+        };
+        for _ in 0..ROUNDS_MAX {
+            match run.round().await? {
+                Step::Resync(reason) => run.resync(reason).await?,
+                Step::Done | Step::UpToDate if !self.has_edits().await? => break,
+                Step::Done | Step::UpToDate => {}
+            }
+        }
+        Ok(run.report)
+    }
+
+    async fn has_edits(&self) -> Result<bool> {
+        let query = FeedQuery {
+            after: Seq::ZERO,
+            up_to: Seq::MAX,
+            collections: Some(vec![Collection::system(Base::COLLECTION)]),
+            rows_max: 1,
+            bytes_max: 0,
+        };
+        self.read(move |local| async move { Ok(!local.stored_feed(query).await?.records.is_empty()) }.boxed())
+            .await
+    }
+
+    pub(super) async fn state(&self) -> Result<State> {
+        self.read(|local| local.state().boxed()).await
+    }
+}
+
+impl Run<'_> {
+    async fn round(&mut self) -> Result<Step> {
+        // What is in flight must be settled before anything else of the server is taken in.
+        if let Step::Resync(reason) = self.push_in_flight().await? {
+            return Ok(Step::Resync(reason));
+        }
+        self.load().await?;
+        match self.push_all().await? {
+            Step::Done => self.pull_all().await,
+            step => Ok(step),
+        }
+    }
+
+    /// Prepares for loading the space anew. What was in flight was not carried out; it waits like every other edit.
+    async fn resync(&mut self, reason: ResyncReason) -> Result<()> {
+        if !std::mem::take(&mut self.has_progressed) {
+            let message = "the server asks to load the space anew, and right after that again";
+            return Err(Error::new(ErrorKind::Distrusted, message).with_code(code::RESYNC_REQUIRED));
+        }
+        self.report.resynced = Some(reason);
+        let went_back = reason != ResyncReason::Horizon;
+        self.replica
+            .write(move |local| {
+                async move {
+                    local.unseal().await?;
+                    let mut state = local.state().await?;
+                    state.cursor = None;
+                    state.loading = Loading { replace: went_back, ..Loading::default() };
+                    if went_back {
+                        let ids = Arc::clone(&local.options.ids);
+                        state.rename(&*ids);
+                    }
+                    local.save(&state)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    /// Takes a new name for this replica. What was in flight was not carried out, and gets new numbers.
+    pub(super) async fn rename(&mut self) -> Result<()> {
+        self.report.renamed += 1;
+        if self.report.renamed > RENAMES_MAX {
+            let message = format!("the server refused this replica under {RENAMES_MAX} new names");
+            return Err(Error::new(ErrorKind::Distrusted, message).with_code(code::CLIENT_FORKED));
+        }
+        self.replica
+            .write(|local| {
+                async move {
+                    local.unseal().await?;
+                    let mut state = local.state().await?;
+                    let ids = Arc::clone(&local.options.ids);
+                    state.rename(&*ids);
+                    local.save(&state)
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    pub(super) fn tell(&mut self, phase: Phase, n_done: u64, n_total: Option<u64>) {
+        (self.progress)(Progress { phase, n_done, n_total });
+    }
+}
+
+/// What a request for changes that the server refused as a whole means, if it means the cursor.
+pub(super) fn lost_cursor(error: &Error) -> Option<ResyncReason> {
+    (error.code() == Some(code::INVALID_CURSOR)).then_some(ResyncReason::Horizon)
+}
+
+impl From<Resync> for Step {
+    fn from(resync: Resync) -> Self {
+        Self::Resync(resync.reason)
+    }
+}

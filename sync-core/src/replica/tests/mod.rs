@@ -1,0 +1,7 @@
+//! Replicas against the real service, and against a network that misbehaves.
+
+mod faults;
+mod flow;
+mod laws;
+mod resync;
+mod world;

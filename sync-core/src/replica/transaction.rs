@@ -1,0 +1,155 @@
+//! Several edits as one: what an application does in a local transaction.
+//!
+//! The application's code runs in its own future and asks the task that holds the transaction for every step. When its
+//! future is dropped, the task notices and abandons everything.
+
+use futures_channel::{mpsc, oneshot};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
+use crate::replica::Replica;
+use crate::replica::access::{content, key, typed};
+use crate::replica::local::{Local, Work};
+use crate::types::RecordKey;
+
+/// A local transaction under way; see [`Replica::transaction`]. It reads what it wrote.
+#[derive(Debug)]
+pub struct Transaction {
+    jobs: mpsc::Sender<Job>,
+}
+
+type Job = Box<dyn for<'a> FnOnce(&'a mut Local) -> Work<'a, ()> + Send>;
+
+impl Replica {
+    /// Carries out several edits together or not at all. Nobody sees a part of them, and no other edit or sync comes in
+    /// between; keep it short. The server may still receive them in different batches.
+    ///
+    /// An error from `work` abandons everything, also what it did before.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("accounts", "mine", &10).await?;
+    /// let left = replica.transaction(async |t| {
+    ///     let n: i64 = t.get("accounts", "mine").await?.unwrap_or(0);
+    ///     t.put("accounts", "mine", &(n - 3)).await?;
+    ///     t.put("accounts", "yours", &3).await?;
+    ///     Ok(n - 3)
+    /// }).await?;
+    /// assert_eq!((left, replica.get("accounts", "yours").await?), (7, Some(3)));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns, and what the store reports.
+    pub async fn transaction<T>(&self, work: impl AsyncFnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
+        let (jobs, mut inbox) = mpsc::channel::<Job>(0);
+        let (decide, decision) = oneshot::channel::<()>();
+        let serve = self.write(move |local| {
+            async move {
+                while let Some(job) = inbox.next().await {
+                    job(local).await?;
+                }
+                decision.await.map_err(|_| abandoned())
+            }
+            .boxed()
+        });
+        let ask = async {
+            let mut transaction = Transaction { jobs };
+            let result = work(&mut transaction).await;
+            if result.is_ok() {
+                // If the task is gone, its own result says why.
+                let _ = decide.send(());
+            } else {
+                drop(decide);
+            }
+            drop(transaction);
+            result
+        };
+        match futures_util::join!(serve, ask) {
+            (_, Err(error)) => Err(error),
+            (Err(error), Ok(_)) => Err(error),
+            (Ok(()), Ok(result)) => Ok(result),
+        }
+    }
+}
+
+impl Transaction {
+    /// As [`Replica::put`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::put`].
+    pub async fn put(
+        &mut self,
+        collection: &str,
+        id: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<bool> {
+        self.edit(key(collection, id)?, Some(content(value)?)).await
+    }
+
+    /// As [`Replica::delete`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::delete`].
+    pub async fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
+        self.edit(key(collection, id)?, None).await
+    }
+
+    /// As [`Replica::get`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::get`].
+    pub async fn get<T: DeserializeOwned>(&mut self, collection: &str, id: &str) -> Result<Option<T>> {
+        let key = key(collection, id)?;
+        let record = self.ask(move |local| async move { local.get(&key).await }.boxed()).await?;
+        record.and_then(|record| record.data).map(|data| typed(&data)).transpose()
+    }
+
+    async fn edit(&mut self, key: RecordKey, data: Option<Json>) -> Result<bool> {
+        self.ask(move |local| async move { local.edit(&key, data).await }.boxed()).await
+    }
+
+    async fn ask<T, W>(&mut self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |local| {
+            async move {
+                // A failed step ends the transaction: the store would not commit it any more.
+                match work(local).await {
+                    Ok(result) => {
+                        let _ = tell.send(Ok(result));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let again = Error::new(error.kind(), "a step of the transaction failed");
+                        let _ = tell.send(Err(error));
+                        Err(again)
+                    }
+                }
+            }
+            .boxed()
+        });
+        self.jobs.send(job).await.map_err(|_| abandoned())?;
+        told.await.map_err(|_| abandoned())?
+    }
+}
+
+fn abandoned() -> Error {
+    Error::new(ErrorKind::Internal, "the transaction was abandoned")
+}
