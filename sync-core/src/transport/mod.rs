@@ -1,5 +1,7 @@
 //! How a replica reaches a server.
 
+#[cfg(feature = "http")]
+mod http;
 mod loopback;
 
 use async_trait::async_trait;
@@ -9,6 +11,8 @@ use crate::error::Result;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
 use crate::types::SpaceId;
 
+#[cfg(feature = "http")]
+pub use http::HttpTransport;
 pub use loopback::Loopback;
 
 /// The way to a server, as a replica sees it.

@@ -1,1 +1,235 @@
+//! Expired history, restored servers, copied replicas: unsent work survives all of them.
 
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::world::*;
+use crate::protocol::ResyncReason;
+use crate::replica::{LOST_IN_RESTORE, Replica};
+use crate::service::{Actor, Limits};
+use crate::store::{CommitWrite, MemoryStore, ScanQuery, Store, StoreExt};
+use crate::types::Epoch;
+
+/// A copy of a disk: everything in it, in a store of its own.
+async fn copy(disk: &MemoryStore) -> MemoryStore {
+    let copy = MemoryStore::default();
+    let mut from = disk.read(&space()).await.unwrap();
+    let head = from.head();
+    copy.create_space(&space(), head.epoch).await.unwrap();
+    let query = ScanQuery {
+        collection: None,
+        after: None,
+        tombstones: true,
+        rows_max: 100_000,
+        bytes_max: usize::MAX,
+    };
+    let mut records = from.scan(&query).await.unwrap().records;
+    records.sort_by_key(|record| record.meta.version);
+    let stats = disk.stats(&space()).await.unwrap();
+    let mut txn = copy.write(&space()).await.unwrap();
+    let commit = from.commit_at(head.head).await.unwrap();
+    let write = CommitWrite { records, clients: stats.clients, commit, ..CommitWrite::default() };
+    txn.apply(&write).await.unwrap();
+    txn.commit().await.unwrap();
+    copy
+}
+
+async fn put(replica: &Replica, id: &str, value: serde_json::Value) {
+    replica.put("notes", id, &value).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_expired_history_costs_no_edit() {
+    let limits =
+        Limits { retention: Duration::from_secs(10), lease: Duration::from_secs(5), ..Limits::default() };
+    let world = World::with(Default::default(), limits).await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    for id in ["kept", "gone", "gone-edited", "changed", "both"] {
+        put(&one, id, json!({"x": 0, "y": 0})).await;
+    }
+    world.settle(&[&one, &two]).await;
+    for id in ["gone", "gone-edited"] {
+        two.delete("notes", id).await.unwrap();
+    }
+    put(&two, "changed", json!({"x": 1, "y": 0})).await;
+    put(&two, "both", json!({"x": 1, "y": 0})).await;
+    two.sync(&world.loopback()).await.unwrap();
+    put(&one, "both", json!({"x": 0, "y": 2})).await;
+    put(&one, "gone-edited", json!({"x": 0, "y": 3})).await;
+    put(&one, "new", json!({"n": 1})).await;
+    world.clock.advance(Duration::from_secs(3600));
+    world.service.collect(&space(), false).await.unwrap();
+    let report = one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(report.resynced, Some(ResyncReason::Horizon));
+    world.settle(&[&one, &two]).await;
+    assert_eq!(value(&one, "both").await, Some(json!({"x": 1, "y": 2})));
+    assert_eq!(value(&one, "gone").await, None);
+    assert_eq!(
+        value(&one, "gone-edited").await,
+        None,
+        "what is left of an edit does not bring a record back"
+    );
+    let conflicts = one.conflicts(10).await.unwrap();
+    assert_eq!(conflicts[0].body.mine, Some(json!({"x": 0, "y": 3})), "but it is kept whole");
+    assert_eq!(value(&two, "new").await, Some(json!({"n": 1})));
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn a_restored_server_is_noticed_and_costs_nothing() {
+    let mut world = World::new().await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    put(&one, "a", json!({"x": 0, "y": 0})).await;
+    put(&one, "b", json!({"x": 0})).await;
+    world.settle(&[&one, &two]).await;
+    let backup = copy(&world.store).await;
+    world.clock.advance(Duration::from_secs(10));
+    put(&one, "a", json!({"x": 1, "y": 0})).await;
+    put(&one, "acknowledged", json!(1)).await;
+    put(&one, "lost-and-edited", json!({"n": 1})).await;
+    world.settle(&[&one, &two]).await;
+    put(&one, "a", json!({"x": 1, "y": 1})).await;
+    put(&one, "lost-and-edited", json!({"n": 2})).await;
+    put(&one, "unsent", json!(1)).await;
+    world.restore(backup);
+    let three = world.fresh().await;
+    put(&three, "b", json!({"x": 5})).await;
+    put(&three, "unseen", json!(1)).await;
+    world.settle(&[&three]).await;
+    let report = one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(report.resynced, Some(ResyncReason::HistoryDiverged));
+    world.settle(&[&one, &two, &three]).await;
+    assert_eq!(value(&three, "unsent").await, Some(json!(1)));
+    assert_eq!(value(&three, "lost-and-edited").await, Some(json!({"n": 2})));
+    assert_eq!(value(&three, "a").await.unwrap()["y"], json!(1), "the unsent edit");
+    let aside = one.set_aside(10).await.unwrap();
+    let lost: Vec<_> = aside.iter().filter(|edit| edit.code == LOST_IN_RESTORE).collect();
+    assert!(lost.iter().any(|edit| edit.mutation.key.id.as_str() == "acknowledged"));
+    world.assert_converged(&[&one, &two, &three]).await;
+}
+
+#[tokio::test]
+async fn a_space_that_was_created_anew_is_loaded_anew() {
+    let mut world = World::new().await;
+    let one = world.fresh().await;
+    put(&one, "old", json!(1)).await;
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "unsent", json!(1)).await;
+    let store = MemoryStore::default();
+    store.create_space(&space(), Epoch::from_bytes([9; 16])).await.unwrap();
+    world.restore(store);
+    let report = one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(report.resynced, Some(ResyncReason::EpochChanged));
+    assert_eq!(value(&one, "old").await, None);
+    assert_eq!(one.set_aside(10).await.unwrap()[0].code, LOST_IN_RESTORE);
+    assert_eq!(value(&one, "unsent").await, Some(json!(1)));
+    world.assert_converged(&[&one]).await;
+}
+
+#[tokio::test]
+async fn a_batch_in_flight_survives_a_restore_of_the_server() {
+    let mut world = World::new().await;
+    let one = world.fresh().await;
+    put(&one, "a", json!({"x": 0})).await;
+    one.sync(&world.loopback()).await.unwrap();
+    let backup = copy(&world.store).await;
+    world.clock.advance(Duration::from_secs(1));
+    put(&one, "b", json!(1)).await;
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "a", json!({"x": 1})).await;
+    one.sync(&Line::with(world.loopback(), [Fate::DropReply])).await.unwrap_err();
+    world.restore(backup);
+    one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(value(&one, "a").await, Some(json!({"x": 1})));
+    world.assert_converged(&[&one]).await;
+}
+
+#[tokio::test]
+async fn a_copied_replica_takes_a_new_name_and_loses_nothing() {
+    let world = World::new().await;
+    let disk = MemoryStore::default();
+    let one = world.replica(&disk).await;
+    put(&one, "a", json!({"x": 0})).await;
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "b", json!(1)).await;
+    one.sync(&Line::with(world.loopback(), [Fate::DropRequest])).await.unwrap_err();
+    let twin = world.replica(&copy(&disk).await).await;
+    put(&twin, "c", json!(1)).await;
+    put(&one, "d", json!(1)).await;
+    one.sync(&world.loopback()).await.unwrap();
+    let report = twin.sync(&world.loopback()).await.unwrap();
+    assert_eq!(report.renamed, 1);
+    world.settle(&[&one, &twin]).await;
+    for id in ["b", "c", "d"] {
+        assert_eq!(value(&one, id).await, Some(json!(1)), "{id}");
+    }
+    assert!(one.conflicts(10).await.unwrap().is_empty());
+    world.assert_converged(&[&one, &twin]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_replica_gets_its_edits_under_a_new_name() {
+    let mut world = World::new().await;
+    let one = world.fresh().await;
+    one.sync(&world.loopback()).await.unwrap();
+    let backup = copy(&world.store).await;
+    put(&one, "a", json!(1)).await;
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "b", json!(1)).await;
+    world.restore(backup);
+    one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(value(&one, "b").await, Some(json!(1)));
+    world.assert_converged(&[&one]).await;
+}
+
+#[tokio::test]
+async fn a_cut_snapshot_goes_on_where_it_broke() {
+    let limits = Limits { page_rows_max: 3, ..Limits::default() };
+    let world = World::with(Default::default(), limits).await;
+    let one = world.fresh().await;
+    for n in 0..20 {
+        put(&one, &format!("{n:02}"), json!({ "n": n })).await;
+    }
+    one.sync(&world.loopback()).await.unwrap();
+    let two = world.fresh().await;
+    put(&two, "07", json!({"mine": 1})).await;
+    // Each attempt brings one page; the line is down for good in between.
+    let line = Line::with(world.loopback(), [Fate::DropReply, Fate::DropReply, Fate::DropRequest]);
+    two.sync(&line).await.unwrap_err();
+    let n_loaded = two.list("notes", None, 100).await.unwrap().len();
+    assert!((6..20).contains(&n_loaded), "{n_loaded}");
+    one.delete("notes", "01").await.unwrap();
+    one.delete("notes", "19").await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    world.settle(&[&two, &one]).await;
+    assert_eq!(value(&two, "07").await, Some(json!({"n": 7, "mine": 1})));
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn a_name_that_belongs_to_someone_else_is_given_up() {
+    let world = World::new().await;
+    let disk = MemoryStore::default();
+    let one = world.replica(&disk).await;
+    put(&one, "a", json!(1)).await;
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "b", json!(1)).await;
+    let eve = Actor::new(crate::ActorId::new("eve").unwrap(), crate::Role::Editor);
+    let line = crate::transport::Loopback::new(world.service.clone(), eve);
+    let report = one.sync(&line).await.unwrap();
+    assert_eq!((report.renamed, report.pushed), (1, 1));
+    world.assert_converged(&[&one]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_only_asks_for_a_resync_does_not_keep_a_replica_busy() {
+    let world = World::new().await;
+    let one = world.fresh().await;
+    put(&one, "a", json!(1)).await;
+    let error = one.sync(&super::faults::Always(world.loopback())).await.unwrap_err();
+    assert_eq!(error.code(), Some("resync_required"));
+    assert!(!one.unsent().await.unwrap().is_empty());
+    one.sync(&world.loopback()).await.unwrap();
+    world.assert_converged(&[&one]).await;
+}

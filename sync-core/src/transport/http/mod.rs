@@ -1,0 +1,192 @@
+//! The way to a server over HTTP (feature `http`).
+//!
+//! - `address`: base URLs and paths
+//! - `answer`: status, content type and body of an answer, turned into a value or an error
+//! - `problem`: problem documents and the codes in them
+//! - `lines`: a snapshot, line by line
+//!
+//! Plain `http` only: programs that talk to a server across an open network put TLS underneath, with a proxy on their
+//! side or a transport of their own.
+
+mod address;
+mod answer;
+mod lines;
+mod problem;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::Transport;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use crate::types::SpaceId;
+use address::{Address, Query};
+use answer::Answer;
+
+/// How long an answer, or the next piece of one, may take: a slow line needs this long for a full batch.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may take to come about; a server that is off should not hold up a sync.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server, reached over HTTP/1.1 with a bearer token.
+///
+/// ```
+/// use sync_core::transport::HttpTransport;
+/// let transport = HttpTransport::new("http://127.0.0.1:8080", Some("a token from signing in"))?;
+/// transport.set_token(Some("a newer one"))?;
+/// # Ok::<_, sync_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct HttpTransport {
+    client: Client<HttpConnector, Full<Bytes>>,
+    address: Address,
+    token: RwLock<Option<HeaderValue>>,
+    timeout: Duration,
+}
+
+impl HttpTransport {
+    /// A way to the server at `base`, for instance `http://sync.example:8080` or `http://host/sync`.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) when `base` is not an http URL, or the token cannot be sent.
+    pub fn new(base: &str, token: Option<&str>) -> Result<Self> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let address = Address::parse(base)?;
+        let transport = Self { client, address, token: RwLock::default(), timeout: TIMEOUT };
+        transport.set_token(token)?;
+        Ok(transport)
+    }
+
+    /// Waits this long for an answer, or for the next piece of a snapshot, instead of a minute.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Signs requests with this token from now on; after an error of kind [`Unauthorized`](ErrorKind::Unauthorized) this
+    /// is where a new one goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) when the token cannot be sent in a header.
+    pub fn set_token(&self, token: Option<&str>) -> Result<()> {
+        let header = |token: &str| {
+            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| Error::invalid("invalid_token", "the token cannot be sent in a header"))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        let token = token.map(header).transpose()?;
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>> {
+        let mut request = Request::builder().method(method).uri(self.address.uri(path)?);
+        request = request.header(ACCEPT, accept);
+        if let Some(token) = &*self.token.read().unwrap_or_else(PoisonError::into_inner) {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        request.body(Full::new(body.into())).map_err(|error| {
+            Error::new(ErrorKind::Internal, "cannot build a request to the server").with_source(error)
+        })
+    }
+
+    async fn fetch(&self, request: Request<Full<Bytes>>, wait: Duration) -> Result<Answer> {
+        let timeout = self.timeout.saturating_add(wait);
+        let exchange = async { Answer::read(self.client.request(request).await.map_err(unreachable)?).await };
+        tokio::time::timeout(timeout, exchange).await.map_err(|_| too_slow())?
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        let path = format!("/v1/spaces/{space}/changes");
+        let request = self.request(Method::POST, &path, answer::JSON, push.to_json())?;
+        self.fetch(request, Duration::ZERO).await?.into_push()
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        let mut query = Query::default();
+        query.add("after", pull.after.as_ref().map(|after| after.as_str()));
+        let names = pull.collections.as_ref().map(|names| {
+            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            names.join(",")
+        });
+        query.add("collections", names.as_deref());
+        query.add("limit", pull.limit.map(|limit| limit.to_string()).as_deref());
+        let wait = pull.wait.unwrap_or_default();
+        query.add("wait", (!wait.is_zero()).then(|| wait.as_secs().to_string()).as_deref());
+        let path = format!("/v1/spaces/{space}/changes{query}");
+        let request = self.request(Method::GET, &path, answer::JSON, String::new())?;
+        self.fetch(request, wait).await?.into_pull()
+    }
+
+    fn snapshot(
+        &self,
+        space: &SpaceId,
+        from: Option<&SnapshotToken>,
+    ) -> BoxStream<'static, Result<SnapshotItem>> {
+        let mut query = Query::default();
+        query.add("resume", from.map(SnapshotToken::as_str));
+        let path = format!("/v1/spaces/{space}/snapshot{query}");
+        let request = self.request(Method::GET, &path, lines::NDJSON, String::new());
+        let (client, timeout) = (self.client.clone(), self.timeout);
+        let open = async move {
+            let response = tokio::time::timeout(timeout, client.request(request?)).await;
+            let response = response.map_err(|_| too_slow())?.map_err(unreachable)?;
+            Ok(lines::items(answer::expect_lines(response).await?, timeout))
+        };
+        stream::once(open).try_flatten().boxed()
+    }
+}
+
+fn unreachable(error: hyper_util::client::legacy::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot reach the server").with_source(error)
+}
+
+fn too_slow() -> Error {
+    Error::new(ErrorKind::Unavailable, "the server took too long to answer")
+}
+
+/// The body of an answer that broke off.
+fn cut(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Unavailable, "the answer of the server was cut").with_source(error)
+}
+
+/// What came back is not an answer of a sync server.
+fn not_an_answer(response: &Response<Incoming>) -> Error {
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or("no content type");
+    let message = format!("the answer is not a sync server's: status {}, {content_type}", response.status());
+    Error::new(ErrorKind::Distrusted, message)
+}
