@@ -1,0 +1,77 @@
+//! Benchmarks, each beside a reference from the same run.
+//!
+//! `cargo run --release -p sync-benches` runs all of them and prints a table. Machines are noisy, so subject and
+//! reference take turns for a number of rounds, and what is quoted are medians and the ratio between them.
+//!
+//! - [`bulk_push`]: batches of a thousand records over HTTP, against a bare prepared-statement loop
+//! - [`single_push`]: many writers of one durable record each, against a bare group commit and one commit each
+//! - [`pull`]: the whole feed by pages over HTTP, against a bare SELECT that writes JSON
+//! - [`snapshot`]: the first load, over HTTP and into a replica, against the bare SELECT and a bare INSERT
+
+mod bare;
+mod bulk_push;
+mod client;
+mod data;
+mod pull;
+mod report;
+mod single_push;
+mod snapshot;
+mod subject;
+
+use clap::Parser;
+
+use crate::report::Report;
+
+/// How much to do, and which benches.
+#[derive(Debug, Parser)]
+#[command(about = "Benchmarks of the sync library, each beside a reference from the same run")]
+struct Options {
+    /// Records in bulk benches
+    #[arg(long, default_value_t = 100_000)]
+    records: usize,
+    /// Durable single mutations of each writer
+    #[arg(long, default_value_t = 200)]
+    singles: usize,
+    /// Concurrent writers
+    #[arg(long, default_value_t = 64)]
+    writers: usize,
+    /// Rounds in which subject and reference take turns; the median is quoted
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only these benches: bulk-push, single-push, pull, snapshot
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// A tenth of the work in two rounds, to see that everything runs
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let mut options = Options::parse();
+    if options.quick {
+        options.records = options.records.div_ceil(10);
+        options.singles = options.singles.div_ceil(10);
+        options.rounds = 2;
+    }
+    let mut report = Report::new(options.rounds);
+    if options.wants("bulk-push") {
+        bulk_push::run(&mut report, options.records).await;
+    }
+    if options.wants("single-push") {
+        single_push::run(&mut report, options.writers, options.singles).await;
+    }
+    if options.wants("pull") {
+        pull::run(&mut report, options.records).await;
+    }
+    if options.wants("snapshot") {
+        snapshot::run(&mut report, options.records).await;
+    }
+    report.print();
+}

@@ -1,0 +1,83 @@
+//! Rounds, medians and the table.
+
+use std::time::{Duration, Instant};
+
+/// What was measured, as it will be printed.
+pub(crate) struct Report {
+    rounds: usize,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    what: String,
+    subject: f64,
+    reference_name: String,
+    reference: f64,
+    /// Median of the ratios of each round; above 1 the subject is faster.
+    ratio: f64,
+    goal: Option<f64>,
+}
+
+impl Report {
+    /// A report over medians of `rounds` rounds.
+    pub(crate) fn new(rounds: usize) -> Self {
+        Self { rounds: rounds.max(1), rows: Vec::new() }
+    }
+
+    /// How many rounds to run.
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    /// Adds a line: rates per second of subject and reference, one pair per round.
+    pub(crate) fn add(&mut self, what: &str, reference_name: &str, pairs: &[(f64, f64)], goal: Option<f64>) {
+        let row = Row {
+            what: what.to_owned(),
+            subject: median(pairs.iter().map(|pair| pair.0)),
+            reference_name: reference_name.to_owned(),
+            reference: median(pairs.iter().map(|pair| pair.1)),
+            ratio: median(pairs.iter().map(|pair| pair.0 / pair.1)),
+            goal,
+        };
+        row.print();
+        self.rows.push(row);
+    }
+
+    /// Prints the table.
+    #[expect(clippy::print_stdout, reason = "a bench talks to its terminal")]
+    pub(crate) fn print(&self) {
+        println!("\n| what | per second | reference | per second | ratio | goal |");
+        println!("|---|---:|---|---:|---:|---:|");
+        for row in &self.rows {
+            let goal = row.goal.map_or(String::new(), |goal| format!("{goal:.2}"));
+            let Row { what, subject, reference_name, reference, ratio, .. } = row;
+            println!("| {what} | {subject:.0} | {reference_name} | {reference:.0} | {ratio:.2} | {goal} |");
+        }
+        println!("\nmedians of {} rounds; the ratio is the median of the ratios of each round", self.rounds);
+    }
+}
+
+impl Row {
+    #[expect(clippy::print_stderr, reason = "a bench talks to its terminal")]
+    fn print(&self) {
+        eprintln!("{}: {:.0}/s, {:.2} of {}", self.what, self.subject, self.ratio, self.reference_name);
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let mid = values.len() / 2;
+    if values.len() % 2 == 1 { values[mid] } else { (values[mid - 1] + values[mid]) / 2.0 }
+}
+
+/// A stopwatch.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+pub(crate) fn start() -> Instant {
+    Instant::now()
+}
+
+/// Things per second.
+pub(crate) fn rate(n: usize, elapsed: Duration) -> f64 {
+    n as f64 / elapsed.as_secs_f64()
+}
