@@ -140,13 +140,7 @@ impl Local {
             Some(base) => base,
             None => Base::new(key.clone(), Known::of(visible.as_ref())),
         };
-        if base.resolves.is_some() {
-            // One edit settles one conflict. The one before goes with what it was settled with.
-            let earlier = self.restore_conflict(&base).await?;
-            if let Some(earlier) = earlier {
-                self.edit(&earlier, None).await?;
-            }
-        }
+        self.dismiss_earlier(&base).await?;
         if let Some(latest) = base.latest.take() {
             // Who settles a conflict has seen both sides.
             base.base = latest;
@@ -158,6 +152,14 @@ impl Local {
         self.show(key, data, visible.as_ref(), base.newest());
         self.set(conflict);
         Ok(())
+    }
+
+    /// An edit settles one conflict; the one it was to settle before is dismissed by itself.
+    pub(super) async fn dismiss_earlier(&mut self, base: &Base) -> Result<()> {
+        match self.restore_conflict(base).await? {
+            Some(earlier) => self.edit(&earlier, None).await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Brings back the conflict that an edit was to settle, unless the server has changed it since.

@@ -97,8 +97,13 @@ impl Local {
         Ok(())
     }
 
-    /// Makes a record that was sealed dirty again, on its old base.
-    pub(super) async fn reopen(&mut self, base: Base) -> Result<()> {
+    /// Makes a record that was sealed dirty again, on its old base. What was edited meanwhile becomes part of that edit.
+    pub(super) async fn reopen(&mut self, mut base: Base) -> Result<()> {
+        let again = self.base_of(&base.key).await?;
+        if let Some(resolves) = again.and_then(|again| again.resolves) {
+            self.dismiss_earlier(&base).await?;
+            base.resolves = Some(resolves);
+        }
         let visible = self.get(&base.key).await?;
         if base.is_settled_by(visible.as_ref().and_then(|record| record.data.as_ref())) {
             self.purge(Base::key_for(&base.key));

@@ -152,6 +152,50 @@ async fn an_edit_on_top_of_one_that_lost_is_judged_again() {
     world.assert_converged(&[&one, &two]).await;
 }
 
+/// Two replicas, the second of which has lost a clash over `x` of record `a` and knows it.
+async fn after_a_clash() -> (World, crate::replica::Replica, crate::replica::Replica) {
+    let world = World::new().await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    one.put("notes", "a", &json!({"x": 0, "y": 0})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    one.patch("notes", "a", &json!({"x": 1})).await.unwrap();
+    two.patch("notes", "a", &json!({"x": 2})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    (world, one, two)
+}
+
+#[tokio::test]
+async fn an_edit_on_top_of_a_known_clash_does_not_pass_for_one_that_saw_theirs() {
+    let world = World::new().await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    one.put("notes", "a", &json!({"x": 1})).await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    two.put("notes", "a", &json!({"x": 2})).await.unwrap();
+    // The first load shows the clash, and the push that follows is not answered.
+    two.sync(&Line::with(world.loopback(), [Fate::Deliver, Fate::DropReply])).await.unwrap_err();
+    two.patch("notes", "a", &json!({"z": 3})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    assert_eq!(value(&two, "a").await, Some(json!({"x": 1, "z": 3})));
+    assert_eq!(two.conflicts(10).await.unwrap().len(), 1);
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn a_conflict_settled_while_its_record_is_in_flight_goes_or_comes_back() {
+    let (world, one, two) = after_a_clash().await;
+    let id = two.conflicts(10).await.unwrap()[0].id.clone();
+    two.patch("notes", "a", &json!({"y": 5})).await.unwrap();
+    two.sync(&Line::with(world.loopback(), [Fate::DropRequest])).await.unwrap_err();
+    two.resolve(&id, Resolution::TakeMine).await.unwrap();
+    // Another copy of this replica has used its numbers meanwhile: the batch is taken apart again.
+    two.write(|local| futures_util::FutureExt::boxed(async move { local.unseal().await })).await.unwrap();
+    assert!(two.conflicts(10).await.unwrap().is_empty());
+    world.settle(&[&one, &two]).await;
+    assert!(two.conflicts(10).await.unwrap().is_empty() && one.conflicts(10).await.unwrap().is_empty());
+    assert_eq!(value(&one, "a").await, Some(json!({"x": 2, "y": 0})), "the settled state, and only that");
+    world.assert_converged(&[&one, &two]).await;
+}
+
 #[tokio::test]
 async fn the_same_batch_is_sent_until_it_is_answered_and_counts_once() {
     let policy = CollectionPolicy::default().with_rule("/n".parse().unwrap(), PathRule::Counter);

@@ -20,9 +20,9 @@ use crate::replica::{Replica, ReplicaOptions};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Limits, Service};
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{MemoryStore, StoreExt};
+use crate::store::{MemoryStore, ScanQuery, StoreExt};
 use crate::transport::{Loopback, Transport};
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, Collection, RecordId, SpaceId};
 
 pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
@@ -86,6 +86,19 @@ impl World {
     pub(super) async fn hash(&self) -> StateHash {
         let mut txn = self.store.read(&space()).await.unwrap();
         state_hash(&mut *txn, |meta| meta.version).await.unwrap()
+    }
+
+    /// The conflicts that the server has.
+    pub(super) async fn conflicts(&self) -> Vec<RecordId> {
+        let query = ScanQuery {
+            collection: Some(Collection::system(Collection::CONFLICTS)),
+            after: None,
+            tombstones: false,
+            rows_max: 1000,
+            bytes_max: usize::MAX,
+        };
+        let page = self.store.read(&space()).await.unwrap().scan(&query).await.unwrap();
+        page.records.into_iter().map(|record| record.key.id).collect()
     }
 
     async fn text(&self) -> String {
