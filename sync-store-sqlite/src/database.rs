@@ -65,17 +65,20 @@ impl Database {
             None => return Err(corrupt(path, "is missing")),
         };
         let writing = connect_options(path, role);
-        let writer = Lane::new(writing.clone(), 1, options.wait_max);
+        let writer = Lane::new(writing.clone(), 1, 1, options.wait_max);
         let reading = writing.pragma("query_only", "ON");
-        let readers = Lane::new(reading, options.n_readers, options.wait_max);
+        let readers = Lane::new(reading, options.n_readers, options.n_readers_kept, options.wait_max);
         let mut lease = writer.lend().await?;
-        if let Err(error) = schema::check(lease.connection(), role, &path.display().to_string()).await {
+        let name = path.display().to_string();
+        let checked = schema::check(&mut *lease.connection().await?, role, &name).await;
+        if checked.is_err() {
             lease.spoil();
-            drop(lease);
+        }
+        drop(lease);
+        if let Err(error) = checked {
             writer.close().await;
             return Err(error);
         }
-        drop(lease);
         Ok(Arc::new(Self {
             path: path.to_owned(),
             identity,
@@ -131,6 +134,12 @@ impl Database {
     /// Whether someone uses the file.
     pub(crate) fn is_pinned(&self) -> bool {
         self.n_pins.load(Ordering::SeqCst) > 0
+    }
+
+    /// Closes the file at once: open transactions fail.
+    pub(crate) async fn close_now(&self) {
+        self.writer.close_now().await;
+        self.readers.close_now().await;
     }
 
     /// Waits for open transactions to end and closes the file. Who waits to begin is told that it is not found.
