@@ -4,39 +4,23 @@ use sea_query::{DeleteStatement, Expr, ExprTrait, OnConflict, Query};
 
 use crate::sql::driver::{Dialect, Statement};
 use crate::sql::read::one_of;
+use crate::sql::rows;
 use crate::sql::tables::{Records, Spaces};
 use crate::store::CommitWrite;
 use crate::types::{Record, RecordKey, SpaceId};
 
 /// Writes new states of records over the old ones.
 pub(super) fn records(dialect: Dialect, space: &SpaceId, records: &[Record]) -> Statement {
-    let columns = [
-        Records::Space,
-        Records::Collection,
-        Records::Id,
-        Records::Version,
-        Records::Revision,
-        Records::EditedAt,
-        Records::Upstream,
-        Records::Checksum,
-        Records::Author,
-        Records::Client,
-        Records::Data,
-    ];
+    let columns =
+        [Records::Space, Records::Collection, Records::Id, Records::Version, Records::Meta, Records::Data];
     let mut insert = Query::insert().into_table(Records::Table).columns(columns).take();
     for record in records {
-        let meta = &record.meta;
         insert.values_panic([
             Expr::val(space.as_str()),
             Expr::val(record.key.collection.as_str()),
             Expr::val(record.key.id.as_str()),
-            Expr::val(meta.version.get()),
-            Expr::val(meta.revision),
-            Expr::val(meta.edited_at.as_micros()),
-            Expr::val(meta.upstream.get()),
-            Expr::val(record.checksum().cast_signed()),
-            Expr::val(meta.author.as_str()),
-            Expr::val(meta.client.as_ref().map(|client| client.as_str())),
+            Expr::val(record.meta.version.get()),
+            Expr::val(rows::meta_text(record)),
             Expr::val(record.data.as_ref().map(|data| data.as_str())),
         ]);
     }
@@ -52,8 +36,13 @@ pub(super) fn purges(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> S
     Statement::new(dialect, delete.and_where(one_of(keys))).once()
 }
 
-/// Moves the space to where `write` leaves it; `None` when it stays.
-pub(super) fn head(dialect: Dialect, space: &SpaceId, write: &CommitWrite) -> Option<Statement> {
+/// Moves the space to where `write` leaves it; `None` when it stays. `largest` is the length of its longest content.
+pub(super) fn head(
+    dialect: Dialect,
+    space: &SpaceId,
+    write: &CommitWrite,
+    largest: usize,
+) -> Option<Statement> {
     let mut update = Query::update().table(Spaces::Table).take();
     if let Some(commit) = &write.commit {
         update.value(Spaces::Head, commit.last.get()).value(Spaces::Tag, commit.tag.to_string());
@@ -61,8 +50,12 @@ pub(super) fn head(dialect: Dialect, space: &SpaceId, write: &CommitWrite) -> Op
     if let Some(entry) = write.log.last() {
         update.value(Spaces::LogHead, entry.entry);
     }
+    if !write.records.is_empty() {
+        update.value(Spaces::Largest, i64::try_from(largest).unwrap_or(i64::MAX));
+    }
     update.and_where(Expr::col(Spaces::Space).eq(space.as_str()));
-    (write.commit.is_some() || !write.log.is_empty()).then(|| Statement::new(dialect, &update))
+    let moves = write.commit.is_some() || !write.log.is_empty() || !write.records.is_empty();
+    moves.then(|| Statement::new(dialect, &update))
 }
 
 /// A deletion within one space.
