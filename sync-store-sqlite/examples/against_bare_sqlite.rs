@@ -67,7 +67,7 @@ fn bare_write(path: &Path, writes: &[CommitWrite]) {
     let mut database = Connection::open(path).unwrap();
     database.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;").unwrap();
     database.execute_batch(BARE).unwrap();
-    let start = Instant::now();
+    let begun = start();
     for write in writes {
         let txn = database.transaction().unwrap();
         {
@@ -100,14 +100,31 @@ fn bare_write(path: &Path, writes: &[CommitWrite]) {
         }
         txn.commit().unwrap();
     }
-    report("bare write", start);
+    report("bare write", begun);
 }
 
-std::thread_local! { static TIMES: std::cell::RefCell<Vec<(String, f64)>> = const { std::cell::RefCell::new(Vec::new()) }; }
+type Figures = (String, f64, f64);
 
-fn report(what: &str, start: Instant) {
-    let rate = (BATCHES * ROWS) as f64 / start.elapsed().as_secs_f64();
-    TIMES.with_borrow_mut(|times| times.push((what.to_owned(), rate)));
+static FIGURES: std::sync::Mutex<Vec<Figures>> = std::sync::Mutex::new(Vec::new());
+
+/// Wall clock and processor time.
+struct Start(Instant, f64);
+
+fn start() -> Start {
+    Start(Instant::now(), cpu_seconds())
+}
+
+/// Of all threads so far (Linux; elsewhere zero).
+fn cpu_seconds() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let times = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+    times.filter_map(|line| line.split(' ').next()?.parse::<f64>().ok()).sum::<f64>() / 1e9
+}
+
+fn report(what: &str, start: Start) {
+    let n = (BATCHES * ROWS) as f64;
+    let figures = (what.to_owned(), n / start.0.elapsed().as_secs_f64(), n / (cpu_seconds() - start.1));
+    FIGURES.lock().unwrap().push(figures);
 }
 
 fn bare_read(path: &Path) {
@@ -118,7 +135,7 @@ fn bare_read(path: &Path) {
              records WHERE space = ? AND version > ? ORDER BY version LIMIT ?",
         )
         .unwrap();
-    let start = Instant::now();
+    let begun = start();
     let (mut after, mut n, mut out) = (0_i64, 0, Vec::new());
     loop {
         let n_before = n;
@@ -140,11 +157,11 @@ fn bare_read(path: &Path) {
         }
     }
     assert_eq!(n, BATCHES * ROWS);
-    report("bare read", start);
+    report("bare read", begun);
 }
 
 async fn read(store: &SqliteStore, space: &SpaceId, bytes_max: usize, what: &str) {
-    let start = Instant::now();
+    let begun = start();
     let (mut after, mut n) = (Seq::ZERO, 0);
     loop {
         let mut txn = store.read(space).await.unwrap();
@@ -156,11 +173,11 @@ async fn read(store: &SqliteStore, space: &SpaceId, bytes_max: usize, what: &str
         n += page.records.len() as i64;
     }
     assert_eq!(n, BATCHES * ROWS);
-    report(what, start);
+    report(what, begun);
 }
 
 async fn scan(store: &SqliteStore, space: &SpaceId) {
-    let start = Instant::now();
+    let begun = start();
     let mut txn = store.read(space).await.unwrap();
     let mut after = None;
     loop {
@@ -172,11 +189,11 @@ async fn scan(store: &SqliteStore, space: &SpaceId) {
             break;
         }
     }
-    report("scan", start);
+    report("scan", begun);
 }
 
 async fn by_keys(store: &SqliteStore, space: &SpaceId, writes: &[CommitWrite]) {
-    let start = Instant::now();
+    let begun = start();
     for write in writes {
         let keys: Vec<_> = write.records.iter().map(|r| r.key.clone()).collect();
         let mut txn = store.read(space).await.unwrap();
@@ -184,7 +201,7 @@ async fn by_keys(store: &SqliteStore, space: &SpaceId, writes: &[CommitWrite]) {
         assert!(found.iter().all(Option::is_some));
         txn.commit().await.unwrap();
     }
-    report("by keys", start);
+    report("by keys", begun);
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -198,15 +215,15 @@ async fn main() {
         bare_read(&folder.path().join("bare.db"));
         let store = SqliteStore::open_file(folder.path().join("odd.db")).await.unwrap();
         store.create_space(&space, Epoch::from_bytes([1; 16])).await.unwrap();
-        let start = Instant::now();
+        let begun = start();
         write(&store, &space, &odd).await;
-        report("write (odd sizes)", start);
+        report("write (odd sizes)", begun);
         store.close().await;
         let store = SqliteStore::open_file(folder.path().join("sync.db")).await.unwrap();
         store.create_space(&space, Epoch::from_bytes([1; 16])).await.unwrap();
-        let start = Instant::now();
+        let begun = start();
         write(&store, &space, &full).await;
-        report("write", start);
+        report("write", begun);
         read(&store, &space, usize::MAX, "read").await;
         read(&store, &space, 200 << 10, "read (measured)").await;
         scan(&store, &space).await;
@@ -217,13 +234,13 @@ async fn main() {
 }
 
 fn summary() {
-    let times = TIMES.with_borrow(Clone::clone);
-    let median = |what: &str| {
-        let mut rates: Vec<f64> =
-            times.iter().filter(|(name, _)| name == what).map(|(_, rate)| *rate).collect();
+    let figures = FIGURES.lock().unwrap().clone();
+    let median = |what: &str, of: fn(&Figures) -> f64| {
+        let mut rates: Vec<f64> = figures.iter().filter(|f| f.0 == what).map(of).collect();
         rates.sort_by(f64::total_cmp);
         rates[rates.len() / 2]
     };
+    println!("{:22} {:>9} {:>5}   {:>13} {:>5}", "", "rows/s", "ratio", "rows/CPU-s", "ratio");
     for (what, reference) in [
         ("bare write", "bare write"),
         ("write", "bare write"),
@@ -234,6 +251,8 @@ fn summary() {
         ("scan", "bare read"),
         ("by keys", "bare read"),
     ] {
-        println!("{what:22} {:9.0} rows/s  {:.2}", median(what), median(what) / median(reference));
+        let (wall, cpu) = (median(what, |f| f.1), median(what, |f| f.2));
+        let ratios = (wall / median(reference, |f| f.1), cpu / median(reference, |f| f.2));
+        println!("{what:22} {wall:9.0} {:5.2}   {cpu:13.0} {:5.2}", ratios.0, ratios.1);
     }
 }
