@@ -3,17 +3,28 @@
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::json::Json;
-use crate::sql::pack::{damaged, fields, split_exactly, split_rows};
+use crate::sql::pack::{FIELD, ROW, damaged, fields, split_exactly};
 use crate::store::{ClientState, CommitInfo, LogEntry, SpaceHead};
 use crate::types::{
     ActorId, ClientId, Collection, Epoch, MutationNumber, Record, RecordId, RecordKey, RecordMeta, Seq, Tag,
     Version,
 };
 
-/// Reads records packed by `read::record_row`, and verifies the checksum of each.
+/// Reads records packed by `read::record_row`, and verifies the checksum of each. One pass over the text: a row is not
+/// looked for before its fields are.
 pub(super) fn records(packed: Option<&str>) -> Result<Vec<Record>> {
-    let mut names = Names::default();
-    split_rows(packed).map(|row| record(row, &mut names)).collect()
+    let (mut records, mut names, mut rest) = (Vec::new(), Names::default(), packed);
+    while let Some(text) = rest {
+        let mut fields = text.splitn(5, FIELD);
+        let [version, collection, id, meta, after] =
+            [fields.next(), fields.next(), fields.next(), fields.next(), fields.next()];
+        let after = after.ok_or_else(damaged)?;
+        let data;
+        (data, rest) = after.split_once(ROW).map_or((after, None), |(data, rest)| (data, Some(rest)));
+        let fields = [version, collection, id, meta].map(Option::unwrap_or_default);
+        records.push(record(fields, data, &mut names)?);
+    }
+    Ok(records)
 }
 
 /// The names of the last record: neighbours mostly share them, and a shared one costs no allocation.
@@ -24,8 +35,7 @@ struct Names {
     client: Option<ClientId>,
 }
 
-fn record(row: &str, names: &mut Names) -> Result<Record> {
-    let [version, collection, id, meta, data] = fields(row)?;
+fn record([version, collection, id, meta]: [&str; 4], data: &str, names: &mut Names) -> Result<Record> {
     let (meta, checksum) = parse_meta(seq(version)?, meta, names)?;
     let collection = shared(&mut names.collection, collection, Collection::from_stored)?;
     let record = Record {
