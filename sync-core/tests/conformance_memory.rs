@@ -10,3 +10,23 @@ async fn memory() -> Option<Box<dyn Subject>> {
 }
 
 sync_core::store_suite! { #[tokio::test(flavor = "multi_thread", worker_threads = 4)] memory }
+
+/// A function that is missing from the macro is a promise that nobody checks.
+#[test]
+fn every_function_of_the_suite_is_run() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/conformance");
+    let listed = std::fs::read_to_string(format!("{folder}/suite.rs")).unwrap();
+    let mut n_functions = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for function in text.split("\npub async fn ").skip(1).filter(|text| text.contains("-> Verdict {")) {
+            let (name, rest) = function.split_once('(').unwrap();
+            if rest.starts_with("subject: &") && rest.lines().next().unwrap().ends_with("-> Verdict {") {
+                let is_listed = listed.lines().any(|line| line.trim() == name);
+                assert!(is_listed, "{name} is not in the list of `store_suite!`");
+                n_functions += 1;
+            }
+        }
+    }
+    assert!(n_functions > 100, "only {n_functions} functions were found");
+}

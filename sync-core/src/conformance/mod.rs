@@ -3,7 +3,7 @@
 //! Each function is named after the sentence of the contract that it proves, and takes a [`Subject`]: a fresh store and
 //! the little else that testing it needs. [`store_suite!`](crate::store_suite) turns them into one test each:
 //!
-//! ```ignore
+//! ```
 //! use sync_core::TokioRuntime;
 //! use sync_core::conformance::{Plain, Subject};
 //! use sync_core::store::MemoryStore;
@@ -13,6 +13,7 @@
 //! }
 //!
 //! sync_core::store_suite! { #[tokio::test(flavor = "multi_thread", worker_threads = 4)] fresh }
+//! # fn main() {}
 //! ```
 //!
 //! # What it cannot see

@@ -1,11 +1,19 @@
 //! Spaces come and go: creating, deleting, listing, and sharing nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::BoxFuture;
+
+use crate::conformance::look::all_records;
+use crate::conformance::races::patiently;
 use crate::conformance::tasks::too_early;
 use crate::conformance::{
     Model, Subject, Verdict, client_id, client_state, commit, commit_write, contents, delete, epoch,
-    fresh_space, in_parallel, in_time, key, log_entry, put, sample, space_id, stamp, whole_scan,
+    fresh_space, in_parallel, in_time, is_contended, key, log_entry, put, sample, space_id, stamp,
+    whole_scan,
 };
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::store::{CommitWrite, Mode, SpaceHead, SpaceStats, Store, StoreExt};
 use crate::types::{Seq, SpaceId, Tag};
 
@@ -126,6 +134,52 @@ pub async fn deleting_waits_for_the_open_writer(subject: &dyn Subject) -> Verdic
     Ok(())
 }
 
+/// A writer that waits while its space is deleted is told so, or is let in before the deletion, which then waits for it.
+pub async fn a_writer_never_gets_into_a_deleted_space(subject: &dyn Subject) -> Verdict {
+    let store = subject.store();
+    for round in 0..10 {
+        let (space, deleted) = (space_id(&format!("s{round}")), Arc::new(AtomicBool::new(false)));
+        store.create_space(&space, epoch(1)).await?;
+        let open = store.write(&space).await?;
+        let delete = delete_and_say_so(store.clone(), space.clone(), deleted.clone());
+        let write = write_unless(store.clone(), space.clone(), deleted);
+        let release = async move {
+            drop(open);
+            Ok(())
+        };
+        let tasks: [BoxFuture<'static, Result<()>>; 3] =
+            [Box::pin(delete), Box::pin(write), Box::pin(release)];
+        for ended in in_parallel(subject, tasks).await {
+            ended?;
+        }
+        assert!(!store.has_space(&space).await?);
+    }
+    Ok(())
+}
+
+async fn delete_and_say_so(store: Arc<dyn Store>, space: SpaceId, deleted: Arc<AtomicBool>) -> Result<()> {
+    while let Err(error) = store.delete_space(&space).await {
+        if !is_contended(&error) {
+            return Err(error);
+        }
+    }
+    deleted.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
+async fn write_unless(store: Arc<dyn Store>, space: SpaceId, deleted: Arc<AtomicBool>) -> Result<()> {
+    match patiently(|| store.write(&space)).await {
+        Ok(mut txn) => {
+            let write = stamp(&mut *txn, [put("notes", "1", "1")]).await?;
+            txn.apply(&write).await?;
+            assert!(!deleted.load(Ordering::SeqCst), "a writer got into a deleted space");
+            txn.commit().await
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// A reader that began before its space was deleted sees all of it, or an error; never a part.
 pub async fn a_reader_of_a_deleted_space_sees_all_of_it_or_an_error(subject: &dyn Subject) -> Verdict {
     let (store, space) = fresh_space(subject).await?;
@@ -135,7 +189,7 @@ pub async fn a_reader_of_a_deleted_space_sees_all_of_it_or_an_error(subject: &dy
     store.create_space(&space, epoch(2)).await?;
     commit(&*store, &space, [put("notes", "1", "\"new\"")]).await?;
     if let Ok(found) = whole_scan(&mut *reader).await {
-        assert_eq!(found, model.scan(&crate::conformance::look::all_records()).records);
+        assert_eq!(found, model.scan(&all_records()).records);
     }
     Ok(())
 }

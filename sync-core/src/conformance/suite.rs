@@ -19,6 +19,7 @@ macro_rules! store_suite {
                 of_many_deleters_at_once_one_is_told_so
                 a_space_created_again_shares_nothing_with_the_old_one
                 deleting_waits_for_the_open_writer
+                a_writer_never_gets_into_a_deleted_space
                 a_reader_of_a_deleted_space_sees_all_of_it_or_an_error
                 spaces_are_listed_ascending_by_bytes_page_by_page
                 spaces_never_meet

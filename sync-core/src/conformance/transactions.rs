@@ -1,9 +1,10 @@
 //! What a transaction is: all or nothing, and refused where it is misused.
 
-use std::future::Future;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use futures_util::FutureExt;
-use futures_util::future::poll_immediate;
+use futures_util::future::BoxFuture;
 
 use crate::conformance::{
     Contents, Subject, Verdict, client_state, commit, contents, delete, fresh_space, in_time, key, log_entry,
@@ -165,14 +166,17 @@ async fn work(store: &dyn Store, space: &SpaceId) -> Result<()> {
     txn.commit().await
 }
 
-/// Polls `future` up to `n_polls` times, letting others run in between, and leaves it there.
-async fn give_up(future: &mut (impl Future + Unpin), n_polls: usize) {
-    for _ in 0..n_polls {
-        if poll_immediate(&mut *future).await.is_some() {
-            return;
+/// Polls `future` as often as it asks for, and leaves it where it has to wait for the `n_polls`th time.
+async fn give_up(future: &mut BoxFuture<'_, Result<()>>, mut n_polls: usize) {
+    poll_fn(|cx| {
+        if n_polls == 0 {
+            return Poll::Ready(());
         }
-        std::thread::yield_now();
-    }
+        n_polls -= 1;
+        let ended = future.poll_unpin(cx).map(drop);
+        if n_polls == 0 { Poll::Ready(()) } else { ended }
+    })
+    .await;
 }
 
 /// A space with two records, a tombstone, a replica and a log entry.

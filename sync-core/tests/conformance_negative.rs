@@ -1,0 +1,122 @@
+//! Proof that the suite can fail: stores with one planted fault each, and the function that has to notice it.
+
+#[path = "conformance_negative/broken.rs"]
+mod broken;
+#[path = "conformance_negative/broken_txn.rs"]
+mod broken_txn;
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::Duration;
+
+use broken::{BrokenStore, Fault};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sync_core::conformance::{Plain, Subject, Verdict};
+use sync_core::{Runtime, TokioRuntime};
+
+type Proof = for<'a> fn(&'a dyn Subject) -> Pin<Box<dyn Future<Output = Verdict> + 'a>>;
+
+/// Why the function did not get through, or `None` when it did.
+async fn complaint(fault: Fault, proof: Proof) -> Option<String> {
+    let store = BrokenStore::new(fault);
+    let subject = match fault {
+        Fault::ReadersWait => Plain::new(store.clone(), Impatient),
+        _ => Plain::new(store.clone(), TokioRuntime).with_accounts(store),
+    };
+    match AssertUnwindSafe(proof(&subject)).catch_unwind().await {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(failure.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            text.or_else(|| panic.downcast_ref::<String>().cloned()).or_else(|| Some("panicked".into()))
+        }
+    }
+}
+
+/// A runtime on which nobody waits for long, for the fault that makes a store hang.
+#[derive(Debug)]
+struct Impatient;
+
+impl Runtime for Impatient {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        TokioRuntime.spawn(task);
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        TokioRuntime.sleep(duration.min(Duration::from_secs(1)))
+    }
+}
+
+async fn notices(fault: Fault, proof: Proof) -> String {
+    let sound = complaint(Fault::None, proof).await;
+    assert_eq!(sound, None, "the function complains about a store without a fault");
+    complaint(fault, proof).await.unwrap_or_else(|| panic!("{fault:?} went unnoticed"))
+}
+
+macro_rules! noticed {
+    ($($fault:ident: $($module:ident::$name:ident),+;)+) => {
+        $(#[allow(non_snake_case, reason = "named after the fault")]
+        mod $fault {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                let proof: super::Proof =
+                    |subject| Box::pin(sync_core::conformance::$module::$name(subject));
+                super::notices(super::Fault::$fault, proof).await;
+            })+
+        })+
+    };
+}
+
+noticed! {
+    FeedUnordered: feed::pages_are_ordered_and_gap_free;
+    FeedSkipsARow: feed::pages_are_ordered_and_gap_free, lost_row::no_committed_change_is_ever_skipped;
+    FeedLosesTombstones: feed::tombstones_are_in_the_feed, lost_row::no_committed_change_is_ever_skipped;
+    FeedPassesUpTo: feed::the_feed_ends_with_up_to, feed::a_range_that_is_empty_yields_nothing;
+    FeedIgnoresBytes: feed::a_page_ends_before_it_exceeds_its_bytes;
+    FeedTakesNoNamesForAll: feed::the_feed_yields_only_the_named_collections;
+    NeverMore: feed::pages_are_ordered_and_gap_free, scan::pages_of_a_scan_are_gap_free;
+    AlwaysMore: feed::a_range_that_is_empty_yields_nothing, scan::tombstones_are_listed_only_when_asked_for;
+    ScanIgnoresCase: scan::records_are_listed_ascending_by_bytes;
+    ScanRepeatsTheKey: scan::a_scan_goes_on_after_any_key;
+    RecordsSorted: records::records_come_in_the_order_of_the_keys;
+    RecordsOncePerKey: records::records_come_in_the_order_of_the_keys;
+    PurgeLeavesTombstone: records::a_purge_leaves_no_tombstone;
+    ContentReformatted: fidelity::every_content_comes_back_byte_for_byte;
+    AuthorForgotten: fidelity::meta_comes_back_at_its_extremes, fidelity::a_tombstone_keeps_what_is_known_of_it;
+    CommitsOnDrop: transactions::dropped_transaction_leaves_no_trace;
+    CommitsInHalves: races::no_reader_ever_sees_half_a_commit;
+    WritesWhereItReads: transactions::writing_in_a_read_transaction_is_refused;
+    CommitsAfterFailure: transactions::failed_transaction_cannot_commit;
+    HeadMovesWithin: transactions::head_does_not_move_within_its_transaction;
+    ShowsUncommitted: isolation::uncommitted_writes_are_seen_by_no_one;
+    ReadsMoveOn: isolation::reads_come_from_one_moment, isolation::an_open_reader_does_not_stop_a_writer;
+    ReadersWait: isolation::a_reader_never_waits_for_a_writer;
+    NoSpaceLock: writers::a_second_writer_waits_for_the_first, isolation::no_reader_passes_an_open_writer,
+        lost_row::no_committed_change_is_ever_skipped, races::no_increment_is_ever_lost;
+    CommitAtTheHead: commits::commit_at_finds_the_commit_that_contains_a_seq;
+    LogOldestFirst: log::entries_come_newest_first, log::pages_of_the_log_are_gap_free;
+    ReplicasShared: clients::a_replica_belongs_to_one_space;
+    FloorFalls: collect::the_floor_rises_and_never_falls;
+    CollectsLiveRecords: collect::tombstones_at_or_below_the_floor_go_and_live_records_stay,
+        collect::a_record_that_came_back_stays;
+    CollectsWithoutLimit: collect::collecting_is_bounded_and_says_whether_more_remains;
+    LogNumbersFallBack: collect::log_entries_at_or_below_the_floor_go;
+    DeletesByHiding: spaces::a_space_created_again_shares_nothing_with_the_old_one,
+        spaces::deleting_waits_for_the_open_writer;
+    CreatesTwice: spaces::a_space_is_created_only_once, spaces::of_many_creators_at_once_one_succeeds;
+    HintsEarly: hints::no_hint_tells_of_what_is_not_committed, hints::a_hint_comes_after_its_commit;
+    HalfCreatesUsers: accounts::a_taken_name_or_id_is_refused_and_leaves_nothing;
+}
+
+/// What the gate is for: it must say which row was lost, not fail by accident.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_gate_names_the_change_that_a_reader_passed() {
+    let gate: Proof =
+        |subject| Box::pin(sync_core::conformance::lost_row::no_committed_change_is_ever_skipped(subject));
+    let passed = notices(Fault::NoSpaceLock, gate).await;
+    assert!(passed.contains("past the uncommitted"), "{passed}");
+    let skipped = notices(Fault::FeedSkipsARow, gate).await;
+    assert!(skipped.contains("never saw"), "{skipped}");
+}

@@ -1,0 +1,246 @@
+//! The transactions of a store with a planted fault.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_executor::block_on;
+use sync_core::json::Json;
+use sync_core::store::{
+    ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery, SpaceHead, Store,
+    StoreExt, StoreTxn,
+};
+use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordKey, Result, Seq, SpaceId};
+
+use crate::broken::{BrokenStore, Fault};
+
+pub(crate) struct BrokenTxn {
+    store: BrokenStore,
+    space: SpaceId,
+    mode: Mode,
+    /// `None` after the end.
+    inner: Option<Box<dyn StoreTxn>>,
+    head: SpaceHead,
+    /// Writes that go to the store with the commit only.
+    late: Option<CommitWrite>,
+}
+
+impl BrokenTxn {
+    pub(crate) fn new(store: BrokenStore, space: SpaceId, mode: Mode, inner: Box<dyn StoreTxn>) -> Self {
+        let head = inner.head();
+        Self { store, space, mode, inner: Some(inner), head, late: None }
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.store.has(fault)
+    }
+
+    async fn inner(&mut self) -> Result<&mut Box<dyn StoreTxn>> {
+        if self.has(Fault::ReadsMoveOn) && self.mode == Mode::Read {
+            self.inner = Some(self.store.inner.read(&self.space).await?);
+        }
+        self.inner.as_mut().ok_or_else(|| Error::new(ErrorKind::Internal, "the transaction has ended"))
+    }
+
+    fn spoil(&self, record: &mut Record) {
+        if self.has(Fault::AuthorForgotten) {
+            record.meta.author = ActorId::new("unknown").expect("a valid name");
+        }
+        let one = record.data.as_ref().is_some_and(|data| data.as_str() == "1.0");
+        if self.has(Fault::ContentReformatted) && one {
+            record.data = Some(Json::from_canonical("1"));
+        }
+    }
+
+    fn spoil_page(&self, mut page: Page) -> Page {
+        page.records.iter_mut().for_each(|record| self.spoil(record));
+        page.more = (page.more || self.has(Fault::AlwaysMore)) && !self.has(Fault::NeverMore);
+        page
+    }
+
+    /// Turns the purges of a write into deletions.
+    async fn bury(&mut self, write: &mut CommitWrite) -> Result<()> {
+        let keys = std::mem::take(&mut write.purges);
+        let found = self.inner().await?.records(&keys).await?;
+        write.records.extend(found.into_iter().flatten().map(|record| Record { data: None, ..record }));
+        Ok(())
+    }
+
+    /// Writes what was kept back, whatever happened in the space since the transaction began.
+    async fn write_late(&mut self, write: CommitWrite) -> Result<()> {
+        self.inner = None;
+        let mut txn = self.store.inner.write(&self.space).await?;
+        let head = txn.head().head;
+        let mut write = write;
+        // The head does not fall back, so that what goes wrong is the feed alone.
+        write.commit.iter_mut().for_each(|commit| commit.last = commit.last.max(head));
+        txn.apply(&write).await?;
+        txn.commit().await
+    }
+
+    async fn write_in_halves(&mut self, mut write: CommitWrite) -> Result<()> {
+        let second = write.records.split_off(write.records.len() / 2);
+        let first = CommitWrite { records: write.records, commit: write.commit, ..CommitWrite::default() };
+        write.records = second;
+        self.inner = None;
+        for half in [first, write] {
+            let mut txn = self.store.inner.write(&self.space).await?;
+            txn.apply(&half).await?;
+            txn.commit().await?;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StoreTxn for BrokenTxn {
+    fn head(&self) -> SpaceHead {
+        let mut head = self.head;
+        if self.has(Fault::FloorFalls) {
+            head.floor = self.store.memory().floor;
+        }
+        if self.has(Fault::LogNumbersFallBack) {
+            let newest = block_on(self.store.inner.log(&self.space, None, 1)).unwrap_or_default();
+            head.log_head = newest.first().map_or(0, |entry| entry.entry);
+        }
+        head
+    }
+
+    async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>> {
+        let mut keys = keys.to_vec();
+        if self.has(Fault::RecordsSorted) {
+            keys.sort_unstable();
+        }
+        if self.has(Fault::RecordsOncePerKey) {
+            keys.dedup_by_key(|key| key.id.clone());
+        }
+        let mut found = self.inner().await?.records(&keys).await?;
+        found.iter_mut().flatten().for_each(|record| self.spoil(record));
+        Ok(found)
+    }
+
+    async fn feed(&mut self, query: &FeedQuery) -> Result<Page> {
+        let mut query = query.clone();
+        if self.has(Fault::FeedPassesUpTo) {
+            query.up_to = Seq::MAX;
+        }
+        if self.has(Fault::FeedIgnoresBytes) {
+            query.bytes_max = usize::MAX;
+        }
+        if self.has(Fault::FeedTakesNoNamesForAll) {
+            query.collections = query.collections.filter(|names| !names.is_empty());
+        }
+        let mut page = self.inner().await?.feed(&query).await?;
+        if self.has(Fault::FeedUnordered) {
+            page.records.reverse();
+        }
+        if self.has(Fault::FeedSkipsARow) && page.records.len() > 2 {
+            page.records.remove(1);
+        }
+        if self.has(Fault::FeedLosesTombstones) {
+            page.records.retain(|record| !record.is_deleted());
+        }
+        Ok(self.spoil_page(page))
+    }
+
+    async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
+        let mut page = self.inner().await?.scan(query).await?;
+        if self.has(Fault::ScanIgnoresCase) {
+            page.records.sort_by_key(|record| record.key.to_string().to_lowercase());
+        }
+        if let (true, Some(after)) = (self.has(Fault::ScanRepeatsTheKey), &query.after) {
+            let found = self.inner().await?.records(std::slice::from_ref(after)).await?;
+            page.records.splice(0..0, found.into_iter().flatten());
+        }
+        Ok(self.spoil_page(page))
+    }
+
+    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
+        if self.has(Fault::ReplicasShared) {
+            let memory = self.store.memory();
+            return Ok(ids.iter().map(|id| memory.clients.get(id).cloned()).collect());
+        }
+        self.inner().await?.clients(ids).await
+    }
+
+    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
+        let head = self.head.head;
+        let seq = if self.has(Fault::CommitAtTheHead) { seq.max(head) } else { seq };
+        self.inner().await?.commit_at(seq).await
+    }
+
+    async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
+        let mut write = write.clone();
+        if self.has(Fault::PurgeLeavesTombstone) {
+            self.bury(&mut write).await?;
+        }
+        if self.has(Fault::ReplicasShared) {
+            let states = write.clients.iter().map(|client| (client.client.clone(), client.clone()));
+            self.store.memory().clients.extend(states);
+        }
+        if let (true, Some(commit)) = (self.has(Fault::HintsEarly), write.commit) {
+            self.store.hub.publish(&self.space, commit.last);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if self.has(Fault::HeadMovesWithin) {
+            self.head.head = write.commit.map_or(self.head.head, |commit| commit.last);
+        }
+        let misused = self.mode == Mode::Read;
+        let is_late = match self.store.fault {
+            Fault::WritesWhereItReads => misused,
+            Fault::NoSpaceLock | Fault::CommitsInHalves => !misused,
+            _ => false,
+        };
+        if is_late {
+            self.late = Some(write);
+            return Ok(());
+        }
+        self.inner().await?.apply(&write).await?;
+        if self.has(Fault::ShowsUncommitted)
+            && let Some(inner) = self.inner.take()
+        {
+            inner.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected> {
+        if self.has(Fault::FloorFalls) {
+            self.store.memory().floor = floor;
+        }
+        let limit = if self.has(Fault::CollectsWithoutLimit) { usize::MAX } else { limit };
+        if self.has(Fault::CollectsLiveRecords) {
+            let whole = FeedQuery {
+                after: Seq::ZERO,
+                up_to: floor,
+                collections: None,
+                rows_max: limit,
+                bytes_max: usize::MAX,
+            };
+            let page = self.inner().await?.feed(&whole).await?;
+            let purges = page.records.into_iter().map(|record| record.key).collect();
+            self.inner().await?.apply(&CommitWrite { purges, ..CommitWrite::default() }).await?;
+        }
+        self.inner().await?.collect(floor, limit).await
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        if let Some(write) = self.late.take() {
+            return match self.store.fault {
+                Fault::CommitsInHalves => self.write_in_halves(write).await,
+                _ => self.write_late(write).await,
+            };
+        }
+        let Some(inner) = self.inner.take() else { return Ok(()) };
+        let ended = inner.commit().await;
+        if self.has(Fault::CommitsAfterFailure) { Ok(()) } else { ended }
+    }
+}
+
+impl Drop for BrokenTxn {
+    fn drop(&mut self) {
+        if let (true, Some(inner)) = (self.has(Fault::CommitsOnDrop), self.inner.take()) {
+            drop(block_on(inner.commit()));
+        }
+    }
+}
