@@ -103,10 +103,9 @@ impl Database {
         create_tables(&draft, role).await?;
         if let Some((space, epoch)) = first {
             let database = Self::open(&draft, role, options, Arc::default()).await?;
-            let mut driver = database.pin().begin(Mode::Write).await?;
-            spaces::create(&mut driver, space, epoch).await?;
-            driver.commit().await?;
+            let added = add_space(&database, space, epoch).await;
             database.close().await;
+            added?;
         }
         files::blocking(move || {
             files::sync_file(&draft)?;
@@ -120,7 +119,7 @@ impl Database {
         self.writer.lend().await
     }
 
-    /// Sends away who waits to write, now and later. Call it while the writer is on loan.
+    /// Sends away who waits to write, now and later, as the space is deleted. Call it while the writer is on loan.
     pub(crate) fn refuse_writers(&self) {
         self.writer.refuse();
     }
@@ -136,13 +135,13 @@ impl Database {
         self.n_pins.load(Ordering::SeqCst) > 0
     }
 
-    /// Closes the file at once: open transactions fail.
+    /// Closes the file of a deleted space at once: open transactions fail.
     pub(crate) async fn close_now(&self) {
         self.writer.close_now().await;
         self.readers.close_now().await;
     }
 
-    /// Waits for open transactions to end and closes the file. Who waits to begin is told that it is not found.
+    /// Waits for open transactions to end and closes the file.
     pub(crate) async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
@@ -192,6 +191,12 @@ async fn create_tables(path: &Path, role: Role) -> Result<()> {
         connect_options(path, role).create_if_missing(true).connect().await.map_err(failed)?;
     let created = schema::create(&mut connection, role, &name).await;
     created.and(connection.close().await.map_err(failed))
+}
+
+async fn add_space(database: &Arc<Database>, space: &SpaceId, epoch: Epoch) -> Result<()> {
+    let mut driver = database.pin().begin(Mode::Write).await?;
+    spaces::create(&mut driver, space, epoch).await?;
+    driver.commit().await
 }
 
 /// Where a database is made before it gets its name.

@@ -4,6 +4,7 @@
 //! when its space is deleted, and whoever closes the lane knows afterwards that every connection is closed. SQLite
 //! needs that: a connection that closes later removes the WAL of whatever database has its path by then.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Lane {
     n_kept: usize,
     wait_max: Duration,
     permits: Arc<Semaphore>,
+    /// Whether it is closed because what the file was for is gone, and not because the store closes.
+    is_gone: AtomicBool,
     /// `None` once the lane is closed.
     books: Mutex<Option<Books>>,
 }
@@ -67,17 +70,26 @@ impl Lane {
         let n_connections = u32::try_from(n_connections).unwrap_or(u32::MAX).max(1);
         let permits = Arc::new(Semaphore::new(n_connections as usize));
         let books = Mutex::new(Some(Books::default()));
-        Arc::new(Self { options, n_connections, n_kept, wait_max, permits, books })
+        Arc::new(Self {
+            options,
+            n_connections,
+            n_kept,
+            wait_max,
+            permits,
+            is_gone: AtomicBool::new(false),
+            books,
+        })
     }
 
     /// Lends a connection.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Overloaded`] after waiting too long, [`ErrorKind::NotFound`] once the lane is closed.
+    /// [`ErrorKind::Overloaded`] after waiting too long; once the lane is closed [`ErrorKind::NotFound`] when the space
+    /// was deleted and [`ErrorKind::Unavailable`] when it was not.
     pub(crate) async fn lend(self: &Arc<Self>) -> Result<Lease> {
         let permit = tokio::time::timeout(self.wait_max, self.permits.clone().acquire_owned());
-        let permit = permit.await.map_err(|_| too_long())?.map_err(|_| closed())?;
+        let permit = permit.await.map_err(|_| too_long())?.map_err(|_| self.closed())?;
         let (slot, is_empty) = self.slot()?;
         let lease = Lease { slot, lane: self.clone(), state: State::Clean, permit: Some(permit) };
         if is_empty {
@@ -90,7 +102,7 @@ impl Lane {
     /// A slot that is in the books, with an idle connection if there is one.
     fn slot(&self) -> Result<(Arc<Slot>, bool)> {
         let mut books = self.books();
-        let books = books.as_mut().ok_or_else(closed)?;
+        let books = books.as_mut().ok_or_else(|| self.closed())?;
         let connection = books.idle.pop();
         let is_empty = connection.is_none();
         let slot = Arc::new(AsyncMutex::new(connection));
@@ -103,22 +115,28 @@ impl Lane {
         self.options.connect().await.map_err(|error| sorted("open the database", error))
     }
 
-    /// Sends away who waits, now and later. What is on loan stays so.
+    /// Sends away who waits, now and later, because the space is deleted. What is on loan stays so.
     pub(crate) fn refuse(&self) {
+        self.is_gone.store(true, Ordering::SeqCst);
         self.permits.close();
     }
 
     /// Waits until nothing is on loan, then closes every connection. Who waits for one is told that there is none.
     pub(crate) async fn close(&self) {
-        // Fails only when the lane refuses already.
+        // Fails only when the lane is closed already.
         let all = self.permits.acquire_many(self.n_connections).await;
-        self.close_now().await;
+        self.permits.close();
+        self.close_all().await;
         drop(all);
     }
 
-    /// Closes every connection, those on loan too as soon as their current statement has ended.
+    /// Closes every connection because the space is deleted, those on loan too as soon as their statement has ended.
     pub(crate) async fn close_now(&self) {
         self.refuse();
+        self.close_all().await;
+    }
+
+    async fn close_all(&self) {
         let Some(books) = self.books().take() else { return };
         for connection in books.idle {
             self.close_one(connection).await;
@@ -144,6 +162,14 @@ impl Lane {
         }
     }
 
+    fn closed(&self) -> Error {
+        if self.is_gone.load(Ordering::SeqCst) {
+            Error::new(ErrorKind::NotFound, "the space was deleted").with_code("space_not_found")
+        } else {
+            Error::new(ErrorKind::Unavailable, "the store is closed")
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.books().as_ref().is_some_and(|books| books.idle.len() >= self.n_kept)
     }
@@ -161,7 +187,7 @@ impl Lease {
     /// [`ErrorKind::NotFound`] when it was taken away because its space was deleted.
     pub(crate) async fn connection(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
         let place = self.slot.lock().await;
-        AsyncMutexGuard::try_map(place, Option::as_mut).map_err(|_| closed())
+        AsyncMutexGuard::try_map(place, Option::as_mut).map_err(|_| self.lane.closed())
     }
 
     /// Says whether a transaction may be open. Say it before it is begun: whoever begins may go away meanwhile.
@@ -208,8 +234,4 @@ async fn clean(slot: Arc<Slot>, lane: Arc<Lane>, state: State, permit: Option<Ow
 
 fn too_long() -> Error {
     Error::new(ErrorKind::Overloaded, "waited too long for a connection to the database")
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::NotFound, "the database is closed")
 }

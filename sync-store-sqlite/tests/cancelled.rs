@@ -1,4 +1,5 @@
 //! Requests that go away at any moment: nothing is half done, nothing is stuck, what was acknowledged is there.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod world;
 
@@ -31,7 +32,7 @@ async fn aborted_pushes_are_whole_or_absent(world: World) {
     let space = space_id("family");
     world.store.create_space(&space, epoch(1)).await.unwrap();
     let n_acknowledged = Arc::new(AtomicUsize::new(0));
-    let mut dice = Dice::new(7);
+    let dice = Dice::new(7);
     for n in 0..ATTEMPTS {
         let task = tokio::spawn(push(world.store.clone(), space.clone(), n, n_acknowledged.clone()));
         tokio::time::sleep(Duration::from_micros(dice.below(3_000) as u64)).await;
@@ -61,7 +62,7 @@ async fn aborted_pushes_to_one_file_per_space_are_whole_or_absent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn creations_and_deletions_that_are_dropped_leave_spaces_that_work() {
     let world = World::folder().await;
-    let mut dice = Dice::new(11);
+    let dice = Dice::new(11);
     for n in 0..60 {
         let (store, space) = (world.store.clone(), space_id(&format!("s{}", n % 4)));
         let is_creation = dice.below(2) == 0;

@@ -1,4 +1,5 @@
 //! Both layouts against the suite of the contract.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod world;
 

@@ -1,4 +1,5 @@
 //! The layout with one file per space: what a crash leaves behind, deletion, and many spaces with few open files.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod world;
 

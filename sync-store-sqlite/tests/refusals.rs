@@ -1,4 +1,5 @@
 //! What a store refuses to open, and that it never replaces what it refuses.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod world;
 
@@ -22,6 +23,17 @@ async fn data_in_use_is_refused_until_it_is_closed() -> Test {
         assert!(error.to_string().contains(&world.folder.path().display().to_string()), "{error}");
         world.store.close().await;
         SqliteStore::open(world.options.clone()).await?.close().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_closed_store_is_unavailable_and_its_spaces_are_not_gone() -> Test {
+    for world in [World::file().await, World::folder().await] {
+        world.store.create_space(&space_id("family"), epoch(1)).await?;
+        world.store.close().await;
+        assert_eq!(kind_of(read(&world.store, "family").await), ErrorKind::Unavailable);
+        assert_eq!(kind_of(world.store.spaces(None, 1).await), ErrorKind::Unavailable);
     }
     Ok(())
 }

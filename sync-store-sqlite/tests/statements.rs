@@ -1,4 +1,5 @@
 //! What the database is asked: how many statements, and by which index it answers them.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::{Arc, Mutex};
 
