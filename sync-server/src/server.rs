@@ -20,6 +20,7 @@ use crate::edge::Edge;
 use crate::gate::{Gate, GateLimits};
 use crate::listen::{ListenLimits, serve};
 use crate::routes::routes;
+use crate::stopping::Stopping;
 
 /// A server that is ready to serve: its store is open and its address bound.
 ///
@@ -110,6 +111,7 @@ impl Server {
             clock,
             ids,
             access: Access::default(),
+            stopping: Stopping::default(),
             body_bytes_max: BODY_BYTES_MAX,
         });
         let bound = TcpListener::bind(config.listen).await;
@@ -124,10 +126,15 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready, answers what is in flight, and closes the store.
+    /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
+    /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
         let edge = Edge::new(Gate::new(limits), self.cors, warp::service(routes(&self.app)));
+        let stop = async {
+            stop.await;
+            self.app.stopping.begin();
+        };
         serve(self.listener, ListenLimits::default(), edge, stop).await;
         self.backend.close().await;
     }

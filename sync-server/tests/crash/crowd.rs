@@ -59,9 +59,11 @@ impl Crowd {
     /// Waits until everything is answered and read, and checks it all.
     pub(crate) fn finish(self, world: &World) -> (Counts, usize) {
         self.stop_writing();
-        let mut writers: Vec<Writer> = self.writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        let mut writers: Vec<Writer> =
+            self.writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         self.stop_reading.store(true, Relaxed);
-        let mut readers: Vec<Reader> = self.readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+        let mut readers: Vec<Reader> =
+            self.readers.into_iter().map(|reader| reader.join().unwrap()).collect();
         check(world, &self.account, &mut writers, &mut readers);
         let counts = writers.iter().fold(Counts::default(), |sum, writer| sum.plus(writer.counts));
         (counts, readers.iter().map(|reader| reader.n_pages).sum())

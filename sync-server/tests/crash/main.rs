@@ -10,12 +10,12 @@
 #![expect(clippy::disallowed_methods, reason = "another process is awaited in real time")]
 
 mod crowd;
-mod kill;
 mod full;
+mod kill;
 mod power;
 mod race;
 mod start;
 mod stop;
-mod syscall;
 #[path = "../support/mod.rs"]
 mod support;
+mod syscall;

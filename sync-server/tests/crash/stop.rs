@@ -87,7 +87,9 @@ fn everything_in_flight_is_answered_before_the_end() {
     pushing.answer().unwrap().ok();
     let lines = loading.body(&head).unwrap();
     assert!(lines.lines().last().unwrap().starts_with(r#"{"end":"#), "the snapshot was cut");
-    assert!(lines.lines().filter(|line| line.contains(r#""collection":"large""#)).count() >= PUSHES * RECORDS);
+    assert!(
+        lines.lines().filter(|line| line.contains(r#""collection":"large""#)).count() >= PUSHES * RECORDS
+    );
 
     assert_eq!(server.ended(END_MAX.saturating_sub(begun.elapsed())).code(), Some(0), "{}", world.log());
     assert_closed(&world, &[&ada, &bob]);

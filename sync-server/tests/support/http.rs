@@ -97,8 +97,15 @@ impl Http {
     }
 
     /// Sends the first part of a request, and `more` header lines.
-    pub(crate) fn send_head(&mut self, method: &str, path: &str, length: usize, more: &str) -> io::Result<()> {
-        let token = self.token.as_ref().map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
+    pub(crate) fn send_head(
+        &mut self,
+        method: &str,
+        path: &str,
+        length: usize,
+        more: &str,
+    ) -> io::Result<()> {
+        let token =
+            self.token.as_ref().map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
         let content = if length > 0 { "content-type: application/json\r\n" } else { "" };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{token}{content}content-length: {length}\r\n{more}\r\n"

@@ -83,9 +83,7 @@ impl World {
     pub(crate) fn file_of(&self, account: &Account) -> PathBuf {
         match self.layout {
             Layout::OneFile => self.main_file(),
-            Layout::FilePerSpace => {
-                self.root.join(&account.space[..2]).join(format!("{}.db", account.space))
-            }
+            Layout::FilePerSpace => self.root.join(&account.space[..2]).join(format!("{}.db", account.space)),
         }
     }
 
