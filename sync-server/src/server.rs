@@ -81,10 +81,16 @@ impl Backend {
     }
 }
 
-/// An error and what caused it, in one line for the person who starts the server.
+/// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes
+/// themselves; nothing is said twice.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(
+        error.to_string(),
+        |text, cause| {
+            if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+        },
+    )
 }
 
 impl Server {

@@ -61,7 +61,7 @@ impl Lane {
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.options.connect().await.map_err(|error| sorted("open the database", error))?,
+            None => self.options.connect().await.map_err(|error| self.cannot_open(error))?,
         };
         Ok(Lease { loan: Some((connection, permit)), lane: self.clone(), state: State::Clean })
     }
@@ -83,6 +83,10 @@ impl Lane {
                 tracing::warn!(%error, file = %self.options.get_filename().display(), "closing a database");
             }
         }
+    }
+
+    fn cannot_open(&self, error: sqlx::Error) -> Error {
+        sorted(&format!("open {}", self.options.get_filename().display()), error)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {

@@ -87,9 +87,14 @@ impl World {
         }
     }
 
+    /// The command that starts the server on any free port.
     pub(crate) fn command(&self) -> Command {
+        self.command_at("127.0.0.1:0")
+    }
+
+    pub(crate) fn command_at(&self, listen: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sync-server"));
-        command.env_clear().args(["--listen", "127.0.0.1:0", "--store", &self.store()]);
+        command.env_clear().args(["--listen", listen, "--store", &self.store()]);
         command.current_dir(self.own.path());
         command
     }
