@@ -36,6 +36,7 @@ fn survive_kills(test: &str, layout: Layout) {
     for crowd in crowds {
         let (counts, n_pages) = crowd.finish(&world);
         println!("{test}: {n_cycles} kills, {counts:?}, {n_pages} pages");
+        assert_eq!(counts.refused(), 0, "a kill is no fault of the storage: {counts:?}");
         assert!(counts.unanswered > 0 && counts.repeated > 0, "the kills should hit something: {counts:?}");
     }
     server.stop();

@@ -73,16 +73,23 @@ pub(crate) struct Counts {
     pub(crate) unanswered: usize,
     pub(crate) repeated: usize,
     pub(crate) unavailable: usize,
+    pub(crate) quarantined: usize,
     pub(crate) full: usize,
 }
 
 impl Counts {
+    /// How often the storage refused.
+    pub(crate) fn refused(self) -> usize {
+        self.unavailable + self.quarantined + self.full
+    }
+
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             answered: self.answered + other.answered,
             unanswered: self.unanswered + other.unanswered,
             repeated: self.repeated + other.repeated,
             unavailable: self.unavailable + other.unavailable,
+            quarantined: self.quarantined + other.quarantined,
             full: self.full + other.full,
         }
     }
@@ -180,6 +187,8 @@ impl Writer {
     fn count_refusal(&mut self, answer: &Answer) {
         match (answer.status, answer.code().as_str()) {
             (503, "storage_unavailable" | "overloaded") => self.counts.unavailable += 1,
+            // How SQLite reports a disk that cannot be read.
+            (503, "space_quarantined") => self.counts.quarantined += 1,
             (507, "storage_full") => self.counts.full += 1,
             _ => panic!("a push was refused: {answer:?}"),
         }
