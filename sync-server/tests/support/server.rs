@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::http::{Address, Http};
+use super::http::{Address, Answer, Http};
 
 /// Longer than a start takes on a busy machine.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -137,10 +137,19 @@ impl World {
     }
 
     pub(crate) fn register(&self, name: &str) -> Account {
+        self.try_register(name).unwrap_or_else(|refusal| panic!("{name} was refused: {refusal:?}"))
+    }
+
+    /// `Err` with the answer when it was a refusal.
+    pub(crate) fn try_register(&self, name: &str) -> Result<Account, Answer> {
         let body = json!({"username": name, "password": "correct horse battery"}).to_string();
-        let answer = Http::new(&self.address, None).post("/v1/auth/register", &body).unwrap().ok();
-        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
-        Account { space: text("space"), token: text("access_token") }
+        let answer = Http::new(&self.address, None).post("/v1/auth/register", &body).unwrap();
+        if answer.status != 201 {
+            return Err(answer);
+        }
+        let told = answer.json();
+        let text = |name: &str| told[name].as_str().unwrap().to_owned();
+        Ok(Account { space: text("space"), token: text("access_token") })
     }
 
     /// SQLite's own check of a file that no server uses, and that nothing ever panicked.
