@@ -52,7 +52,11 @@ fn survive_cuts(test: &str, layout: Layout) {
 }
 
 /// Cuts the power under a running server, and starts another when it is back.
+///
+/// The server is held still first. Like the machine it would be dead, and must not send an answer that it owes to a
+/// sync that began before the cut: Linux may return from that with success although the journal is gone.
 fn cut(disk: &Mount, world: &World, server: Process) -> Process {
+    server.freeze();
     disk.cut_power().unwrap();
     server.kill();
     disk.restore_power().unwrap();

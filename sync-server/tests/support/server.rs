@@ -137,7 +137,8 @@ impl World {
     }
 
     pub(crate) fn register(&self, name: &str) -> Account {
-        self.try_register(name).unwrap_or_else(|refusal| panic!("{name} was refused: {refusal:?}"))
+        self.try_register(name)
+            .unwrap_or_else(|refusal| panic!("{name} was refused: {refusal:?}, {}", self.log()))
     }
 
     /// `Err` with the answer when it was a refusal.
@@ -183,7 +184,28 @@ impl Process {
 
     /// As `kill`.
     pub(crate) fn terminate(&self) {
-        let kill = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status();
+        self.signal("TERM");
+    }
+
+    /// Holds it still: when this returns, no thread of it does anything but wait for the system.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        let is_still = |stat: String| {
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 'D', 'X', 'Z']))
+        };
+        let all_still = || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+            threads
+                .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")))
+                .all(|stat| stat.is_ok_and(is_still))
+        };
+        while !all_still() {
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
         assert!(kill.unwrap().success());
     }
 
