@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "another process is awaited in real time")]
 
+mod creation;
 mod crowd;
 mod full;
 mod kill;
