@@ -7,6 +7,7 @@
 //! repeats the choices of one. What needs root, strace or ext4 is skipped without them, and says so.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what a failed run did, and how to repeat it")]
 #![expect(clippy::disallowed_methods, reason = "another process is awaited in real time")]
 
 mod creation;

@@ -15,7 +15,8 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))"
 
 /// Says, past the test's captured output, that something was not tested.
 pub(crate) fn skipped(test: &str, why: &str) {
-    writeln!(std::io::stderr(), "\nSKIPPED {test}: {why}").unwrap();
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "\nSKIPPED {test}: {why}").unwrap();
 }
 
 /// Runs a program; what it complained about when it failed.
