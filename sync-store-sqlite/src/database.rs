@@ -64,6 +64,7 @@ impl Database {
             Some(_) => return Err(corrupt(path, "is empty")),
             None => return Err(corrupt(path, "is missing")),
         };
+        check_role(path, role)?;
         let writing = connect_options(path, role);
         let writer = Lane::new(writing.clone(), 1, 1, options.wait_max);
         let reading = writing.pragma("query_only", "ON");
@@ -180,6 +181,21 @@ impl Drop for Pin {
     fn drop(&mut self) {
         self.0.n_pins.fetch_sub(1, Ordering::SeqCst);
         self.0.released.notify_one();
+    }
+}
+
+/// Checks that a file is for this purpose, without SQLite: connecting would turn someone else's database to WAL.
+fn check_role(path: &Path, role: Role) -> Result<()> {
+    match files::application_id(path)? {
+        None => Err(corrupt(path, "is not a database")),
+        Some(id) if id == role.application_id() => Ok(()),
+        Some(_) => Err(Error::new(
+            ErrorKind::Incompatible,
+            format!(
+                "cannot use {}: it is a database of something else; give this program a path of its own",
+                path.display()
+            ),
+        )),
     }
 }
 

@@ -112,7 +112,7 @@ impl Lane {
     }
 
     async fn connect(&self) -> Result<SqliteConnection> {
-        self.options.connect().await.map_err(|error| sorted("open the database", error))
+        self.options.connect().await.map_err(|error| self.cannot_open(error))
     }
 
     /// Sends away who waits, now and later, because the space is deleted. What is on loan stays so.
@@ -153,6 +153,10 @@ impl Lane {
         if let Err(error) = connection.close().await {
             tracing::warn!(%error, file = %self.options.get_filename().display(), "closing a database");
         }
+    }
+
+    fn cannot_open(&self, error: sqlx::Error) -> Error {
+        sorted(&format!("open {}", self.options.get_filename().display()), error)
     }
 
     /// Gives a clean connection back. It stays in its slot when the lane was closed meanwhile: who closes takes it.

@@ -66,12 +66,23 @@ async fn register(app: &App, request: &Request) -> Answer {
     Ok(signed_in(app, StatusCode::CREATED, &user, &space))
 }
 
-/// The space first: if the process dies between the two, an empty space is left and no user without one.
+/// The space first: if the process dies between the two, an empty space is left and no user without one. The same when
+/// it is not known whether there is a user now: theirs must not be deleted.
 async fn create(app: &App, user: &User, space: &SpaceId) -> Result<(), Problem> {
     app.service.create_space(space).await?;
     let Err(error) = app.accounts.create_user(user, space).await else { return Ok(()) };
-    app.service.delete_space(space).await?;
+    if nothing_happened(error.kind()) {
+        app.service.delete_space(space).await?;
+    }
     Err(if error.kind() == ErrorKind::AlreadyExists { Code::UsernameTaken.into() } else { error.into() })
+}
+
+/// Whether an error says for certain that nothing was written.
+fn nothing_happened(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::AlreadyExists | ErrorKind::Contended | ErrorKind::Overloaded | ErrorKind::StorageFull
+    )
 }
 
 async fn login(app: &App, request: &Request) -> Answer {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
-use sync_core::{Collection, CursorToken};
+use sync_core::{Collection, CursorToken, SpaceId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
@@ -38,9 +38,18 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 async fn pull(app: &App, space: &str, request: &Request) -> Answer {
     let (_, space) = app.member(&request.headers, space).await?;
     let query = request.query(&["after", "collections", "limit", "wait"])?;
-    match app.service.pull(&space, pull_request(&query)?).await? {
+    match page(app, &space, pull_request(&query)?).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
         PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
+    }
+}
+
+/// The next page. Who waits for a change gets what there is when the server stops: they must not hold up its end.
+async fn page(app: &App, space: &SpaceId, request: PullRequest) -> sync_core::Result<PullReply> {
+    let now = PullRequest { wait: None, ..request.clone() };
+    tokio::select! {
+        reply = app.service.pull(space, request) => reply,
+        () = app.stopping.begun() => app.service.pull(space, now).await,
     }
 }
 
