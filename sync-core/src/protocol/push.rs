@@ -44,12 +44,26 @@ struct PushWire<'a> {
     after: Option<CursorToken>,
 }
 
+/// Read from text: as an enum serde would also take `{"put": null}`.
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 enum OpWord {
     Put,
     Patch,
     Delete,
+}
+
+impl TryFrom<String> for OpWord {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "put" => Ok(Self::Put),
+            "patch" => Ok(Self::Patch),
+            "delete" => Ok(Self::Delete),
+            _ => Err("op is put, patch or delete"),
+        }
+    }
 }
 
 #[derive(Deserialize)]

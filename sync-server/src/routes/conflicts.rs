@@ -52,12 +52,26 @@ struct Resolve<'a> {
     version: Option<Version>,
 }
 
+/// Read from text: as an enum serde would also take `{"mine": null}`.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 enum Take {
     Mine,
     Theirs,
     Merged,
+}
+
+impl TryFrom<String> for Take {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "mine" => Ok(Self::Mine),
+            "theirs" => Ok(Self::Theirs),
+            "merged" => Ok(Self::Merged),
+            _ => Err("take is mine, theirs or merged"),
+        }
+    }
 }
 
 /// Reads a member that is there, so that `null` is a value and not "nothing there".
