@@ -27,10 +27,14 @@ pub(crate) async fn run(world: &World) -> Ledger {
     let values = fixture::fill(world).await;
     let mut ledger = Ledger::default();
     let mut wrong = Vec::new();
+    let mut before = state(world, &values).await;
     for (group, row) in Table::read().asked() {
-        if let Err(why) = check(world, &values, group, row, &mut ledger).await {
+        let answered = check(world, &values, group, row, &mut ledger).await;
+        let after = state(world, &values).await;
+        if let Err(why) = answered.and_then(|()| left_behind(row.effect(), &before, &after)) {
             wrong.push(format!("{} ({}): {why}", row.id, row.what));
         }
+        before = after;
     }
     assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
     let logged = log::since(mark);
@@ -48,7 +52,6 @@ async fn check(
     row: &Row,
     ledger: &mut Ledger,
 ) -> Result<(), String> {
-    let before = state(world, values).await;
     let mark = log::mark();
     let answer = world.send(row.request(group, values)).await;
     ledger.note(row.ask(group), &answer);
@@ -66,7 +69,6 @@ async fn check(
     if row.answer.starts_with("404") && answer.text().contains(FOREIGN) {
         return Err("it shows what is none of their business".to_owned());
     }
-    left_behind(row.effect(), &before, &state(world, values).await)?;
     match &row.stored {
         Some(expected) => stored(world, values, row, expected).await,
         None => Ok(()),

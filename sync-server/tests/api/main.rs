@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bad_input;
+mod faults;
 mod fixture;
 mod forge;
 mod golden;
