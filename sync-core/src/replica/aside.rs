@@ -10,7 +10,7 @@ use crate::mutation::Mutation;
 use crate::replica::Replica;
 use crate::replica::access::record_id;
 use crate::replica::local::Local;
-use crate::replica::rows::{Row, parse, row_key};
+use crate::replica::row::{Row, parse, row_key};
 use crate::store::ScanQuery;
 use crate::types::{Collection, Record, RecordId, RecordKey};
 
@@ -98,8 +98,19 @@ impl Replica {
         .await
     }
 
-    /// Forgets an edit that was set aside. Says whether there was one of this name. For an example see
-    /// [`set_aside`](Replica::set_aside).
+    /// Forgets an edit that was set aside. Says whether there was one of this name.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// assert!(!replica.dismiss("not-there").await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -17,6 +17,35 @@ impl Replica {
     /// The conflicts of the space, by name, at most `limit`: open ones that someone must decide, and settled ones that
     /// show what a policy overruled. Those that were resolved here are not among them any more.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use serde_json::{Value, json};
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = Loopback::new(service, Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let open = || Replica::open(Arc::new(MemoryStore::default()), space.clone(), options.clone());
+    /// # let (phone, laptop) = (open().await?, open().await?);
+    /// # phone.put("notes", "1", &json!({"text": "milk"})).await?;
+    /// # phone.sync(&server).await?;
+    /// # laptop.sync(&server).await?;
+    /// phone.put("notes", "1", &json!({"text": "oat milk"})).await?;
+    /// laptop.put("notes", "1", &json!({"text": "two milk"})).await?;
+    /// phone.sync(&server).await?;
+    /// laptop.sync(&server).await?;
+    /// let conflicts = laptop.conflicts(100).await?;
+    /// assert_eq!(conflicts[0].body.mine, Some(json!({"text": "two milk"})));
+    /// assert_eq!(laptop.get("notes", "1").await?, Some(json!({"text": "oat milk"})), "until someone decides");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the store reports.
@@ -43,6 +72,38 @@ impl Replica {
     ///
     /// The server carries it out only if nobody changed the record meanwhile; else the conflict is back, and what was
     /// meant to settle it is [set aside](Replica::set_aside).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use serde_json::{Value, json};
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = Loopback::new(service, Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let open = || Replica::open(Arc::new(MemoryStore::default()), space.clone(), options.clone());
+    /// # let (phone, laptop) = (open().await?, open().await?);
+    /// # phone.put("notes", "1", &json!({"text": "milk"})).await?;
+    /// # phone.sync(&server).await?;
+    /// # laptop.sync(&server).await?;
+    /// phone.put("notes", "1", &json!({"text": "oat milk"})).await?;
+    /// laptop.put("notes", "1", &json!({"text": "two milk"})).await?;
+    /// phone.sync(&server).await?;
+    /// laptop.sync(&server).await?;
+    /// let conflict = laptop.conflicts(100).await?.remove(0);
+    /// laptop.resolve(&conflict.id, Resolution::TakeMine).await?;
+    /// assert_eq!(laptop.get("notes", "1").await?, Some(json!({"text": "two milk"})));
+    /// laptop.sync(&server).await?;
+    /// phone.sync(&server).await?;
+    /// assert!(phone.conflicts(100).await?.is_empty());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ pub(super) enum Taken {
     /// It was known already.
     Known,
     /// The application sees it now.
-    Taken,
+    Shown,
     /// The application sees it joined with its own edit.
     Merged,
     /// The application still sees its own edit; the server will judge.
@@ -57,7 +57,7 @@ impl Local {
             return Taken::Known;
         }
         self.set(theirs);
-        Taken::Taken
+        Taken::Shown
     }
 
     /// Puts an edit onto a newer state of the server, where that overrules nobody.
@@ -76,7 +76,7 @@ impl Local {
             Verdict::Same if base.resolves.is_none() => {
                 self.purge(Base::key_for(&key));
                 self.set(shown);
-                return Ok(Taken::Taken);
+                return Ok(Taken::Shown);
             }
             Verdict::Same => (base.base, base.latest) = (server, None),
             Verdict::Merged(data) => {

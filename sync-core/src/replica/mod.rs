@@ -41,6 +41,7 @@ mod page;
 mod pull;
 mod push;
 mod report;
+mod row;
 mod rows;
 mod seal;
 mod snapshot;

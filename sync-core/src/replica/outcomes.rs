@@ -103,21 +103,30 @@ impl Local {
             return self.meet(&base, op, server).await;
         }
         let revision = base.newest().revision;
-        if version == base.base.version || !matches!(op, Op::Patch(_)) {
+        if version == base.base.version || matches!(op, Op::Delete) {
             let data = sent(&base, op);
             return self.confirm(&base.key, Known { version, revision, data }).await;
         }
         // Others changed it too, in places that were not touched here: the feed brings the whole of it.
+        if let Some(again) = self.edited_again(&base, op).await? {
+            self.save(&again)?;
+        }
         Ok(())
+    }
+
+    /// What an edit made meanwhile is based on: what was sent, which no version at the server is known to be.
+    async fn edited_again(&mut self, base: &Base, op: &Op) -> Result<Option<Base>> {
+        let again = self.base_of(&base.key).await?;
+        let known = Known { data: sent(base, op), ..base.base.clone() };
+        Ok(again.map(|again| Base { base: known, ..again }))
     }
 
     /// The server has something else than what was sent: that counts, with what was edited meanwhile on top.
     async fn meet(&mut self, base: &Base, op: &Op, server: Known) -> Result<()> {
         let visible = self.get(&base.key).await?;
         let theirs = server_record(&base.key, visible.as_ref(), &server, &self.options.actor);
-        match self.base_of(&base.key).await? {
-            Some(mut again) => {
-                again.base.data = sent(base, op);
+        match self.edited_again(base, op).await? {
+            Some(again) => {
                 self.rebase(again, visible, theirs)?;
             }
             None => {
@@ -130,11 +139,10 @@ impl Local {
     /// The server keeps what it had; so does the replica, except for what was edited meanwhile.
     async fn refuse(&mut self, base: Base, op: &Op) -> Result<()> {
         self.restore_conflict(&base).await?;
-        let Some(mut again) = self.base_of(&base.key).await? else {
+        let Some(again) = self.edited_again(&base, op).await? else {
             let server = base.newest().clone();
             return self.meet(&base, op, server).await;
         };
-        again.base.data = sent(&base, op);
         let visible = self.get(&base.key).await?;
         let mine = visible.as_ref().and_then(|record| record.data.as_ref());
         if self.judge(&again, mine, base.newest().data.as_ref()) == Verdict::Clash {

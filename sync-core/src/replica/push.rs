@@ -39,7 +39,7 @@ impl Run<'_> {
     }
 
     /// The batch as it is stored: what is sent first and what is sent again are the same bytes.
-    async fn in_flight(&self) -> Result<Option<Batch>> {
+    async fn in_flight(&mut self) -> Result<Option<Batch>> {
         self.replica.read(|local| local.batch().boxed()).await
     }
 

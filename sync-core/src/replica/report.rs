@@ -60,7 +60,7 @@ impl SyncReport {
     pub(super) fn count_taken(&mut self, taken: Taken) {
         match taken {
             Taken::Known => {}
-            Taken::Taken | Taken::Clash => self.pulled += 1,
+            Taken::Shown | Taken::Clash => self.pulled += 1,
             Taken::Merged => {
                 self.pulled += 1;
                 self.merged += 1;

@@ -1,31 +1,18 @@
-//! The rows in which a replica keeps its books, and how they are written.
+//! What a replica keeps in its books: what edits are based on, the batch in flight, where it stands.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::IdSource;
-use crate::json::{Json, Limits};
+use crate::json::Json;
 use crate::mutation::Mutation;
 use crate::protocol::SnapshotToken;
 use crate::replica::local::Local;
-use crate::types::{
-    ClientId, Collection, CursorToken, MutationNumber, Record, RecordId, RecordKey, RecordMeta, Version,
-};
-
-/// Books hold several records of 1 MiB side by side, one level or two deeper; a batch is cut at a few MiB.
-const LIMITS: Limits =
-    Limits { depth_max: 64, bytes_max: 64 << 20, key_bytes_max: Limits::RECORD.key_bytes_max };
-
-/// Something that is kept as a row in a collection of the library.
-pub(super) trait Row: Serialize + DeserializeOwned {
-    const COLLECTION: &'static str;
-    fn id(&self) -> RecordId;
-}
+use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, key_text_option, row_key};
+use crate::types::{ClientId, CursorToken, MutationNumber, Record, RecordId, RecordKey, Version};
 
 /// The state of a record at the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -225,100 +212,10 @@ fn new_client(ids: &dyn IdSource) -> ClientId {
     ClientId::new(ids.new_id()).expect("22 characters of base64url are a client id")
 }
 
-pub(super) fn row_key(collection: &'static str, id: &str) -> RecordKey {
-    RecordKey::new(
-        Collection::system(collection),
-        RecordId::new(id).expect("ids of rows are short and plain"),
-    )
-}
-
-/// Reads a row.
-pub(super) fn parse<R: Row>(record: &Record) -> Result<R> {
-    let text = record.data.as_ref().map_or("null", Json::as_str);
-    serde_json::from_str(text).map_err(|error| damaged(R::COLLECTION, error))
-}
-
-fn damaged(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("cannot read {what} of the replica")).with_source(error)
-}
-
 impl Local {
-    /// Reads a row, if it is there.
-    pub(super) async fn row<R: Row>(&mut self, key: &RecordKey) -> Result<Option<R>> {
-        let record = self.get(key).await?;
-        record.filter(|record| record.data.is_some()).as_ref().map(parse).transpose()
-    }
-
     /// The state of the replica, which is there since it was opened.
     pub(super) async fn state(&mut self) -> Result<State> {
         let state = self.row(&State::key()).await?;
         state.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the replica has lost its state"))
-    }
-
-    /// Writes a row.
-    pub(super) fn save<R: Row>(&mut self, row: &R) -> Result<()> {
-        let text = serde_json::to_string(row).expect("rows consist of names, numbers and JSON");
-        let data = Json::parse(text.as_bytes(), &LIMITS)
-            .map_err(|error| Error::new(ErrorKind::Internal, "cannot write a row").with_source(error))?;
-        let meta = RecordMeta {
-            version: Version::ZERO,
-            revision: 1,
-            edited_at: Timestamp::ZERO,
-            author: self.options.actor.clone(),
-            client: None,
-            upstream: Version::ZERO,
-        };
-        let key = RecordKey::new(Collection::system(R::COLLECTION), row.id());
-        self.set(Record { key, data: Some(data), meta });
-        Ok(())
-    }
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// Reads content back that was written as canonical text; it was checked on its way in, also where it is larger than
-/// a record may be (a conflict holds two).
-fn kept_always<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
-    Ok(Json::from_canonical(Box::<RawValue>::deserialize(deserializer)?.get()))
-}
-
-fn kept<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    kept_always(deserializer).map(Some)
-}
-
-/// A key as it is kept in rows; also one of the library's own collections.
-pub(super) mod key_text {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::types::{Collection, RecordId, RecordKey};
-
-    pub(in crate::replica) fn serialize<S: Serializer>(key: &RecordKey, to: S) -> Result<S::Ok, S::Error> {
-        (key.collection.as_str(), key.id.as_str()).serialize(to)
-    }
-
-    pub(in crate::replica) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RecordKey, D::Error> {
-        let (collection, id) = <(String, RecordId)>::deserialize(from)?;
-        Ok(RecordKey::new(Collection::from_stored(&collection).map_err(D::Error::custom)?, id))
-    }
-}
-
-mod key_text_option {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::key_text;
-    use crate::types::RecordKey;
-
-    #[derive(Serialize, Deserialize)]
-    struct Text(#[serde(with = "key_text")] RecordKey);
-
-    pub(super) fn serialize<S: Serializer>(key: &Option<RecordKey>, to: S) -> Result<S::Ok, S::Error> {
-        key.clone().map(Text).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RecordKey>, D::Error> {
-        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
     }
 }

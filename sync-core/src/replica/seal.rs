@@ -6,7 +6,8 @@ use crate::merge::CollectionPolicy;
 use crate::mutation::{Mutation, Op};
 use crate::protocol::{ClientBatch, PushRequest};
 use crate::replica::local::Local;
-use crate::replica::rows::{Base, Batch, Entry, Row, parse};
+use crate::replica::row::{Row, parse};
+use crate::replica::rows::{Base, Batch, Entry};
 use crate::store::FeedQuery;
 use crate::types::{Collection, CursorToken, Record, Seq};
 

@@ -4,7 +4,8 @@ use futures_util::FutureExt;
 
 use crate::error::Result;
 use crate::replica::Replica;
-use crate::replica::rows::{Base, Row};
+use crate::replica::row::Row;
+use crate::replica::rows::Base;
 use crate::state_hash::{StateHash, state_hash};
 use crate::store::Mode;
 

@@ -14,7 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Resync, ResyncReason, code};
 use crate::replica::Replica;
 use crate::replica::report::{Phase, Progress, SyncReport};
-use crate::replica::rows::{Base, Loading, Row, State};
+use crate::replica::row::Row;
+use crate::replica::rows::{Base, Loading, State};
 use crate::replica::seal::BATCH_MUTATIONS_MAX;
 use crate::store::FeedQuery;
 use crate::transport::Transport;
@@ -55,6 +56,30 @@ impl Replica {
     /// One sync runs at a time; a second one waits for the first. It may be dropped and repeated at any point: what was
     /// recorded stays, and what was under way is asked again.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use serde_json::{Value, json};
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = Loopback::new(service, Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let open = || Replica::open(Arc::new(MemoryStore::default()), space.clone(), options.clone());
+    /// # let (phone, laptop) = (open().await?, open().await?);
+    /// phone.put("notes", "1", &json!({"text": "milk"})).await?;
+    /// assert_eq!(phone.sync(&server).await?.pushed, 1);
+    /// assert_eq!(laptop.sync(&server).await?.pulled, 1);
+    /// assert_eq!(laptop.get("notes", "1").await?, Some(json!({"text": "milk"})));
+    /// assert_eq!(laptop.state_hash().await?, phone.state_hash().await?);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the transport and the store report. Edits stay queued whatever the error is;
@@ -65,6 +90,28 @@ impl Replica {
     }
 
     /// [`sync`](Replica::sync), which calls `progress` after each step.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use serde_json::{Value, json};
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = Loopback::new(service, Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let open = || Replica::open(Arc::new(MemoryStore::default()), space.clone(), options.clone());
+    /// # let (phone, laptop) = (open().await?, open().await?);
+    /// # phone.put("notes", "1", &json!({"text": "milk"})).await?;
+    /// # phone.sync(&server).await?;
+    /// laptop.sync_with_progress(&server, |progress| println!("{progress:?}")).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -183,7 +183,7 @@ async fn books_of_the_replica_cannot_be_written_by_a_server() {
         pull: |reply| {
             bend_page(reply, |page| {
                 for change in &mut page.changes {
-                    change.key = crate::replica::rows::row_key("$state", "replica");
+                    change.key = crate::replica::row::row_key("$state", "replica");
                 }
             })
         },

@@ -42,10 +42,13 @@ impl FateSource for Dice {
     }
 }
 
-fn seeds(n: u64) -> impl Iterator<Item = u64> {
-    let one = std::env::var("SYNC_SEED").ok().and_then(|text| text.parse().ok());
-    let (from, to) = one.map_or((0, n), |seed: u64| (seed, seed + 1));
-    from..to
+/// The seeds to try: `n` of them, or the one in `SYNC_SEED`, or as many as `SYNC_SEEDS` says.
+fn seeds(n: u64) -> std::ops::Range<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match (number("SYNC_SEED"), number("SYNC_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, n_wanted) => 0..n_wanted.unwrap_or(n),
+    }
 }
 
 const IDS: u64 = 6;
@@ -86,6 +89,7 @@ async fn edit(replica: &Replica, dice: &mut Dice, token: u64, tokens: &mut Token
 }
 
 async fn run(seed: u64, policies: Policies) {
+    println!("SYNC_SEED={seed}");
     let mut dice = Dice(seed);
     let limits = Limits { page_rows_max: 3, mutations_max: 4, ..Limits::default() };
     let world = World::with(policies, limits).await;
@@ -126,7 +130,6 @@ async fn run(seed: u64, policies: Policies) {
     assert!(!tokens.written.is_empty());
     let all: Vec<&Replica> = replicas.iter().collect();
     world.settle(&all).await;
-    println!("seed {seed}");
     world.assert_converged(&all).await;
     for replica in &all {
         let (mine, first) = (replica.conflicts(1000).await.unwrap(), all[0].conflicts(1000).await.unwrap());
@@ -171,6 +174,7 @@ async fn no_edit_is_lost_over_a_lossy_line() {
     for seed in seeds(96) {
         let update = updates[usize::try_from(seed).unwrap() % updates.len()];
         let delete = deletes[usize::try_from(seed / 4).unwrap() % deletes.len()];
+        println!("SYNC_SEED={seed}");
         let (mut dice, mut tokens) = (Dice(seed), Tokens::default());
         let limits = Limits { page_rows_max: 3, ..Limits::default() };
         let world = World::with(policy(update, delete), limits).await;
@@ -243,4 +247,70 @@ async fn steps_of_a_counter_are_all_counted_over_a_lossy_line() {
         assert_eq!(value(&replicas[0], "n").await, Some(json!({"n": total})), "seed {seed}");
         world.assert_converged(&all).await;
     }
+}
+
+/// History expires under the replicas all the time, so they lose their place and load anew, with edits of their own.
+#[tokio::test]
+async fn no_edit_is_lost_although_history_expires() {
+    for seed in seeds(60) {
+        println!("SYNC_SEED={seed}");
+        let (mut dice, mut tokens) = (Dice(seed), Tokens::default());
+        let (retention, lease) = (Duration::from_micros(500), Duration::from_micros(500));
+        let limits = Limits { page_rows_max: 3, retention, lease, ..Limits::default() };
+        let world =
+            World::with(policy(UpdatePolicy::Fields(Clash::Manual), DeletePolicy::Manual), limits).await;
+        let replicas = [world.fresh().await, world.fresh().await, world.fresh().await];
+        let mut n_resyncs = 0;
+        for step in 0..80 {
+            let replica = &replicas[usize::try_from(dice.roll(3)).unwrap()];
+            world.clock.advance(Duration::from_micros(dice.roll(1000)));
+            match dice.roll(6) {
+                0 | 1 => {
+                    let line = Line::of(world.loopback(), dice.clone());
+                    let report = replica.sync(&line).await;
+                    n_resyncs += u64::from(report.is_ok_and(|report| report.resynced.is_some()));
+                }
+                2 => {
+                    world.service.collect(&space(), false).await.unwrap();
+                }
+                _ => edit(replica, &mut dice, step, &mut tokens).await,
+            }
+        }
+        let all: Vec<&Replica> = replicas.iter().collect();
+        world.settle(&all).await;
+        world.assert_converged(&all).await;
+        let kept = everything_kept(&all).await;
+        for token in tokens.written.difference(&tokens.replaced) {
+            assert!(kept.contains(&format!("\"{token}\"")), "{token} is nowhere\n{kept}");
+        }
+        println!("{n_resyncs} resyncs");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_of_many_tasks_arrive_while_others_sync() {
+    let world = std::sync::Arc::new(World::new().await);
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    let mut tasks = Vec::new();
+    for n in 0..8 {
+        let (one, world) = (one.clone(), std::sync::Arc::clone(&world));
+        tasks.push(tokio::spawn(async move {
+            for m in 0..20 {
+                one.put("notes", &format!("r{n}"), &json!({ "n": m })).await.unwrap();
+                if m % 5 == n % 5 {
+                    one.sync(&world.loopback()).await.unwrap();
+                }
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let all = [&one, &two];
+    world.settle(&all).await;
+    for n in 0..8 {
+        assert_eq!(value(&two, &format!("r{n}")).await, Some(json!({"n": 19})));
+    }
+    assert!(two.conflicts(10).await.unwrap().is_empty(), "no one was in conflict with oneself");
+    world.assert_converged(&all).await;
 }

@@ -88,6 +88,11 @@ impl World {
         state_hash(&mut *txn, |meta| meta.version).await.unwrap()
     }
 
+    async fn text(&self) -> String {
+        let page = self.service.records(&space(), &"notes".try_into().unwrap(), None, None).await.unwrap();
+        page.records.iter().map(|record| line_of(record, record.meta.version)).collect::<Vec<_>>().join(" ")
+    }
+
     /// Syncs all until nothing moves any more.
     pub(super) async fn settle(&self, replicas: &[&Replica]) {
         for _ in 0..20 {
@@ -107,9 +112,25 @@ impl World {
         let hash = self.hash().await;
         for (idx, replica) in replicas.iter().enumerate() {
             assert!(replica.unsent().await.unwrap().is_empty(), "replica {idx} still has edits");
-            assert_eq!(replica.state_hash().await.unwrap(), hash, "replica {idx} differs");
+            if replica.state_hash().await.unwrap() != hash {
+                panic!(
+                    "replica {idx} differs\nserver  {}\nreplica {}",
+                    self.text().await,
+                    text(replica).await
+                );
+            }
         }
     }
+}
+
+fn line_of(record: &crate::Record, version: crate::Version) -> String {
+    format!("{}@{version}={}", record.key.id, record.data.as_ref().map_or("", |data| data.as_str()))
+}
+
+async fn text(replica: &Replica) -> String {
+    let records = replica.list("notes", None, 1000).await.unwrap();
+    let lines = records.iter().map(|record| line_of(record, record.meta.upstream));
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 fn service(
