@@ -27,9 +27,9 @@ pub struct Limits {
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
     pub waiters_max: usize,
-    /// How long tombstones and the log are kept at least, unless every live replica has moved past them.
+    /// How long tombstones and the log are kept at least; longer while a live replica still needs them.
     pub retention: Duration,
-    /// How long a replica that is silent still holds tombstones back, within the retention.
+    /// How long a replica counts as live after its last push; one that is silent for longer holds nothing back.
     pub lease: Duration,
     /// Tombstones removed in one transaction.
     pub collect_max: usize,
