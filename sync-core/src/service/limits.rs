@@ -9,7 +9,8 @@ pub struct Limits {
     pub mutations_max: usize,
     /// Changes in a page, whatever the client asks for.
     pub page_rows_max: usize,
-    /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold.
+    /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold. The pages
+    /// that answer the pushes of one commit share this, because they are held in memory together.
     pub page_bytes_max: usize,
     /// Collections named in a pull. A filter with more is a mistake.
     pub collections_max: usize,

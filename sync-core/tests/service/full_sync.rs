@@ -175,7 +175,7 @@ async fn the_answers_of_one_commit_together_stay_within_a_page() {
     let answers = futures_util::future::join_all((1..=50).map(push)).await;
     let n_bytes = |page: &PullPage| page.changes.iter().map(|record| record.data_len()).sum::<usize>();
     let total: usize = answers.iter().map(|(_, page)| n_bytes(page)).sum();
-    assert!(total <= 2 * max, "{total}");
+    assert!(total <= max + 1_000, "a page has one record even where there is no room: {total}");
     for (_, page) in &answers {
         assert!(page.has_more);
         let mut copy = Copy { cursor: Some(page.cursor.clone()), ..Copy::default() };
