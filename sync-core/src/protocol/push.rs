@@ -146,20 +146,6 @@ impl PushRequest {
         out.push_str("]}");
         out
     }
-
-    /// A hash over everything the batch asks for, by which a repeated batch is told from another one with the same
-    /// numbers.
-    pub fn batch_hash(&self) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.batch.as_ref().map_or(0, |batch| batch.first.get()).to_le_bytes());
-        for mutation in &self.mutations {
-            let text = mutation.to_json();
-            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-        }
-        let mut hash = [0; 16];
-        hasher.finalize_xof().fill(&mut hash);
-        hash
-    }
 }
 
 impl Mutation {
