@@ -9,6 +9,7 @@ use sync_core::{Accounts, Clock, IdSource};
 use crate::access::Access;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
+use crate::stopping::Stopping;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// Who may do what, remembered for a moment.
     pub access: Access,
+    /// When the server stops: nothing may wait then.
+    pub stopping: Stopping,
     /// Bytes in one body.
     pub body_bytes_max: usize,
 }

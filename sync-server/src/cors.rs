@@ -7,8 +7,10 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode, Uri};
 
-use crate::gate::METHODS;
 use crate::reply::Response;
+
+/// Methods a page may use; which of them a resource takes is its own business.
+const ALLOW_METHODS: &str = "DELETE, GET, PATCH, POST, PUT";
 
 /// Request headers a page may set.
 const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match";
@@ -50,7 +52,7 @@ impl Cors {
 
     /// The answer to a preflight from an origin that is let in.
     ///
-    /// Any other `OPTIONS` is left to the gate, which refuses the method.
+    /// Any other `OPTIONS` is left to the routes, which refuse the method.
     pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         let asked = method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if !asked || !self.lets_in(headers.get(ORIGIN)) {
@@ -59,7 +61,7 @@ impl Cors {
         let mut response = Response::new("".into());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let out = response.headers_mut();
-        out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+        out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOW_METHODS));
         out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOW_HEADERS));
         out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(MAX_AGE_S));
         Some(response)

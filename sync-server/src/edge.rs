@@ -53,10 +53,15 @@ where
     {
         let (gate, cors) = &*self.around;
         let origin = request.headers().get(ORIGIN).cloned();
+        let method = request.method().clone();
         let mut response = match cors.preflight(request.method(), request.headers()) {
             Some(response) => response,
             None => self.routed(gate, request).await.unwrap_or_else(Problem::into_response),
         };
+        if let Some(code) = response.extensions().get::<Code>() {
+            // Neither address nor body: they may name people or carry secrets.
+            tracing::debug!(%method, status = response.status().as_u16(), code = code.as_str(), "refused");
+        }
         cors.mark(origin.as_ref(), &mut response);
         finish(response)
     }

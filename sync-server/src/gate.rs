@@ -21,9 +21,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Code, Problem};
 
-/// Methods that any route may offer. `HEAD` is not among them: no route here is cheaper without its body.
-pub const METHODS: &str = "DELETE, GET, PATCH, POST, PUT";
-
 /// The numbers the gate holds requests to.
 #[derive(Clone, Copy, Debug)]
 pub struct GateLimits {
@@ -71,7 +68,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// `method_not_allowed`, `uri_too_long`, `headers_too_large`, `invalid_host`, `duplicate_header`,
+    /// `not_found`, `uri_too_long`, `headers_too_large`, `invalid_host`, `duplicate_header`,
     /// `unsupported_media_type`, `body_too_large`, `request_timeout`, `invalid_encoding` (the body broke
     /// off), `overloaded` (too many bodies at once). Those that leave the body unread close the connection.
     pub async fn admit<B>(&self, request: Request<B>) -> Result<Admitted, Problem>

@@ -11,6 +11,7 @@
 //! - [`problem`] is every refusal the server can give, [`reject`] turns warp's own refusals into it,
 //!   [`reply`] puts the headers on every answer.
 //! - [`query`] reads query strings strictly.
+//! - [`stopping`] tells requests that wait when the server is about to end.
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
 //!
@@ -34,5 +35,6 @@ pub mod reject;
 pub mod reply;
 pub mod routes;
 mod server;
+pub mod stopping;
 
 pub use server::Server;

@@ -37,10 +37,11 @@ fn check(config: &Config) -> Result<(), String> {
 async fn run(config: Config) -> Result<(), String> {
     sync_server::log::start(config.log_format, &config.log_level)?;
     let server = Server::start(config).await?;
+    // Before anyone can know that it listens, and send a signal.
+    let stop = stopped()?;
     let mut stdout = std::io::stdout();
     // Whoever started this may not read it; that is no reason not to serve.
     let _ = writeln!(stdout, "listening on http://{}", server.address()).and_then(|()| stdout.flush());
-    let stop = stopped()?;
     server.run(stop).await;
     Ok(())
 }

@@ -67,8 +67,8 @@ impl Problem {
     }
 
     /// The methods that would have been answered, for a 405.
-    pub fn allow(self, methods: &'static str) -> Self {
-        self.header(ALLOW, HeaderValue::from_static(methods))
+    pub fn allow(self, methods: &str) -> Self {
+        self.header(ALLOW, HeaderValue::try_from(methods).expect("names of methods are visible ASCII"))
     }
 
     /// Closes the connection after the answer, because the rest of the request is not worth reading.
@@ -89,6 +89,8 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.extend(self.headers);
+        // For the log: the code alone says what happened without repeating what was sent.
+        response.extensions_mut().insert(self.code);
         finish(response)
     }
 

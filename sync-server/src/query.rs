@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use sync_core::RecordId;
+
 use crate::problem::{Code, Problem};
 
 /// Parameters in one query. 32: twice what the richest route knows; more is not a request of ours.
@@ -69,6 +71,29 @@ impl Query {
         }
     }
 
+    /// The value of `name` as `true` or `false`; `false` when it was not given.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query` when it is any other word.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.string(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(refused(name, "it must be true or false")),
+        }
+    }
+
+    /// The value of `name` as the id of a record.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query` when no record can have it.
+    pub fn record_id(&self, name: &str) -> Result<Option<RecordId>, Problem> {
+        let id = self.string(name).map(RecordId::new).transpose();
+        id.map_err(|error| refused(name, &error.to_string()))
+    }
+
     /// The value of `name` as a list separated by commas.
     ///
     /// # Errors
@@ -92,18 +117,19 @@ fn refused(name: &str, why: &str) -> Problem {
         .extra("parameter", name)
 }
 
-/// Text of a percent-encoded part; `None` for a broken escape, bytes that are not UTF-8, or a NUL.
+/// Text of a part of a query; `None` for a broken escape, bytes that are not UTF-8, or a NUL.
 fn decode(part: &str) -> Option<String> {
+    unescape(&part.replace('+', " ")).filter(|text| !text.contains('\0'))
+}
+
+/// Text of a percent-encoded part of an address; `None` for a broken escape or bytes that are not UTF-8.
+pub(crate) fn unescape(part: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.bytes();
     while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
-            plain => plain,
-        });
+        bytes.push(if byte == b'%' { hex(rest.next()?)? << 4 | hex(rest.next()?)? } else { byte });
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    String::from_utf8(bytes).ok()
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -159,6 +185,16 @@ mod tests {
         for raw in ["a=0", "a=10", "a=", "a=%2B5", "a=-1", "a=1.0", "a=0x1", "a=99999999999", "a=+1", "a=١"]
         {
             assert!(parse(raw).unwrap().u32_in("a", 1..=9).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn flags_are_two_words() {
+        for (raw, expected) in [("a=true", true), ("a=false", false), ("b=x", false)] {
+            assert_eq!(parse(raw).unwrap().flag("a").unwrap(), expected, "{raw}");
+        }
+        for raw in ["a", "a=1", "a=TRUE", "a=yes"] {
+            assert!(parse(raw).unwrap().flag("a").is_err(), "{raw}");
         }
     }
 

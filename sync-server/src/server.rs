@@ -20,6 +20,7 @@ use crate::edge::Edge;
 use crate::gate::{Gate, GateLimits};
 use crate::listen::{ListenLimits, serve};
 use crate::routes::routes;
+use crate::stopping::Stopping;
 
 /// A server that is ready to serve: its store is open and its address bound.
 ///
@@ -80,10 +81,16 @@ impl Backend {
     }
 }
 
-/// An error and what caused it, in one line for the person who starts the server.
+/// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes
+/// themselves; nothing is said twice.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(
+        error.to_string(),
+        |text, cause| {
+            if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+        },
+    )
 }
 
 impl Server {
@@ -110,6 +117,7 @@ impl Server {
             clock,
             ids,
             access: Access::default(),
+            stopping: Stopping::default(),
             body_bytes_max: BODY_BYTES_MAX,
         });
         let bound = TcpListener::bind(config.listen).await;
@@ -124,10 +132,15 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is ready, answers what is in flight, and closes the store.
+    /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
+    /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
         let edge = Edge::new(Gate::new(limits), self.cors, warp::service(routes(&self.app)));
+        let stop = async {
+            stop.await;
+            self.app.stopping.begin();
+        };
         serve(self.listener, ListenLimits::default(), edge, stop).await;
         self.backend.close().await;
     }

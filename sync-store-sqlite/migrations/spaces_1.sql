@@ -4,7 +4,8 @@ CREATE TABLE spaces (
     head INTEGER NOT NULL,
     floor INTEGER NOT NULL,
     tag TEXT NOT NULL,
-    log_head INTEGER NOT NULL
+    log_head INTEGER NOT NULL,
+    largest INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- With a rowid, so that contents stay out of both indexes.
@@ -13,12 +14,8 @@ CREATE TABLE records (
     collection TEXT NOT NULL,
     id TEXT NOT NULL,
     version INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    edited_at INTEGER NOT NULL,
-    upstream INTEGER NOT NULL,
-    checksum INTEGER NOT NULL,
-    author TEXT NOT NULL,
-    client TEXT,
+    -- revision, edited_at, upstream, checksum, author and client: never searched for, and read as one
+    meta TEXT NOT NULL,
     data TEXT,
     PRIMARY KEY (space, collection, id)
 ) STRICT;

@@ -64,18 +64,22 @@ impl Database {
             Some(_) => return Err(corrupt(path, "is empty")),
             None => return Err(corrupt(path, "is missing")),
         };
+        check_role(path, role)?;
         let writing = connect_options(path, role);
-        let writer = Lane::new(writing.clone(), 1, options.wait_max);
+        let writer = Lane::new(writing.clone(), 1, 1, options.wait_max);
         let reading = writing.pragma("query_only", "ON");
-        let readers = Lane::new(reading, options.n_readers, options.wait_max);
+        let readers = Lane::new(reading, options.n_readers, options.n_readers_kept, options.wait_max);
         let mut lease = writer.lend().await?;
-        if let Err(error) = schema::check(lease.connection(), role, &path.display().to_string()).await {
+        let name = path.display().to_string();
+        let checked = schema::check(&mut *lease.connection().await?, role, &name).await;
+        if checked.is_err() {
             lease.spoil();
-            drop(lease);
+        }
+        drop(lease);
+        if let Err(error) = checked {
             writer.close().await;
             return Err(error);
         }
-        drop(lease);
         Ok(Arc::new(Self {
             path: path.to_owned(),
             identity,
@@ -100,10 +104,9 @@ impl Database {
         create_tables(&draft, role).await?;
         if let Some((space, epoch)) = first {
             let database = Self::open(&draft, role, options, Arc::default()).await?;
-            let mut driver = database.pin().begin(Mode::Write).await?;
-            spaces::create(&mut driver, space, epoch).await?;
-            driver.commit().await?;
+            let added = add_space(&database, space, epoch).await;
             database.close().await;
+            added?;
         }
         files::blocking(move || {
             files::sync_file(&draft)?;
@@ -117,7 +120,7 @@ impl Database {
         self.writer.lend().await
     }
 
-    /// Sends away who waits to write, now and later. Call it while the writer is on loan.
+    /// Sends away who waits to write, now and later, as the space is deleted. Call it while the writer is on loan.
     pub(crate) fn refuse_writers(&self) {
         self.writer.refuse();
     }
@@ -133,7 +136,13 @@ impl Database {
         self.n_pins.load(Ordering::SeqCst) > 0
     }
 
-    /// Waits for open transactions to end and closes the file. Who waits to begin is told that it is not found.
+    /// Closes the file of a deleted space at once: open transactions fail.
+    pub(crate) async fn close_now(&self) {
+        self.writer.close_now().await;
+        self.readers.close_now().await;
+    }
+
+    /// Waits for open transactions to end and closes the file.
     pub(crate) async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
@@ -175,6 +184,21 @@ impl Drop for Pin {
     }
 }
 
+/// Checks that a file is for this purpose, without SQLite: connecting would turn someone else's database to WAL.
+fn check_role(path: &Path, role: Role) -> Result<()> {
+    match files::application_id(path)? {
+        None => Err(corrupt(path, "is not a database")),
+        Some(id) if id == role.application_id() => Ok(()),
+        Some(_) => Err(Error::new(
+            ErrorKind::Incompatible,
+            format!(
+                "cannot use {}: it is a database of something else; give this program a path of its own",
+                path.display()
+            ),
+        )),
+    }
+}
+
 /// Creates an empty database with the tables of `role`, and closes it, which moves everything from the WAL into the file.
 async fn create_tables(path: &Path, role: Role) -> Result<()> {
     let name = path.display().to_string();
@@ -183,6 +207,12 @@ async fn create_tables(path: &Path, role: Role) -> Result<()> {
         connect_options(path, role).create_if_missing(true).connect().await.map_err(failed)?;
     let created = schema::create(&mut connection, role, &name).await;
     created.and(connection.close().await.map_err(failed))
+}
+
+async fn add_space(database: &Arc<Database>, space: &SpaceId, epoch: Epoch) -> Result<()> {
+    let mut driver = database.pin().begin(Mode::Write).await?;
+    spaces::create(&mut driver, space, epoch).await?;
+    driver.commit().await
 }
 
 /// Where a database is made before it gets its name.

@@ -32,12 +32,10 @@ impl SqliteDriver {
             Mode::Write => "BEGIN IMMEDIATE",
         };
         lease.must_roll_back(true);
-        let begun = sqlx::query(begin).execute(lease.connection()).await;
         let mut driver = Self { lease, pin, mode };
-        match begun {
-            Ok(_) => Ok(driver),
-            Err(error) => Err(driver.failed("begin a transaction", error)),
-        }
+        let begun = sqlx::query(begin).execute(&mut *driver.lease.connection().await?).await;
+        begun.map_err(|error| driver.failed("begin a transaction", error))?;
+        Ok(driver)
     }
 
     fn failed(&mut self, what: &str, error: sqlx::Error) -> Error {
@@ -55,19 +53,20 @@ impl Driver for SqliteDriver {
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
-        let done = query.persistent(statement.reusable).execute(self.lease.connection()).await;
+        let done = query.persistent(statement.reusable).execute(&mut *self.lease.connection().await?).await;
         done.map(|done| done.rows_affected()).map_err(|error| self.failed("write", error))
     }
 
     async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
-        let row = query.persistent(statement.reusable).fetch_optional(self.lease.connection()).await;
+        let row =
+            query.persistent(statement.reusable).fetch_optional(&mut *self.lease.connection().await?).await;
         let text = row.and_then(|row| row.map_or(Ok(None), |row| row.try_get::<Option<String>, _>(0)));
         text.map_err(|error| self.failed("read", error))
     }
 
     async fn commit(mut self) -> Result<()> {
-        let done = sqlx::query("COMMIT").execute(self.lease.connection()).await;
+        let done = sqlx::query("COMMIT").execute(&mut *self.lease.connection().await?).await;
         done.map_err(|error| self.failed("commit", error))?;
         self.lease.must_roll_back(false);
         match self.mode {

@@ -9,7 +9,7 @@ const MOVED: i32 = 1032;
 
 /// Makes an error of this library of one from sqlx; `what` says what was attempted.
 pub(crate) fn sorted(what: &str, error: sqlx::Error) -> Error {
-    Error::new(kind(&error), format!("cannot {what}: {error}")).with_source(error)
+    Error::new(kind(&error), format!("cannot {what}")).with_source(error)
 }
 
 fn kind(error: &sqlx::Error) -> ErrorKind {
@@ -51,7 +51,7 @@ pub(crate) fn io(what: impl std::fmt::Display, error: std::io::Error) -> Error {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::StorageFull,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("cannot {what}: {error}")).with_source(error)
+    Error::new(kind, format!("cannot {what}")).with_source(error)
 }
 
 /// The error for a task of this crate that ended without an answer, because the runtime shuts down or it panicked.

@@ -1,6 +1,7 @@
 //! Files: what may be opened, and how changes to a folder are made durable.
 
 use std::fs::{self, File, Metadata};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sync_core::{Error, ErrorKind, Result};
@@ -9,6 +10,10 @@ use crate::error::{io, task};
 
 /// The files that SQLite keeps beside a database.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// How every database begins (<https://www.sqlite.org/fileformat.html>).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The header up to the end of the `application_id`.
+const HEADER_BYTES: usize = 72;
 
 /// Which file a path leads to: it changes when the file is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,19 @@ impl Identity {
             Ok(Some((identity(&metadata), metadata.len())))
         } else {
             Err(not_a("file", path))
+        }
+    }
+}
+
+/// The `application_id` in the header of a database; `None` when it has no such header.
+pub(crate) fn application_id(path: &Path) -> Result<Option<u32>> {
+    let mut header = [0; HEADER_BYTES];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(io(format_args!("read {}", path.display()), error)),
+        Ok(()) => {
+            Ok(header.strip_prefix(MAGIC).and_then(|rest| rest.last_chunk()).copied().map(u32::from_be_bytes))
         }
     }
 }

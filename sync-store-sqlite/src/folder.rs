@@ -170,10 +170,7 @@ impl Folder {
         if let Some(mut removal) = removal {
             let ended = tokio::time::timeout(self.0.options.wait_max, removal.changed()).await;
             drop(ended.map_err(|_| {
-                Error::new(
-                    ErrorKind::Contended,
-                    format!("someone still reads the space {space} that was deleted"),
-                )
+                Error::new(ErrorKind::Contended, format!("the space {space} is still being deleted"))
             })?);
         }
         self.remove_file(space).await
@@ -207,14 +204,14 @@ impl Folder {
         Ok(true)
     }
 
-    /// Removes the file once its last reader is done. Until then it is listed as being deleted, also over a restart.
+    /// Removes the file, taking it away from its readers. Until then it is listed as being deleted, also over a restart.
     fn start_removing(&self, space: SpaceId, file: Option<Arc<Database>>) {
         let (over, removal) = watch::channel(());
         self.removing().insert(space.clone(), removal);
         let folder = self.clone();
         tokio::spawn(async move {
             if let Some(file) = file {
-                file.close().await;
+                file.close_now().await;
             }
             if let Err(error) = folder.remove_file(&space).await {
                 tracing::warn!(%error, %space, "the file of a deleted space stays until the next start");

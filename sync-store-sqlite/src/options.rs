@@ -22,15 +22,18 @@ pub(crate) enum Layout {
 pub struct SqliteOptions {
     pub(crate) layout: Layout,
     pub(crate) n_readers: usize,
+    pub(crate) n_readers_kept: usize,
     pub(crate) open_files_max: usize,
     pub(crate) wait_max: Duration,
 }
 
 /// Readers of the single file: twice the cores of a small server, as reading is quick and from memory.
 const FILE_READERS: usize = 4;
-/// Readers of one space's file: each is a thread, and a space has few readers at once.
-const FOLDER_READERS: usize = 2;
-/// Open files in a folder: with up to three threads and nine descriptors each, within what systems grant by default.
+/// Readers of one space's file: more than a space has at once, so that none waits.
+const FOLDER_READERS: usize = 8;
+/// How many of those stay open while nobody reads: each is a thread, times the number of open files.
+const FOLDER_READERS_KEPT: usize = 1;
+/// Open files in a folder: with two threads and six descriptors each while idle, within what systems grant by default.
 const OPEN_FILES_MAX: usize = 100;
 /// How long to wait for a connection: longer than any healthy transaction, shorter than clients wait for an answer.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -38,27 +41,27 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 impl SqliteOptions {
     /// All spaces and accounts in the file at `path`, which is created with its folder if there is none.
     pub fn file(path: impl AsRef<Path>) -> Self {
-        Self::new(Layout::File(path.as_ref().to_owned()), FILE_READERS)
+        Self::new(Layout::File(path.as_ref().to_owned()), FILE_READERS, FILE_READERS)
     }
 
     /// One file per space under the folder `path`, and `platform.sqlite` for the rest; created if there is none.
     pub fn folder(path: impl AsRef<Path>) -> Self {
-        Self::new(Layout::Folder(path.as_ref().to_owned()), FOLDER_READERS)
+        Self::new(Layout::Folder(path.as_ref().to_owned()), FOLDER_READERS, FOLDER_READERS_KEPT)
     }
 
-    fn new(layout: Layout, n_readers: usize) -> Self {
-        Self { layout, n_readers, open_files_max: OPEN_FILES_MAX, wait_max: WAIT_MAX }
+    fn new(layout: Layout, n_readers: usize, n_readers_kept: usize) -> Self {
+        Self { layout, n_readers, n_readers_kept, open_files_max: OPEN_FILES_MAX, wait_max: WAIT_MAX }
     }
 
     /// How many reading transactions a file serves at once, at least 1; more wait. By default 4 for a single file
-    /// and 2 for each file of a folder. Each is a thread once it was needed.
+    /// and 8 for each file of a folder. Each is a thread while it is needed.
     pub fn n_readers(mut self, n: usize) -> Self {
         self.n_readers = n.max(1);
         self
     }
 
     /// How many files of a folder are open at once, at least 1; the least recently used one without an open
-    /// transaction is closed for the next. By default 100, which is up to 300 threads and 900 descriptors.
+    /// transaction is closed for the next. By default 100, which is 200 threads and 600 descriptors while idle.
     pub fn open_files_max(mut self, n: usize) -> Self {
         self.open_files_max = n.max(1);
         self

@@ -27,7 +27,7 @@ pub(crate) enum Role {
 
 impl Role {
     /// The `application_id` in the header of the file.
-    fn application_id(self) -> i64 {
+    pub(crate) fn application_id(self) -> u32 {
         match self {
             Self::Single => 0x5379_6e01,
             Self::Platform => 0x5379_6e02,
@@ -51,22 +51,13 @@ pub(crate) async fn create(connection: &mut SqliteConnection, role: Role, name: 
     migrate(connection, role, name, 0).await
 }
 
-/// Checks that the file has this role and brings its tables up to date.
+/// Brings the tables of a file of this role up to date.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Incompatible`] when it is of another role or newer than this program.
+/// [`ErrorKind::Incompatible`] when it is newer than this program.
 pub(crate) async fn check(connection: &mut SqliteConnection, role: Role, name: &str) -> Result<()> {
     check_library(connection).await?;
-    let application_id = number(connection, "PRAGMA application_id").await?;
-    if application_id != role.application_id() {
-        return Err(Error::new(
-            ErrorKind::Incompatible,
-            format!(
-                "cannot use {name}: it is a database of something else; give this program a path of its own"
-            ),
-        ));
-    }
     let version = number(connection, "PRAGMA user_version").await?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     migrate(connection, role, name, version).await

@@ -40,8 +40,11 @@ fn read_csv(file: File, collection: &Collection, id: &str) -> Result<Vec<(Record
     let mut records = Vec::new();
     for (idx, row) in reader.records().enumerate() {
         let row = row?;
-        let fields: Map<String, Value> =
-            columns.iter().zip(row.iter()).map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        let fields: Map<String, Value> = columns
+            .iter()
+            .zip(row.iter())
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
         let value = Value::Object(fields);
         let data = Json::from_value(&value).map_err(|error| at(idx, &error))?;
         records.push((key(collection, &name_of(&value, id, idx)).map_err(|error| at(idx, &*error))?, data));

@@ -63,7 +63,8 @@ async fn run(options: Options) -> Result<bool, Error> {
     std::fs::create_dir_all(&folder)?;
     let mut steps = Steps::default();
 
-    let records = steps.run("read the file", || input::read(&options.file, &options.collection, &options.id))?;
+    let records =
+        steps.run("read the file", || input::read(&options.file, &options.collection, &options.id))?;
     let n = records.len();
     steps.note(n, "records");
 

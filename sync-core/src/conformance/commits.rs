@@ -36,7 +36,7 @@ pub async fn commit_at_finds_the_commit_that_contains_a_seq(subject: &dyn Subjec
 pub async fn the_newest_commit_is_the_head(subject: &dyn Subject) -> Verdict {
     let (store, space) = fresh_space(subject).await?;
     for n in 1..=20 {
-        let written = write(&*store, &space, n * 10, usize::try_from(n)?).await?;
+        let written = write(&*store, &space, n * 100, usize::try_from(n)?).await?;
         let mut txn = store.read(&space).await?;
         assert_eq!((txn.head().head, txn.head().tag), (written.last, written.tag));
         let head = txn.head().head;

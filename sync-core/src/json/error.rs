@@ -20,8 +20,10 @@ pub enum JsonErrorKind {
     Number,
     /// Arrays and objects are nested deeper than [`Limits::depth_max`](super::Limits::depth_max).
     TooDeep,
-    /// The text or a key is longer than its limit in [`Limits`](super::Limits).
+    /// The text is longer than [`Limits::bytes_max`](super::Limits::bytes_max).
     TooLarge,
+    /// A key is longer than [`Limits::key_bytes_max`](super::Limits::key_bytes_max).
+    KeyTooLong,
 }
 
 /// A refused text: the kind of fault, where it is, and what to change.

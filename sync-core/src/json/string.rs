@@ -72,7 +72,7 @@ impl<'a> Scanner<'a> {
             Cow::Borrowed(&quoted[1..quoted.len() - 1])
         };
         if key.len() > self.limits.key_bytes_max {
-            return Err(JsonError::new(Kind::TooLarge, start, "shorten the key"));
+            return Err(JsonError::new(Kind::KeyTooLong, start, "shorten the key"));
         }
         Ok(key)
     }

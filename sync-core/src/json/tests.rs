@@ -112,7 +112,7 @@ fn size_is_limited_before_and_after() {
     assert_eq!(kind("[123456789]"), Err(Kind::TooLarge));
     assert_eq!(kind("[1e20]"), Err(Kind::TooLarge), "written out it is longer");
     assert_eq!(kind("{\"abc\":1}"), Ok(()));
-    assert_eq!(kind("{\"abcd\":1}"), Err(Kind::TooLarge));
+    assert_eq!(kind("{\"abcd\":1}"), Err(Kind::KeyTooLong));
     assert_eq!(
         Json::parse(br#"{"\u0041\u0042\u0043":1}"#, &Limits { bytes_max: 99, ..limits }).unwrap().as_str(),
         r#"{"ABC":1}"#

@@ -1,6 +1,11 @@
 //! Reading JSON strictly, with errors that say where.
 
-use serde::Deserialize;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use serde_path_to_error::Segment;
@@ -9,17 +14,49 @@ use crate::error::{Error, Result};
 use crate::json::{Json, JsonError, JsonErrorKind, Limits};
 use crate::protocol::code;
 
-/// Reads a body.
+/// Reads a body, which is one object.
 ///
 /// # Errors
 ///
 /// `invalid_encoding` when it is not UTF-8, `malformed_json` when it is not JSON or repeats a member,
 /// `version_out_of_range` or `validation_failed` with a pointer when it does not have the shape of `T`.
 pub fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+    if let [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = body {
+        return Err(Error::invalid(code::MALFORMED_JSON, "the body begins with a byte order mark"));
+    }
     let text = std::str::from_utf8(body).map_err(|error| {
         Error::invalid(code::INVALID_ENCODING, "the body is not UTF-8").with_source(error)
     })?;
+    read::<Object<T>>(text).map(|object| object.0)
+}
+
+/// Reads JSON of any shape.
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
+}
+
+/// A struct written as an object. By itself serde also takes an array with the members in their order, and a client
+/// that gets away with that breaks when a member is added.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
 }
 
 /// Reads the body a second time to find the place of the error; the fast path does not keep track of it.
@@ -32,9 +69,10 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
     let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut reader) else {
         return Error::invalid(code::VALIDATION_FAILED, message);
     };
-    let is_version =
-        matches!(error.path().iter().next_back(), Some(Segment::Map { key }) if key == "base_version");
-    let code = if is_version { code::VERSION_OUT_OF_RANGE } else { code::VALIDATION_FAILED };
+    let place = error.path().iter().next_back();
+    let is_version = matches!(place, Some(Segment::Map { key }) if key == "base_version" || key == "version");
+    let is_known = !message.starts_with("unknown field");
+    let code = if is_version && is_known { code::VERSION_OUT_OF_RANGE } else { code::VALIDATION_FAILED };
     let mut pointer = String::new();
     for segment in error.path().iter() {
         match segment {
@@ -62,6 +100,7 @@ pub fn refuse_content(error: &JsonError, pointer: &str) -> Error {
         K::Malformed | K::DuplicateKey | K::LoneSurrogate => (code::MALFORMED_JSON, None),
         K::Encoding => (code::INVALID_ENCODING, None),
         K::TooLarge => (code::BODY_TOO_LARGE, u64::try_from(Limits::RECORD.bytes_max).ok()),
+        K::KeyTooLong => (code::VALIDATION_FAILED, u64::try_from(Limits::RECORD.key_bytes_max).ok()),
         K::TooDeep => (code::VALIDATION_FAILED, u64::try_from(Limits::RECORD.depth_max).ok()),
         _ => (code::VALIDATION_FAILED, None),
     };

@@ -7,6 +7,7 @@
 mod change;
 pub mod code;
 mod decode;
+mod digest;
 mod pull;
 mod push;
 mod snapshot;

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::change::ChangeWire;
-use super::decode::{content, decode};
+use super::decode::{Object, content, decode, read};
 use super::pull::{PullPage, Resync};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Limits, canonicalize};
-use crate::merge::Patch;
+use crate::merge::{Patch, PathEdit};
 use crate::mutation::{Mutation, Op, Outcome};
 use crate::protocol::code;
 use crate::types::{ClientId, Collection, CursorToken, MutationNumber, RecordId, RecordKey, Seq, Version};
@@ -40,16 +40,30 @@ struct PushWire<'a> {
     client_id: Option<ClientId>,
     first: Option<MutationNumber>,
     #[serde(borrow)]
-    mutations: Vec<MutationWire<'a>>,
+    mutations: Vec<Object<MutationWire<'a>>>,
     after: Option<CursorToken>,
 }
 
+/// Read from text: as an enum serde would also take `{"put": null}`.
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 enum OpWord {
     Put,
     Patch,
     Delete,
+}
+
+impl TryFrom<String> for OpWord {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "put" => Ok(Self::Put),
+            "patch" => Ok(Self::Patch),
+            "delete" => Ok(Self::Delete),
+            _ => Err("op is put, patch or delete"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,7 +121,7 @@ impl PushRequest {
             (None, Some(_)) => return Err(missing("/client_id", "a batch with numbers says whose they are")),
         };
         let mutations = wire.mutations.into_iter().enumerate();
-        let mutations = mutations.map(|(idx, wire)| wire.into_mutation(idx)).collect::<Result<_>>()?;
+        let mutations = mutations.map(|(idx, wire)| wire.0.into_mutation(idx)).collect::<Result<_>>()?;
         Ok(Self { batch, mutations, after: wire.after })
     }
 
@@ -131,20 +145,6 @@ impl PushRequest {
         }
         out.push_str("]}");
         out
-    }
-
-    /// A hash over everything the batch asks for, by which a repeated batch is told from another one with the same
-    /// numbers.
-    pub fn batch_hash(&self) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.batch.as_ref().map_or(0, |batch| batch.first.get()).to_le_bytes());
-        for mutation in &self.mutations {
-            let text = mutation.to_json();
-            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-        }
-        let mut hash = [0; 16];
-        hasher.finalize_xof().fill(&mut hash);
-        hash
     }
 }
 
@@ -248,10 +248,12 @@ impl MutationWire<'_> {
 fn read_patch(raw: &RawValue, pointer: &str) -> Result<Patch> {
     let text = canonicalize(raw.get().as_bytes(), &Limits::RECORD)
         .map_err(|error| super::decode::refuse_content(&error, pointer))?;
-    decode(text.as_bytes()).map_err(|error| {
+    let edits: Vec<Object<PathEdit>> = read(&text).map_err(|error| {
         let inner = error.pointer().unwrap_or_default().to_owned();
         error.with_pointer(format!("{pointer}{inner}"))
-    })
+    })?;
+    Patch::new(edits.into_iter().map(|edit| edit.0).collect())
+        .map_err(|error| missing(pointer, &error.to_string()))
 }
 
 fn missing(pointer: &str, message: &str) -> Error {

@@ -12,7 +12,7 @@ use crate::mutation::Mutation;
 use crate::protocol::SnapshotToken;
 use crate::replica::local::Local;
 use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, key_text_option, row_key};
-use crate::types::{ClientId, CursorToken, MutationNumber, Record, RecordId, RecordKey, Version};
+use crate::types::{ClientId, CursorToken, MutationNumber, Record, RecordId, RecordKey, Seq, Version};
 
 /// The state of a record at the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +163,9 @@ pub(super) struct State {
     pub(super) cursor: Option<CursorToken>,
     #[serde(default)]
     pub(super) loading: Loading,
+    /// Every row of `$base` has a local version after this: what lies before was sealed or settled.
+    #[serde(default)]
+    pub(super) edits_after: Seq,
 }
 
 /// How far a snapshot was loaded.
@@ -187,6 +190,7 @@ impl State {
             next: MutationNumber::FIRST,
             cursor: None,
             loading: Loading::default(),
+            edits_after: Seq::ZERO,
         }
     }
 

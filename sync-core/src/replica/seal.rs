@@ -8,8 +8,8 @@ use crate::protocol::{ClientBatch, PushRequest};
 use crate::replica::local::Local;
 use crate::replica::row::{Row, parse};
 use crate::replica::rows::{Base, Batch, Entry};
-use crate::store::FeedQuery;
-use crate::types::{Collection, CursorToken, Record, Seq};
+use crate::store::{FeedQuery, ScanQuery};
+use crate::types::{Collection, CursorToken, Record, Seq, Version};
 
 /// Mutations in a batch at most: what servers take by default.
 pub(super) const BATCH_MUTATIONS_MAX: usize = 1000;
@@ -38,16 +38,18 @@ impl Local {
         if self.batch().await?.is_some() {
             return Ok(Sealed::Batch);
         }
-        let bases = self.oldest_edits(n_max).await?;
+        let mut state = self.state().await?;
+        let bases = self.oldest_edits(state.edits_after, n_max).await?;
         if bases.is_empty() {
             return Ok(Sealed::Nothing);
         }
-        self.load(bases.iter().map(|base| base.key.clone())).await?;
+        self.load(bases.iter().map(|(_, base)| base.key.clone())).await?;
         let (mut entries, mut n_bytes) = (Vec::with_capacity(bases.len()), 0usize);
-        for base in bases {
+        for (version, base) in bases {
             let visible = self.get(&base.key).await?;
             let Some(mutation) = mutation(&base, visible.as_ref(), self.policy(&base.key)) else {
                 self.settle(base, visible);
+                state.edits_after = version;
                 continue;
             };
             let entry = Entry::new(&mutation, base);
@@ -57,24 +59,44 @@ impl Local {
             }
             self.purge(Base::key_for(&entry.base.key));
             entries.push(entry);
+            state.edits_after = version;
         }
+        self.save(&state)?;
         if entries.is_empty() {
             return Ok(Sealed::Again);
         }
-        let state = self.state().await?;
         self.save(&Batch { client: state.client, first: state.next, entries })?;
         Ok(Sealed::Batch)
     }
 
-    async fn oldest_edits(&mut self, n_max: usize) -> Result<Vec<Base>> {
+    /// Whether any record has edits that were not sealed. Cheap: the rows lie together.
+    pub(super) async fn has_edits(&mut self) -> Result<bool> {
+        let query = ScanQuery {
+            collection: Some(Collection::system(Base::COLLECTION)),
+            after: None,
+            tombstones: false,
+            rows_max: 1,
+            bytes_max: 0,
+        };
+        Ok(!self.stored_scan(&query).await?.records.is_empty())
+    }
+
+    /// The oldest edits in the order in which they were begun, each with the local version of its row.
+    ///
+    /// The rows lie among everything else that was written since, so nothing before `after` is looked at again.
+    async fn oldest_edits(&mut self, after: Seq, n_max: usize) -> Result<Vec<(Version, Base)>> {
+        if !self.has_edits().await? {
+            return Ok(Vec::new());
+        }
         let query = FeedQuery {
-            after: Seq::ZERO,
+            after,
             up_to: Seq::MAX,
             collections: Some(vec![Collection::system(Base::COLLECTION)]),
             rows_max: n_max,
             bytes_max: BATCH_BYTES_MAX,
         };
-        self.stored_feed(query).await?.records.iter().map(parse).collect()
+        let page = self.stored_feed(query).await?;
+        page.records.iter().map(|record| Ok((record.meta.version, parse(record)?))).collect()
     }
 
     /// An edit that asks for nothing: what the server has is shown.

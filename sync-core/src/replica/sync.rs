@@ -14,12 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Resync, ResyncReason, code};
 use crate::replica::Replica;
 use crate::replica::report::{Phase, Progress, SyncReport};
-use crate::replica::row::Row;
-use crate::replica::rows::{Base, Loading, State};
+use crate::replica::rows::{Loading, State};
 use crate::replica::seal::BATCH_MUTATIONS_MAX;
-use crate::store::FeedQuery;
 use crate::transport::Transport;
-use crate::types::{Collection, Seq};
 
 /// Rounds of one sync. Edits made meanwhile are sent in the next round; after this many they wait for the next sync, so
 /// that an application that never stops editing does not keep a sync from ending.
@@ -141,15 +138,7 @@ impl Replica {
     }
 
     async fn has_edits(&self) -> Result<bool> {
-        let query = FeedQuery {
-            after: Seq::ZERO,
-            up_to: Seq::MAX,
-            collections: Some(vec![Collection::system(Base::COLLECTION)]),
-            rows_max: 1,
-            bytes_max: 0,
-        };
-        self.read(move |local| async move { Ok(!local.stored_feed(query).await?.records.is_empty()) }.boxed())
-            .await
+        self.read(|local| local.has_edits().boxed()).await
     }
 
     pub(super) async fn state(&self) -> Result<State> {

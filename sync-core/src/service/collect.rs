@@ -5,13 +5,13 @@ use crate::conflict::{Conflict, ConflictState};
 use crate::error::Result;
 use crate::service::stage::{Author, Stage};
 use crate::service::{Inner, Limits, Service};
-use crate::store::{ClientState, Mode, ScanQuery, StoreTxn};
-use crate::types::{ActorId, Collection, RecordKey, Seq, SpaceId};
+use crate::store::{ClientState, Collected, Mode, ScanQuery};
+use crate::types::{ActorId, Collection, Record, RecordKey, Seq, SpaceId};
 
-/// What a collection did, or would do.
+/// What a collection did. One that only looked says how far the floor may rise, and counts nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectReport {
-    /// The floor after it.
+    /// How far the floor has risen, or may rise.
     pub floor: Seq,
     /// Tombstones and log entries that went.
     pub n_removed: usize,
@@ -36,18 +36,24 @@ impl Service {
         if dry_run {
             return Ok(report);
         }
-        let name = space.clone();
-        report.n_conflicts =
-            self.run(move |inner| async move { drop_settled(&inner, &name, floor).await }).await?;
+        let mut after = None;
+        loop {
+            let (name, from) = (space.clone(), after.take());
+            let dropped = self
+                .run(move |inner| async move {
+                    inner.retried(|| drop_settled(&inner, &name, floor, from.clone())).await
+                })
+                .await?;
+            report.n_conflicts += dropped.n;
+            match dropped.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
         loop {
             let name = space.clone();
             let collected = self
-                .run(move |inner| async move {
-                    let mut txn = inner.store.begin(&name, Mode::Write).await?;
-                    let collected = txn.collect(floor, inner.limits.collect_max).await?;
-                    txn.commit().await?;
-                    Ok(collected)
-                })
+                .run(move |inner| async move { inner.retried(|| collect_part(&inner, &name, floor)).await })
                 .await?;
             report.n_removed += collected.n_removed;
             if !collected.more {
@@ -55,6 +61,13 @@ impl Service {
             }
         }
     }
+}
+
+async fn collect_part(inner: &Inner, space: &SpaceId, floor: Seq) -> Result<Collected> {
+    let mut txn = inner.store.begin(space, Mode::Write).await?;
+    let collected = txn.collect(floor, inner.limits.collect_max).await?;
+    txn.commit().await?;
+    Ok(collected)
 }
 
 async fn next_floor(inner: &Inner, space: &SpaceId) -> Result<Seq> {
@@ -68,21 +81,45 @@ async fn next_floor(inner: &Inner, space: &SpaceId) -> Result<Seq> {
 fn floor_for(now: Timestamp, limits: &Limits, clients: &[ClientState]) -> Seq {
     let position = |at: Timestamp| Seq::new(at.as_micros()).unwrap_or(Seq::ZERO);
     let live_since = now.saturating_sub(limits.lease);
-    let live = clients.iter().filter(|client| client.seen_at >= live_since);
+    // A replica that never said how far it is, and pulls without pushing, is served by the retention alone.
+    let live = clients.iter().filter(|client| client.seen_at >= live_since && client.acked > Seq::ZERO);
     let acked = live.map(|client| client.acked).min();
     let by_age = position(now.saturating_sub(limits.retention));
     acked.map_or(by_age, |acked| acked.min(by_age))
 }
 
-/// Deletes conflicts that a policy had settled before the floor; their tombstones go with a later collection.
-async fn drop_settled(inner: &Inner, space: &SpaceId, floor: Seq) -> Result<usize> {
+/// What became of a part of the conflicts.
+struct Dropped {
+    n: usize,
+    /// Where the next part begins.
+    next: Option<RecordKey>,
+}
+
+/// Deletes those of the conflicts after `after` that a policy had settled before the floor, a part at a time; their
+/// tombstones go with a later collection.
+async fn drop_settled(
+    inner: &Inner,
+    space: &SpaceId,
+    floor: Seq,
+    after: Option<RecordKey>,
+) -> Result<Dropped> {
     let mut txn = inner.store.begin(space, Mode::Write).await?;
-    let keys = settled_before(txn.as_mut(), floor, inner.limits.collect_max).await?;
+    let query = ScanQuery {
+        collection: Some(Collection::system(Collection::CONFLICTS)),
+        after,
+        tombstones: false,
+        rows_max: inner.limits.collect_max,
+        bytes_max: inner.limits.page_bytes_max,
+    };
+    let page = txn.scan(&query).await?;
+    let next = page.records.last().filter(|_| page.more).map(|record| record.key.clone());
+    let settled =
+        page.records.into_iter().filter(|record| is_settled(record) && record.meta.version <= floor);
+    let (keys, records): (Vec<_>, Vec<_>) = settled.map(|record| (record.key.clone(), Some(record))).unzip();
     if keys.is_empty() {
-        return Ok(0);
+        return Ok(Dropped { n: 0, next });
     }
     let now = inner.clock.now();
-    let records = txn.records(&keys).await?;
     let mut stage = Stage::new(txn.head(), now);
     stage.load(keys.clone(), records);
     let actor = ActorId::new("system").expect("a plain word is a valid actor");
@@ -92,24 +129,11 @@ async fn drop_settled(inner: &Inner, space: &SpaceId, floor: Seq) -> Result<usiz
     }
     txn.apply(&stage.into_commit()).await?;
     txn.commit().await?;
-    Ok(keys.len())
+    Ok(Dropped { n: keys.len(), next })
 }
 
-async fn settled_before(txn: &mut dyn StoreTxn, floor: Seq, limit: usize) -> Result<Vec<RecordKey>> {
-    let query = ScanQuery {
-        collection: Some(Collection::system(Collection::CONFLICTS)),
-        after: None,
-        tombstones: false,
-        rows_max: limit,
-        bytes_max: 8 << 20,
-    };
-    let mut keys = Vec::new();
-    for record in txn.scan(&query).await?.records {
-        let settled =
-            Conflict::from_record(&record)?.is_some_and(|it| it.body.state == ConflictState::Settled);
-        if settled && record.meta.version <= floor {
-            keys.push(record.key);
-        }
-    }
-    Ok(keys)
+/// Whether a record is a conflict that nobody has to decide. One that cannot be read stays for someone to look at.
+fn is_settled(record: &Record) -> bool {
+    let conflict = Conflict::from_record(record).ok().flatten();
+    conflict.is_some_and(|conflict| conflict.body.state == ConflictState::Settled)
 }

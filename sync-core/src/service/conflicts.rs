@@ -14,7 +14,7 @@ use crate::types::{Collection, RecordId, RecordKey, SpaceId, Version};
 pub enum Resolution {
     /// The edit that lost becomes the record.
     TakeMine,
-    /// The record stays as it is.
+    /// The record stays as it is, also if it has changed since.
     TakeTheirs,
     /// This becomes the record; `None` deletes it.
     Merged(Option<Json>),

@@ -1,4 +1,13 @@
 //! Judging cursors: whether the history a reader knows is the history of this server.
+//!
+//! A reader that began at zero had nothing that a collected tombstone could have told it about, so its pages may end
+//! below the floor. Such a cursor is bound to the floor instead of to a commit, because the commits there are gone:
+//!
+//! ```text
+//!        0 ............ floor ................. head
+//! from a cursor         |  tag of the commit     |
+//! from zero   | bound to the floor |  same as above
+//! ```
 
 use crate::error::{Error, Result};
 use crate::protocol::{Resync, ResyncReason, code};
@@ -15,9 +24,6 @@ pub(super) fn read(token: &CursorToken, space: &SpaceId) -> Result<Cursor> {
 }
 
 /// Whether a session may go on from a cursor, by the history that the transaction sees.
-///
-/// Staleness is judged here, on the cursor a session begins with; the pages after it carry cursors that were issued
-/// meanwhile.
 pub(super) async fn judge(cursor: &Cursor, txn: &mut dyn StoreTxn) -> Result<Result<(), Resync>> {
     let head = txn.head();
     let resync = |reason| Ok(Err(Resync { reason, epoch: head.epoch, floor: head.floor }));
@@ -27,29 +33,30 @@ pub(super) async fn judge(cursor: &Cursor, txn: &mut dyn StoreTxn) -> Result<Res
     if cursor.seq > head.head {
         return resync(ResyncReason::HistoryDiverged);
     }
-    if cursor.seq < head.floor {
-        return resync(ResyncReason::Horizon);
-    }
     if tag_at(cursor.seq, &head, txn).await? == cursor.tag {
-        Ok(Ok(()))
-    } else {
-        resync(ResyncReason::HistoryDiverged)
+        return Ok(Ok(()));
     }
+    resync(if cursor.seq < head.floor { ResyncReason::Horizon } else { ResyncReason::HistoryDiverged })
 }
 
-/// A cursor at a position of the history that the transaction sees.
+/// A cursor at a position of the history that the transaction sees, for a reader whose own cursor was found good.
 pub(super) async fn at(seq: Seq, txn: &mut dyn StoreTxn) -> Result<Cursor> {
     let head = txn.head();
     Ok(Cursor { epoch: head.epoch, seq, tag: tag_at(seq, &head, txn).await? })
 }
 
-/// Tag of the commit that contains a position: it stands for that commit and all before it.
+/// What a cursor at a position must carry: the tag of the commit that contains it, which stands for that commit and all
+/// before it.
 async fn tag_at(seq: Seq, head: &SpaceHead, txn: &mut dyn StoreTxn) -> Result<Tag> {
     if seq == head.head {
         return Ok(head.tag);
     }
-    if seq == Seq::ZERO {
-        return Ok(Tag::ZERO);
+    if seq >= head.floor {
+        let commit = if seq == Seq::ZERO { None } else { txn.commit_at(seq).await? };
+        return Ok(commit.map_or(Tag::ZERO, |commit| commit.tag));
     }
-    Ok(txn.commit_at(seq).await?.map_or(Tag::ZERO, |commit| commit.tag))
+    // Below the floor only a reader that began at zero has a position. It stays good until another commit falls below
+    // the floor: up to then the tombstones that are gone are older than anything the reader was given.
+    let at_floor = txn.commit_at(head.floor).await?.map_or(head.tag, |commit| commit.tag);
+    Ok(at_floor.after(Seq::ZERO, Seq::ZERO, []))
 }

@@ -53,9 +53,27 @@ pub(super) fn decide(mutation: &Mutation, current: Option<&Record>, facts: &Fact
             "the author's clock is more than five minutes ahead of the server's",
         );
     }
+    if mutation.key.collection.is_system() {
+        return dismiss(mutation, current);
+    }
     match current {
         None => absent(mutation, facts.floor),
         Some(record) => present(mutation, record, facts),
+    }
+}
+
+/// A record of the library itself, which is a conflict: clients may make it go, and nothing else.
+///
+/// It is never merged, so nothing is lost over it: a conflict about a conflict would help no one.
+fn dismiss(mutation: &Mutation, current: Option<&Record>) -> Decision {
+    match (&mutation.op, current) {
+        (Op::Delete, Some(record)) if !record.is_deleted() => {
+            Decision::Write { data: None, merged: false, lost: Vec::new() }
+        }
+        (Op::Delete, _) => Decision::Unchanged,
+        _ => {
+            reject(code::VALIDATION_FAILED, "of the library's own records, clients may only delete conflicts")
+        }
     }
 }
 
@@ -88,7 +106,7 @@ fn present(mutation: &Mutation, record: &Record, facts: &Facts<'_>) -> Decision 
         (Some(base), Some(data)) if base == version => {
             Decision::Write { data: data.cloned(), merged: false, lost: Vec::new() }
         }
-        (None, Some(_)) if !record.is_deleted() && !takes_blind_writes(facts.policy) => reject(
+        (None, Some(data)) if !record.is_deleted() && !may_be_blind(data, facts.policy) => reject(
             code::PRECONDITION_REQUIRED,
             "the record exists: say in base_version which version you saw",
         ),
@@ -109,8 +127,11 @@ fn concurrent(mutation: &Mutation, record: &Record, facts: &Facts<'_>) -> Decisi
         Some(base) if base == record.meta.version => Base::Current,
         Some(Seq::ZERO) => Base::Absent,
         None if record.is_deleted() => Base::Absent,
-        // Who did not look, where what arrives wins anyway, is not in conflict with anyone.
-        None if winner(facts.policy) == Clash::ClientWins => Base::Current,
+        // Who replaces without looking, where what arrives wins anyway, is not in conflict with anyone. A patch says
+        // what its author saw, so it is merged by that.
+        None if winner(facts.policy) == Clash::ClientWins && !matches!(change, Change::Patch(_)) => {
+            Base::Current
+        }
         Some(_) | None => Base::Older,
     };
     let their_stamp = stamp_of(record);
@@ -150,10 +171,14 @@ fn stamp_of(record: &Record) -> Stamp {
     Stamp { at: record.meta.edited_at.as_micros(), by: by.to_owned() }
 }
 
-/// Whether a write that does not say what it saw may replace what is there: only where that loses nothing that the
-/// policy would have kept.
-fn takes_blind_writes(policy: &CollectionPolicy) -> bool {
-    matches!(winner(policy), Clash::ClientWins | Clash::LastWriteWins)
+/// Whether a write that does not say what it saw may replace what is there: only where the policy can let it win.
+fn may_be_blind(data: Option<&Json>, policy: &CollectionPolicy) -> bool {
+    match winner(policy) {
+        Clash::ClientWins => true,
+        // Between a delete and an update it is not the later one that wins.
+        Clash::LastWriteWins => data.is_some(),
+        Clash::Manual | Clash::ServerWins => false,
+    }
 }
 
 fn winner(policy: &CollectionPolicy) -> Clash {
@@ -168,3 +193,6 @@ fn never_had() -> Decision {
 fn needs_content() -> Decision {
     reject(code::CONTENT_NEEDED, "the record is gone: send the whole record to bring it back")
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PushReply, PushRequest};
-use crate::service::{Actor, Inner, Limits, push};
+use crate::service::{Actor, Inner, Limits, commit};
 use crate::types::SpaceId;
 
 /// A push that waits.
@@ -19,6 +19,8 @@ use crate::types::SpaceId;
 pub(super) struct Job {
     pub(super) actor: Actor,
     pub(super) push: PushRequest,
+    /// By which a repeated batch is known.
+    pub(super) batch_hash: [u8; 16],
     n_bytes: usize,
     reply: oneshot::Sender<Result<PushReply>>,
 }
@@ -33,6 +35,15 @@ struct Lane {
     n_bytes: usize,
 }
 
+impl Lane {
+    /// Whether there is no room for a job. A lane in which nothing waits has room for any.
+    fn is_full(&self, job: &Job, limits: &Limits) -> bool {
+        !self.waiting.is_empty()
+            && (self.waiting.len() >= limits.lane_jobs_max
+                || self.n_bytes.saturating_add(job.n_bytes) > limits.lane_bytes_max)
+    }
+}
+
 impl Lanes {
     fn lock(&self) -> MutexGuard<'_, HashMap<SpaceId, Lane>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -41,14 +52,12 @@ impl Lanes {
     /// Adds a job; says whether the lane is new, so that someone must run it.
     fn join(&self, space: &SpaceId, job: Job, limits: &Limits) -> Result<bool> {
         let mut lanes = self.lock();
-        let is_new = !lanes.contains_key(space);
-        let lane = lanes.entry(space.clone()).or_default();
-        let is_full = lane.waiting.len() >= limits.lane_jobs_max
-            || (lane.n_bytes > 0 && lane.n_bytes.saturating_add(job.n_bytes) > limits.lane_bytes_max);
-        if is_full {
+        if lanes.get(space).is_some_and(|lane| lane.is_full(&job, limits)) {
             return Err(Error::new(ErrorKind::Overloaded, format!("too many pushes wait for space {space}"))
                 .with_retry_after(Duration::from_secs(1)));
         }
+        let is_new = !lanes.contains_key(space);
+        let lane = lanes.entry(space.clone()).or_default();
         lane.n_bytes += job.n_bytes;
         lane.waiting.push_back(job);
         Ok(is_new)
@@ -82,34 +91,67 @@ pub(super) async fn submit(
     space: &SpaceId,
     actor: Actor,
     push: PushRequest,
-    n_bytes: usize,
 ) -> Result<PushReply> {
     let (reply, answer) = oneshot::channel();
-    let job = Job { actor, push, n_bytes, reply };
+    let (batch_hash, n_bytes) = push.digest();
+    let job = Job { actor, push, batch_hash, n_bytes, reply };
     if inner.lanes.join(space, job, &inner.limits)? {
-        let (inner, space) = (Arc::clone(inner), space.clone());
-        let runtime = Arc::clone(&inner.runtime);
-        runtime.spawn(Box::pin(async move { run(&inner, &space).await }));
+        let runner = Runner { inner: Arc::clone(inner), space: space.clone(), is_done: false };
+        inner.runtime.spawn(Box::pin(runner.run()));
     }
     answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the lane of the space has died")))
 }
 
-/// Commits until nobody waits any more.
-async fn run(inner: &Arc<Inner>, space: &SpaceId) {
-    let _guard = Guard { inner, space };
-    loop {
-        let jobs = inner.lanes.next(space, &inner.limits);
-        if jobs.is_empty() {
-            return;
+/// Whoever empties a lane. There is one for each lane there is.
+struct Runner {
+    inner: Arc<Inner>,
+    space: SpaceId,
+    is_done: bool,
+}
+
+impl Runner {
+    /// Commits until nobody waits any more.
+    async fn run(mut self) {
+        loop {
+            let jobs = self.inner.lanes.next(&self.space, &self.inner.limits);
+            if jobs.is_empty() {
+                self.is_done = true;
+                return;
+            }
+            self.serve(jobs).await;
         }
-        match commit(inner, space, &jobs).await {
+    }
+
+    /// Commits jobs together. If that cannot work because of one of them, each has to stand alone.
+    async fn serve(&self, jobs: Vec<Job>) {
+        let result = self.commit(&jobs).await;
+        let is_of_one = |error: &Error| {
+            matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid | ErrorKind::Internal)
+        };
+        if jobs.len() == 1 || !result.as_ref().is_err_and(is_of_one) {
+            return self.answer(jobs, result);
+        }
+        for job in jobs {
+            let result = self.commit(std::slice::from_ref(&job)).await;
+            self.answer(vec![job], result);
+        }
+    }
+
+    async fn commit(&self, jobs: &[Job]) -> Result<Vec<Result<PushReply>>> {
+        self.inner.retried(|| commit::commit(&self.inner, &self.space, jobs)).await
+    }
+
+    /// Tells everyone. Who has gone away meanwhile finds the answer stored when they repeat the batch.
+    fn answer(&self, jobs: Vec<Job>, result: Result<Vec<Result<PushReply>>>) {
+        match result {
             Ok(replies) => {
                 for (job, reply) in jobs.into_iter().zip(replies) {
                     let _ = job.reply.send(reply);
                 }
             }
             Err(error) => {
-                tracing::warn!(%space, kind = ?error.kind(), %error, n_pushes = jobs.len(), "a commit failed");
+                let n_pushes = jobs.len();
+                tracing::warn!(space = %self.space, kind = ?error.kind(), %error, n_pushes, "a commit failed");
                 for job in jobs {
                     let _ = job.reply.send(Err(error.share()));
                 }
@@ -118,34 +160,14 @@ async fn run(inner: &Arc<Inner>, space: &SpaceId) {
     }
 }
 
-/// If a lane's task dies, those who wait must hear of it and the next push must find no lane.
-struct Guard<'a> {
-    inner: &'a Inner,
-    space: &'a SpaceId,
-}
-
-impl Drop for Guard<'_> {
+impl Drop for Runner {
+    /// If a runner dies, by a panic or with its runtime, those who wait must hear of it and the next push must find no
+    /// lane.
     fn drop(&mut self) {
-        // After a normal end the lane is gone already, or a new one has begun with a task of its own.
-        if std::thread::panicking() {
-            self.inner.lanes.lock().remove(self.space);
+        if !self.is_done {
+            let lane = self.inner.lanes.lock().remove(&self.space);
+            // Only now, without the lock: it wakes those who wait.
+            drop(lane);
         }
     }
 }
-
-/// One commit for all jobs, tried again when another process was in the way.
-async fn commit(inner: &Arc<Inner>, space: &SpaceId, jobs: &[Job]) -> Result<Vec<Result<PushReply>>> {
-    let mut attempt = 1;
-    loop {
-        match push::commit(inner, space, jobs).await {
-            Err(error) if error.kind() == ErrorKind::Contended && attempt < inner.limits.attempts_max => {
-                inner.runtime.sleep(RETRY_DELAY * 2u32.saturating_pow(attempt)).await;
-                attempt += 1;
-            }
-            done => return done,
-        }
-    }
-}
-
-/// The first wait after a lost race; it doubles with every attempt.
-const RETRY_DELAY: Duration = Duration::from_millis(2);

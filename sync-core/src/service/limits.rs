@@ -9,7 +9,8 @@ pub struct Limits {
     pub mutations_max: usize,
     /// Changes in a page, whatever the client asks for.
     pub page_rows_max: usize,
-    /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold.
+    /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold. The pages
+    /// that answer the pushes of one commit share this, because they are held in memory together.
     pub page_bytes_max: usize,
     /// Collections named in a pull. A filter with more is a mistake.
     pub collections_max: usize,
@@ -27,9 +28,9 @@ pub struct Limits {
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
     pub waiters_max: usize,
-    /// How long tombstones and the log are kept at least, unless every live replica has moved past them.
+    /// How long tombstones and the log are kept at least; longer while a live replica still needs them.
     pub retention: Duration,
-    /// How long a replica that is silent still holds tombstones back, within the retention.
+    /// How long a replica counts as live after its last push; one that is silent for longer holds nothing back.
     pub lease: Duration,
     /// Tombstones removed in one transaction.
     pub collect_max: usize,

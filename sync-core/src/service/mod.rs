@@ -7,20 +7,27 @@
 //! All database work runs in tasks of the injected [`Runtime`], never in the caller's future: a caller may go away at
 //! any time without leaving a transaction half way.
 
+mod admit;
+mod answer;
+mod audit;
 mod collect;
+mod commit;
 mod conflicts;
 mod cursors;
 mod decide;
 mod lane;
 mod limits;
+mod losers;
 mod plan;
 mod pull;
 mod push;
 mod read;
+mod settle;
 mod snapshot;
 mod stage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 
@@ -192,3 +199,22 @@ impl Service {
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the task that was to answer has died")))
     }
 }
+
+impl Inner {
+    /// Runs a transaction, again a bounded number of times when another one was in the way.
+    async fn retried<T, F: Future<Output = Result<T>>>(&self, transaction: impl Fn() -> F) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            match transaction().await {
+                Err(error) if error.kind() == ErrorKind::Contended && attempt < self.limits.attempts_max => {
+                    self.runtime.sleep(RETRY_DELAY * 2u32.saturating_pow(attempt)).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// The first wait after a lost race; it doubles with every attempt.
+const RETRY_DELAY: Duration = Duration::from_millis(2);

@@ -1,17 +1,17 @@
-//! A batch of mutations against a stage: groups, chains, conflicts, outcomes. No store and no waiting.
+//! A batch of mutations against a stage: groups, chains, outcomes. No store and no waiting.
 
-use crate::conflict::{Conflict, ConflictBody, ConflictState};
+use crate::conflict::Conflict;
 use crate::error::Result;
-use crate::json::Json;
-use crate::merge::{Loss, Pointer, Side, Stamp};
-use crate::mutation::{Mutation, Op, Outcome};
+use crate::id_source::IdSource;
+use crate::merge::Stamp;
+use crate::mutation::{Mutation, Outcome};
 use crate::policies::Policies;
 use crate::protocol::code;
 use crate::service::Limits;
 use crate::service::decide::{Decision, Facts, decide};
+use crate::service::losers::named;
 use crate::service::stage::{Author, Stage};
-use crate::types::{MutationNumber, Record, RecordId, RecordKey, Seq};
-use crate::{ActorId, IdSource};
+use crate::types::{MutationNumber, RecordKey};
 
 /// What carrying out mutations depends on.
 pub(super) struct Planner<'a> {
@@ -43,53 +43,59 @@ impl Planner<'_> {
     ) -> Result<Vec<Outcome>> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(mutations.len());
         for group in mutations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
-            let n_before = outcomes.len();
-            let mark = stage.mark();
-            let mut failed = None;
-            for (idx, mutation) in group.iter().enumerate() {
-                let outcome = match self.held_back(mutation, first, &outcomes) {
-                    Some(outcome) => outcome,
-                    None => self.one(stage, mutation, author)?,
-                };
-                if !outcome.is_carried_out() {
-                    failed = Some(idx);
-                }
-                outcomes.push(outcome);
-                if failed.is_some() {
-                    break;
-                }
-            }
-            if let Some(idx) = failed.filter(|_| group.len() > 1) {
-                outcomes.truncate(n_before);
-                stage.undo(mark);
-                self.fail_group(stage, group, idx, author, &mut outcomes)?;
-            }
+            self.group(stage, group, first, author, &mut outcomes)?;
         }
         Ok(outcomes)
     }
 
-    /// A group of which one mutation cannot be carried out: that one says why, the others were not tried.
-    fn fail_group(
+    /// Carries out mutations together or not at all; most groups are of one.
+    fn group(
         &self,
         stage: &mut Stage,
         group: &[Mutation],
-        failed: usize,
+        first: MutationNumber,
         author: &Author,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<()> {
+        let n_before = outcomes.len();
+        let mark = stage.mark();
         for (idx, mutation) in group.iter().enumerate() {
-            let mark = stage.mark();
-            let outcome =
-                if idx == failed { self.one(stage, mutation, author)? } else { Outcome::Superseded };
-            if outcome.is_carried_out() {
-                // On its own it would have worked; it failed because of what its group did before it.
-                stage.undo(mark);
-                outcomes.push(Outcome::Superseded);
-            } else {
+            let outcome = match self.held_back(mutation, first, outcomes) {
+                Some(outcome) => outcome,
+                None => self.one(stage, mutation, author)?,
+            };
+            if outcome.is_carried_out() || group.len() == 1 {
                 outcomes.push(outcome);
+                continue;
             }
+            stage.undo(mark);
+            outcomes.truncate(n_before);
+            outcomes.resize(n_before + group.len(), Outcome::Superseded);
+            outcomes[n_before + idx] = self.failed(stage, mutation, outcome, author)?;
+            break;
         }
         Ok(())
+    }
+
+    /// What to tell of the mutation because of which its group was undone.
+    fn failed(
+        &self,
+        stage: &mut Stage,
+        mutation: &Mutation,
+        outcome: Outcome,
+        author: &Author,
+    ) -> Result<Outcome> {
+        if !matches!(outcome, Outcome::Conflict { .. }) {
+            return Ok(outcome);
+        }
+        // The conflict went with the group; it is kept again, now against what is really stored.
+        let mark = stage.mark();
+        let again = self.one(stage, mutation, author)?;
+        if !again.is_carried_out() {
+            return Ok(again);
+        }
+        stage.undo(mark);
+        Ok(Outcome::rejected(code::VALIDATION_FAILED, "it clashes with an earlier mutation of its own group"))
     }
 
     /// Whether a mutation must not be tried because of the one it names in `after`.
@@ -114,7 +120,7 @@ impl Planner<'_> {
         self.carry_out(stage, mutation, decision, author)
     }
 
-    fn facts<'f>(&'f self, stage: &Stage, mutation: &Mutation, author: &Author) -> Facts<'f> {
+    pub(super) fn facts<'f>(&'f self, stage: &Stage, mutation: &Mutation, author: &Author) -> Facts<'f> {
         let at = mutation.at.unwrap_or(author.now).as_micros();
         let by = author.client.as_ref().map_or(author.actor.as_str(), |client| client.as_str()).to_owned();
         Facts {
@@ -125,7 +131,8 @@ impl Planner<'_> {
         }
     }
 
-    fn carry_out(
+    /// Does what was decided.
+    pub(super) fn carry_out(
         &self,
         stage: &mut Stage,
         mutation: &Mutation,
@@ -139,13 +146,13 @@ impl Planner<'_> {
             Decision::Conflict { paths } => self.keep_conflict(stage, mutation, paths, author),
             Decision::Keep { lost } => self.keep_theirs(stage, mutation, lost, author),
             Decision::Write { data, merged, lost } => {
-                if !lost.is_empty() {
-                    self.keep_losses(stage, mutation, &lost, author)?;
+                if let Err(refused) = self.keep_losses(stage, mutation, &lost, author)? {
+                    return Ok(refused);
                 }
                 let edited_at = mutation.at.unwrap_or(author.now);
                 let meta = stage.write(&mutation.key, data.clone(), edited_at, author)?;
                 let (version, revision) = (meta.version, meta.revision);
-                let lost = lost.into_iter().map(|loss| loss.path).collect();
+                let lost = named(lost.into_iter().map(|loss| loss.path).collect());
                 Ok(if merged {
                     Outcome::Merged { version, revision, data, lost }
                 } else {
@@ -153,142 +160,5 @@ impl Planner<'_> {
                 })
             }
         }
-    }
-
-    fn keep_theirs(
-        &self,
-        stage: &mut Stage,
-        mutation: &Mutation,
-        lost: Vec<Loss>,
-        author: &Author,
-    ) -> Result<Outcome> {
-        self.keep_losses(stage, mutation, &lost, author)?;
-        let current = stage.current(&mutation.key);
-        let (version, revision) =
-            current.map_or((Seq::ZERO, 0), |record| (record.meta.version, record.meta.revision));
-        let data = current.and_then(|record| record.data.clone());
-        let lost = lost.into_iter().map(|loss| loss.path).collect();
-        Ok(Outcome::Merged { version, revision, data, lost })
-    }
-
-    fn keep_conflict(
-        &self,
-        stage: &mut Stage,
-        mutation: &Mutation,
-        paths: Vec<Pointer>,
-        author: &Author,
-    ) -> Result<Outcome> {
-        let body =
-            conflict_body(stage.current(&mutation.key), mutation, paths.clone(), ConflictState::Open, author);
-        let id = match self.write_conflict(stage, &body, author)? {
-            Ok(id) => id,
-            Err(refused) => return Ok(refused),
-        };
-        let current = stage.current(&mutation.key);
-        let version = current.map_or(Seq::ZERO, |record| record.meta.version);
-        Ok(Outcome::Conflict { id, version, theirs: current.and_then(|record| record.data.clone()), paths })
-    }
-
-    /// Keeps what a policy overruled, where its author can find it.
-    fn keep_losses(
-        &self,
-        stage: &mut Stage,
-        mutation: &Mutation,
-        lost: &[Loss],
-        author: &Author,
-    ) -> Result<()> {
-        // A deletion that lost leaves nothing that could be kept: its record is there.
-        let is_idle = |loss: &Loss| loss.side == Side::Theirs && loss.value.is_none() && loss.path.is_root();
-        if lost.iter().all(is_idle) {
-            return Ok(());
-        }
-        let paths = lost.iter().map(|loss| loss.path.clone()).collect();
-        let body =
-            conflict_body(stage.current(&mutation.key), mutation, paths, ConflictState::Settled, author);
-        self.write_conflict(stage, &body, author).map(|_| ())
-    }
-
-    fn write_conflict(
-        &self,
-        stage: &mut Stage,
-        body: &ConflictBody,
-        author: &Author,
-    ) -> Result<Result<RecordId, Outcome>> {
-        let data = match body.to_json() {
-            Ok(data) => data,
-            Err(error) => return Ok(Err(Outcome::rejected(code::VALIDATION_FAILED, error.to_string()))),
-        };
-        let id = RecordId::new(self.ids.new_id()).expect("ids of the library are valid record ids");
-        stage.write(&Conflict::key(id.clone()), Some(data), author.now, author)?;
-        Ok(Ok(id))
-    }
-
-    /// A mutation that settles a conflict: exact, or not at all.
-    fn resolve(
-        &self,
-        stage: &mut Stage,
-        mutation: &Mutation,
-        id: &RecordId,
-        author: &Author,
-    ) -> Result<Outcome> {
-        let conflict_key = Conflict::key(id.clone());
-        let about = match stage.current(&conflict_key).map(Conflict::from_record).transpose()? {
-            None => return Ok(Outcome::rejected(code::NOT_FOUND, "there is no such conflict")),
-            Some(None) => {
-                return Ok(Outcome::rejected(code::VERSION_CONFLICT, "the conflict is resolved already"));
-            }
-            Some(Some(conflict)) => conflict.body,
-        };
-        if about.key != mutation.key {
-            return Ok(Outcome::rejected(code::NOT_FOUND, "there is no such conflict of this record"));
-        }
-        let current = stage.current(&mutation.key);
-        let version = current.map_or(Seq::ZERO, |record| record.meta.version);
-        if mutation.base_version != Some(version) {
-            let theirs = current.and_then(|record| record.data.clone());
-            return Ok(Outcome::Conflict { id: id.clone(), version, theirs, paths: about.paths });
-        }
-        // Nothing was there, or what was there is known: neither counts as concurrent.
-        let exact = Mutation {
-            resolves: None,
-            base_version: (version > Seq::ZERO).then_some(version),
-            ..mutation.clone()
-        };
-        let decision = decide(&exact, current, &self.facts(stage, &exact, author));
-        let outcome = self.carry_out(stage, &exact, decision, author)?;
-        if outcome.is_carried_out() {
-            stage.write(&conflict_key, None, author.now, author)?;
-        }
-        Ok(outcome)
-    }
-}
-
-/// Both sides of a mutation that does not fit what is stored.
-fn conflict_body(
-    current: Option<&Record>,
-    mutation: &Mutation,
-    paths: Vec<Pointer>,
-    state: ConflictState,
-    author: &Author,
-) -> ConflictBody {
-    let theirs = current.and_then(|record| record.data.as_ref()).map(Json::to_value);
-    let (mine, patch) = match &mutation.op {
-        Op::Put(data) => (Some(data.to_value()), None),
-        Op::Patch(patch) => (patch.apply(theirs.as_ref()), Some(patch.clone())),
-        Op::Delete => (None, None),
-    };
-    let by: ActorId = author.actor.clone();
-    ConflictBody {
-        key: mutation.key.clone(),
-        state,
-        base_version: mutation.base_version,
-        mine,
-        patch,
-        theirs,
-        theirs_version: current.map_or(Seq::ZERO, |record| record.meta.version),
-        paths,
-        by,
-        client: author.client.clone(),
-        at: author.now,
     }
 }

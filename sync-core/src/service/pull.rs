@@ -56,7 +56,7 @@ impl Service {
             let message = format!("a pull names at most {max} collections");
             return Err(Error::invalid(code::VALIDATION_FAILED, message).with_pointer("/collections"));
         }
-        let cursor = request.after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
+        let mut cursor = request.after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
         let wait = request.wait.unwrap_or_default().min(self.0.limits.wait_max);
         // Subscribe before looking, or a change between the look and the subscription would be slept through.
         let hints = (!wait.is_zero()).then(|| self.0.store.hints(space));
@@ -67,22 +67,20 @@ impl Service {
         }
         let _waiting = self.0.waiters.enter(self.0.limits.waiters_max)?;
         let mut time_is_over = self.0.runtime.sleep(wait);
-        let mut seen = page.head;
+        let mut empty = page.clone();
         loop {
             let head = match select(hints.next(), &mut time_is_over).await {
                 Either::Left((head, _)) => head,
                 Either::Right(_) => None,
             };
-            match head {
-                Some(head) if head <= seen => {}
-                Some(head) => {
-                    seen = head;
-                    let reply = self.page(space, &request, cursor).await?;
-                    if !matches!(&reply, PullReply::Page(page) if page.changes.is_empty()) {
-                        return Ok(reply);
-                    }
-                }
-                None => return self.page(space, &request, cursor).await,
+            if head.is_some_and(|head| head <= empty.head) {
+                continue;
+            }
+            // What the filter left out so far need not be read again.
+            cursor = Some(cursors::read(&empty.cursor, space)?);
+            match (self.page(space, &request, cursor).await?, head) {
+                (PullReply::Page(page), Some(_)) if page.changes.is_empty() => empty = page,
+                (reply, _) => return Ok(reply),
             }
         }
     }

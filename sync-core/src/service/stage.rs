@@ -3,7 +3,7 @@
 //! Mutations are carried out here, in memory, one after the other; the store sees the result once. A group that fails
 //! is undone from a journal, so no database savepoint is needed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -24,9 +24,15 @@ pub(super) struct Author {
 pub(super) struct Stage {
     head: SpaceHead,
     stamper: Stamper,
-    states: HashMap<RecordKey, Option<Record>>,
-    changed: HashSet<RecordKey>,
-    journal: Vec<(RecordKey, Option<Record>, bool)>,
+    states: HashMap<RecordKey, State>,
+    journal: Vec<(RecordKey, State)>,
+}
+
+/// A record as it is here, and whether that is what the store has.
+#[derive(Debug, Default)]
+struct State {
+    record: Option<Record>,
+    is_changed: bool,
 }
 
 /// A point to which a stage can go back.
@@ -38,12 +44,13 @@ pub(super) struct Mark {
 impl Stage {
     pub(super) fn new(head: SpaceHead, now: Timestamp) -> Self {
         let stamper = Stamper::new(head, now);
-        Self { head, stamper, states: HashMap::new(), changed: HashSet::new(), journal: Vec::new() }
+        Self { head, stamper, states: HashMap::new(), journal: Vec::new() }
     }
 
     /// Takes what the store says about these keys.
     pub(super) fn load(&mut self, keys: Vec<RecordKey>, records: Vec<Option<Record>>) {
-        self.states.extend(keys.into_iter().zip(records));
+        let states = records.into_iter().map(|record| State { record, is_changed: false });
+        self.states.extend(keys.into_iter().zip(states));
     }
 
     pub(super) fn head(&self) -> SpaceHead {
@@ -57,7 +64,7 @@ impl Stage {
 
     /// The state of a record, with the changes so far.
     pub(super) fn current(&self, key: &RecordKey) -> Option<&Record> {
-        self.states.get(key)?.as_ref()
+        self.states.get(key)?.record.as_ref()
     }
 
     /// The version of a record, with the changes so far; zero when there is none.
@@ -74,8 +81,8 @@ impl Stage {
         author: &Author,
     ) -> Result<&RecordMeta> {
         let version = self.stamper.next_seq()?;
-        let old = self.states.remove(key).flatten();
-        let old_meta = old.as_ref().map(|record| &record.meta);
+        let state = self.states.entry(key.clone()).or_default();
+        let old_meta = state.record.as_ref().map(|record| &record.meta);
         let meta = RecordMeta {
             version,
             revision: old_meta.map_or(1, |meta| meta.revision.saturating_add(1)),
@@ -85,11 +92,9 @@ impl Stage {
             client: author.client.clone(),
             upstream: Version::ZERO,
         };
-        let is_first = self.changed.insert(key.clone());
-        self.journal.push((key.clone(), old, is_first));
-        let record = Record { key: key.clone(), data, meta };
-        let slot = self.states.entry(key.clone()).insert_entry(Some(record));
-        Ok(&slot.into_mut().as_ref().expect("it was just put there").meta)
+        let record = Some(Record { key: key.clone(), data, meta });
+        self.journal.push((key.clone(), std::mem::replace(state, State { record, is_changed: true })));
+        Ok(&state.record.as_ref().expect("it was just put there").meta)
     }
 
     pub(super) fn mark(&self) -> Mark {
@@ -98,28 +103,26 @@ impl Stage {
 
     /// Undoes everything since the mark.
     pub(super) fn undo(&mut self, mark: Mark) {
-        for (key, old, is_first) in self.journal.drain(mark.n_journal..).rev() {
-            if is_first {
-                self.changed.remove(&key);
-            }
-            self.states.insert(key, old);
+        for (key, state) in self.journal.drain(mark.n_journal..).rev() {
+            self.states.insert(key, state);
         }
         self.stamper = mark.stamper;
     }
 
     /// The changes since `after` in a collection, as they are now, ascending.
     pub(super) fn changes_since(&self, after: Seq, collection: &str) -> Vec<Record> {
-        let of_interest = |key: &&RecordKey| key.collection.as_str() == collection;
-        let records = self.changed.iter().filter(of_interest).filter_map(|key| self.current(key));
-        let mut records: Vec<Record> =
-            records.filter(|record| record.meta.version > after).cloned().collect();
+        let of_interest =
+            |record: &&Record| record.key.collection.as_str() == collection && record.meta.version > after;
+        let changed = self.states.values().filter(|state| state.is_changed);
+        let records = changed.filter_map(|state| state.record.as_ref()).filter(of_interest);
+        let mut records: Vec<Record> = records.cloned().collect();
         records.sort_unstable_by_key(|record| record.meta.version);
         records
     }
 
     /// What must be written.
-    pub(super) fn into_commit(mut self) -> CommitWrite {
-        let records = self.changed.iter().filter_map(|key| self.states.remove(key).flatten()).collect();
-        self.stamper.commit(records)
+    pub(super) fn into_commit(self) -> CommitWrite {
+        let changed = self.states.into_values().filter(|state| state.is_changed);
+        self.stamper.commit(changed.filter_map(|state| state.record).collect())
     }
 }

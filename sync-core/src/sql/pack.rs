@@ -56,7 +56,11 @@ pub fn split_rows(packed: Option<&str>) -> impl Iterator<Item = &str> {
 ///
 /// [`ErrorKind::Corrupt`] when there are fewer or more.
 pub fn fields<const N: usize>(row: &str) -> Result<[&str; N]> {
-    let mut parts = row.split(FIELD);
+    split_exactly(row, FIELD)
+}
+
+pub(super) fn split_exactly<const N: usize>(text: &str, separator: char) -> Result<[&str; N]> {
+    let mut parts = text.split(separator);
     let mut fields = [""; N];
     for field in &mut fields {
         *field = parts.next().ok_or_else(damaged)?;

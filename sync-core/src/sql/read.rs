@@ -8,9 +8,6 @@ use crate::sql::tables::Records;
 use crate::store::{FeedQuery, ScanQuery};
 use crate::types::{RecordKey, SpaceId};
 
-/// The largest record that a page is sized for: the services' limit for one record.
-const RECORD_BYTES_MAX: usize = 1 << 20;
-
 /// A page to read: which rows in which order, without columns and limit.
 pub(super) struct Selection(SelectStatement);
 
@@ -61,11 +58,6 @@ impl Selection {
     }
 }
 
-/// Whether a page of `rows_max` records could be larger than `bytes_max`, so that their sizes must be read first.
-pub(super) fn may_exceed(rows_max: usize, bytes_max: usize) -> bool {
-    rows_max.saturating_mul(RECORD_BYTES_MAX) > bytes_max
-}
-
 /// The records of these keys, in no order.
 pub(super) fn by_keys(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
     let mut select = of_space(space);
@@ -108,14 +100,9 @@ fn after_key(query: &ScanQuery, after: &RecordKey) -> Option<Expr> {
 fn record_row() -> Expr {
     row([
         Field::Of(Records::Version),
-        Field::Of(Records::Revision),
-        Field::Of(Records::EditedAt),
-        Field::Of(Records::Upstream),
-        Field::Of(Records::Checksum),
         Field::Of(Records::Collection),
         Field::Of(Records::Id),
-        Field::Of(Records::Author),
-        Field::OrEmpty(Records::Client),
+        Field::Of(Records::Meta),
         Field::OrEmpty(Records::Data),
     ])
 }

@@ -19,7 +19,15 @@ use crate::types::{Epoch, Seq, SpaceId, Tag};
 pub async fn create<D: Driver>(driver: &mut D, space: &SpaceId, epoch: Epoch) -> Result<bool> {
     let mut insert = Query::insert()
         .into_table(Spaces::Table)
-        .columns([Spaces::Space, Spaces::Epoch, Spaces::Head, Spaces::Floor, Spaces::Tag, Spaces::LogHead])
+        .columns([
+            Spaces::Space,
+            Spaces::Epoch,
+            Spaces::Head,
+            Spaces::Floor,
+            Spaces::Tag,
+            Spaces::LogHead,
+            Spaces::Largest,
+        ])
         .on_conflict(OnConflict::column(Spaces::Space).do_nothing().to_owned())
         .take();
     insert.values_panic([
@@ -28,6 +36,7 @@ pub async fn create<D: Driver>(driver: &mut D, space: &SpaceId, epoch: Epoch) ->
         Expr::val(Seq::ZERO.get()),
         Expr::val(Seq::ZERO.get()),
         Expr::val(Tag::ZERO.to_string()),
+        Expr::val(0_i64),
         Expr::val(0_i64),
     ]);
     let statement = Statement::new(driver.dialect(), &insert);
@@ -78,7 +87,16 @@ pub async fn list<D: Driver>(driver: &mut D, after: Option<&SpaceId>, limit: usi
 ///
 /// Those of the driver; [`Corrupt`](crate::ErrorKind::Corrupt) when the row is damaged.
 pub async fn head<D: Driver>(driver: &mut D, space: &SpaceId, mode: Mode) -> Result<Option<SpaceHead>> {
-    let fields = [Spaces::Epoch, Spaces::Head, Spaces::Floor, Spaces::Tag, Spaces::LogHead];
+    Ok(stand(driver, space, mode).await?.map(|(head, _)| head))
+}
+
+/// Where a space stands, and the length of its longest content.
+pub(super) async fn stand<D: Driver>(
+    driver: &mut D,
+    space: &SpaceId,
+    mode: Mode,
+) -> Result<Option<(SpaceHead, usize)>> {
+    let fields = [Spaces::Epoch, Spaces::Head, Spaces::Floor, Spaces::Tag, Spaces::LogHead, Spaces::Largest];
     let mut select = Query::select();
     select
         .expr(row(fields.map(Field::Of)))

@@ -19,6 +19,8 @@ pub enum Spaces {
     Tag,
     /// Number of the newest log entry.
     LogHead,
+    /// No content of a record is or was longer than this many bytes.
+    Largest,
 }
 
 /// Latest states and tombstones, key `(space, collection, id)`, also unique by `(space, version)`: that is the feed.
@@ -34,18 +36,8 @@ pub enum Records {
     Id,
     /// Seq of its last change.
     Version,
-    /// How often it changed.
-    Revision,
-    /// When its author changed it, in microseconds.
-    EditedAt,
-    /// Version at the server that a replica follows.
-    Upstream,
-    /// Checksum over all other columns but the space.
-    Checksum,
-    /// Who changed it.
-    Author,
-    /// Through which replica, or NULL.
-    Client,
+    /// Everything else the library knows of this state, and a checksum over all of it: words separated by blanks.
+    Meta,
     /// Canonical JSON, or NULL for a tombstone.
     Data,
 }

@@ -28,6 +28,8 @@ pub struct SqlTxn<D> {
     space: SpaceId,
     mode: Mode,
     head: SpaceHead,
+    /// No content in the space is longer than this many bytes, so that most pages need not be measured first.
+    largest: usize,
     hub: HintHub,
     /// Where the writes of this transaction move the head.
     moved_to: Option<Seq>,
@@ -43,9 +45,9 @@ impl<D: Driver> SqlTxn<D> {
     ///
     /// [`ErrorKind::NotFound`] when there is no such space; those of the driver.
     pub async fn begin(mut driver: D, space: &SpaceId, mode: Mode, hub: HintHub) -> Result<Self> {
-        let head = spaces::head(&mut driver, space, mode).await?;
-        let head = head.ok_or_else(|| crate::store::space_not_found(space))?;
-        Ok(Self { driver, space: space.clone(), mode, head, hub, moved_to: None, failed: false })
+        let found = spaces::stand(&mut driver, space, mode).await?;
+        let (head, largest) = found.ok_or_else(|| crate::store::space_not_found(space))?;
+        Ok(Self { driver, space: space.clone(), mode, head, largest, hub, moved_to: None, failed: false })
     }
 
     /// Counts for [`Store::stats`](crate::store::Store::stats).
@@ -104,7 +106,7 @@ impl<D: Driver> SqlTxn<D> {
 
     async fn page(&mut self, selection: &Selection, rows_max: usize, bytes_max: usize) -> Result<Page> {
         let dialect = self.driver.dialect();
-        let (limit, more) = if read::may_exceed(rows_max, bytes_max) {
+        let (limit, more) = if rows_max.saturating_mul(self.largest) > bytes_max {
             let sizes = self.driver.text(selection.sizes(dialect, rows_max.saturating_add(1))).await?;
             fit(sizes.as_deref(), rows_max, bytes_max)?
         } else {
@@ -116,6 +118,7 @@ impl<D: Driver> SqlTxn<D> {
     }
 
     async fn write_all(&mut self, write: &CommitWrite) -> Result<()> {
+        self.largest = write.records.iter().map(Record::data_len).fold(self.largest, usize::max);
         let (dialect, space) = (self.driver.dialect(), &self.space);
         for chunk in write.records.chunks(KEYS_MAX) {
             self.driver.execute(write::records(dialect, space, chunk)).await?;
@@ -133,7 +136,7 @@ impl<D: Driver> SqlTxn<D> {
             self.driver.execute(history::write_commit(dialect, space, commit)).await?;
             self.moved_to = Some(commit.last);
         }
-        if let Some(statement) = write::head(dialect, space, write) {
+        if let Some(statement) = write::head(dialect, space, write, self.largest) {
             self.driver.execute(statement).await?;
         }
         Ok(())

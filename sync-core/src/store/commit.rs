@@ -1,9 +1,10 @@
 //! What a commit writes.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
-use crate::types::{ActorId, ClientId, MutationNumber, Record, RecordKey, Seq, Tag};
+use crate::types::{ActorId, ClientId, Collection, MutationNumber, Record, RecordId, RecordKey, Seq, Tag};
 
 /// Everything one transaction writes to a space.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +94,8 @@ impl LogEntry {
 /// What became of one mutation, in the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogOutcome {
-    /// Which record.
-    #[serde(flatten)]
+    /// Which record; may be one of the library's own.
+    #[serde(flatten, deserialize_with = "stored_key")]
     pub key: RecordKey,
     /// `put`, `patch` or `delete`.
     pub op: String,
@@ -106,4 +107,16 @@ pub struct LogOutcome {
     /// Why, for a rejected one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub code: Option<String>,
+}
+
+/// Reads a key as a store or a server wrote it, where names of the library are as good as any.
+fn stored_key<'de, D: Deserializer<'de>>(from: D) -> Result<RecordKey, D::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        collection: String,
+        id: RecordId,
+    }
+    let stored = Stored::deserialize(from)?;
+    let collection = Collection::from_stored(&stored.collection).map_err(D::Error::custom)?;
+    Ok(RecordKey::new(collection, stored.id))
 }

@@ -3,9 +3,9 @@
 //! A hub keeps one slot per subscriber with the newest head in it. Heads that arrive while nobody looks overwrite each
 //! other, so a slow subscriber costs a number and never a queue.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
@@ -14,40 +14,59 @@ use crate::types::{Seq, SpaceId};
 
 /// Distributes heads of spaces to subscribers in this process.
 #[derive(Clone, Debug, Default)]
-pub struct HintHub(Arc<Mutex<HashMap<SpaceId, Vec<Weak<Slot>>>>>);
+pub struct HintHub(Arc<Mutex<Subscribers>>);
+
+/// Who listens, by space and by a number of their own. A space is in here only while someone listens to it.
+#[derive(Debug, Default)]
+struct Subscribers {
+    n_ever: u64,
+    spaces: HashMap<SpaceId, BTreeMap<u64, Arc<Slot>>>,
+}
 
 type Slot = Mutex<(Option<Seq>, Option<Waker>)>;
 
 /// The heads of one space as they move; see [`HintHub::subscribe`].
 #[derive(Debug)]
-pub struct Hints(Arc<Slot>);
+pub struct Hints {
+    hub: HintHub,
+    space: SpaceId,
+    number: u64,
+    slot: Arc<Slot>,
+}
 
 impl HintHub {
     /// Follows the heads of `space` from now on.
     pub fn subscribe(&self, space: &SpaceId) -> Hints {
         let slot = Arc::new(Slot::default());
-        let mut spaces = lock(&self.0);
-        let slots = spaces.entry(space.clone()).or_default();
-        slots.retain(|slot| slot.strong_count() > 0);
-        slots.push(Arc::downgrade(&slot));
-        Hints(slot)
+        let mut subscribers = lock(&self.0);
+        subscribers.n_ever += 1;
+        let number = subscribers.n_ever;
+        subscribers.spaces.entry(space.clone()).or_default().insert(number, Arc::clone(&slot));
+        Hints { hub: self.clone(), space: space.clone(), number, slot }
     }
 
     /// Tells the subscribers of `space` that its head moved to `head`. Call it after the commit, never before.
     pub fn publish(&self, space: &SpaceId, head: Seq) {
-        let mut spaces = lock(&self.0);
-        let Some(slots) = spaces.get_mut(space) else { return };
-        slots.retain(|slot| {
-            let Some(slot) = slot.upgrade() else { return false };
-            let mut slot = lock(&slot);
-            slot.0 = slot.0.max(Some(head));
-            if let Some(waker) = slot.1.take() {
-                waker.wake();
+        let mut wakers = Vec::new();
+        if let Some(slots) = lock(&self.0).spaces.get(space) {
+            for slot in slots.values() {
+                let mut slot = lock(slot);
+                slot.0 = slot.0.max(Some(head));
+                wakers.extend(slot.1.take());
             }
-            true
-        });
+        }
+        // Without the lock: a runtime that shuts down drops the task it should wake, and with it the task's hints.
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Hints {
+    fn drop(&mut self) {
+        let mut subscribers = lock(&self.hub.0);
+        let Some(slots) = subscribers.spaces.get_mut(&self.space) else { return };
+        slots.remove(&self.number);
         if slots.is_empty() {
-            spaces.remove(space);
+            subscribers.spaces.remove(&self.space);
         }
     }
 }
@@ -56,7 +75,7 @@ impl Stream for Hints {
     type Item = Seq;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Seq>> {
-        let mut slot = lock(&self.0);
+        let mut slot = lock(&self.slot);
         match slot.0.take() {
             Some(head) => Poll::Ready(Some(head)),
             None => {
@@ -91,9 +110,13 @@ mod tests {
 
     #[test]
     fn a_dropped_subscriber_leaves_nothing_behind() {
+        // Also when there never was such a space, so that nothing is ever published there.
         let (hub, space) = (HintHub::default(), SpaceId::new("a").unwrap());
-        drop(hub.subscribe(&space));
+        let (first, mut second) = (hub.subscribe(&space), hub.subscribe(&space));
+        drop(first);
         hub.publish(&space, Seq::new(1).unwrap());
-        assert!(lock(&hub.0).is_empty());
+        assert_eq!(second.next().now_or_never(), Some(Some(Seq::new(1).unwrap())));
+        drop(second);
+        assert!(lock(&hub.0).spaces.is_empty());
     }
 }

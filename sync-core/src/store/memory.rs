@@ -76,6 +76,26 @@ impl State {
 }
 
 impl MemoryStore {
+    /// A store with the same content that shares nothing with this one: what restoring a backup does.
+    ///
+    /// ```
+    /// use sync_core::store::{MemoryStore, Store};
+    /// use sync_core::{Epoch, SpaceId};
+    /// # futures_executor::block_on(async {
+    /// let store = MemoryStore::default();
+    /// let backup = store.fork();
+    /// store.create_space(&SpaceId::new("a")?, Epoch::from_bytes([1; 16])).await?;
+    /// assert_eq!(backup.spaces(None, 10).await?, []);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let copy =
+            |space: &Arc<Space>| Arc::new(Space { writer: Arc::default(), state: RwLock::new(space.read()) });
+        let spaces = lock(&self.spaces).iter().map(|(id, space)| (id.clone(), copy(space))).collect();
+        Self { spaces: Arc::new(Mutex::new(spaces)), hub: HintHub::default(), accounts: self.accounts.fork() }
+    }
+
     fn space(&self, space: &SpaceId) -> Result<Arc<Space>> {
         lock(&self.spaces).get(space).cloned().ok_or_else(|| space_not_found(space))
     }

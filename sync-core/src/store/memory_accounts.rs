@@ -14,13 +14,18 @@ use crate::types::{ActorId, SpaceId};
 #[derive(Clone, Debug, Default)]
 pub(super) struct MemoryAccounts(Arc<Mutex<Tables>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tables {
     users: BTreeMap<ActorId, User>,
     members: BTreeMap<(ActorId, SpaceId), Role>,
 }
 
 impl MemoryAccounts {
+    /// The same accounts, which from now on change apart.
+    pub(super) fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.tables().clone())))
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,6 +17,8 @@
 //!   [`Corrupt`](crate::ErrorKind::Corrupt) and never data.
 
 mod commit;
+#[cfg(feature = "conformance")]
+mod faulty;
 mod hints;
 mod memory;
 mod memory_accounts;
@@ -30,6 +32,8 @@ use crate::error::Result;
 use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
+#[cfg(feature = "conformance")]
+pub use faulty::{Call, Fault, FaultyStore};
 pub use hints::{HintHub, Hints};
 pub use memory::MemoryStore;
 pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_not_found};

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -168,9 +168,17 @@ impl Collection {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordKey {
     /// The collection the record is in.
+    #[serde(deserialize_with = "stored_collection")]
     pub collection: Collection,
     /// Its id there.
     pub id: RecordId,
+}
+
+/// Keys are read back where conflicts have entries too, in the audit log above all; what clients send is read as text
+/// and checked with [`Collection::new`].
+fn stored_collection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Collection, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Collection::from_stored(&text).map_err(serde::de::Error::custom)
 }
 
 impl RecordKey {
@@ -316,5 +324,13 @@ mod tests {
         assert!(Collection::from_stored("$conflicts").is_ok_and(|c| c.is_system()));
         assert!(Collection::from_stored("$Bad name").is_err());
         assert!(Collection::new("memories").is_ok_and(|c| !c.is_system()));
+    }
+
+    #[test]
+    fn the_key_of_a_conflict_reads_back_as_it_was_written() {
+        let id = RecordId::new("c1").unwrap();
+        let key = RecordKey::new(Collection::system(Collection::CONFLICTS), id);
+        let text = serde_json::to_string(&key).unwrap();
+        assert_eq!(serde_json::from_str::<RecordKey>(&text).unwrap(), key);
     }
 }

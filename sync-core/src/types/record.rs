@@ -59,10 +59,11 @@ impl Record {
         hasher.digest()
     }
 
-    /// Adds everything in the record to a cryptographic hash.
-    pub(crate) fn hash_into(&self, hasher: &mut blake3::Hasher) {
+    /// Appends everything in the record in the form that is hashed.
+    pub(crate) fn write_digest(&self, out: &mut Vec<u8>) {
         self.each_part(&mut |part| {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+            out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            out.extend_from_slice(part);
         });
     }
 

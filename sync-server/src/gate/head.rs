@@ -3,9 +3,8 @@
 use hyper::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
 };
-use hyper::{Method, Request, Version};
+use hyper::{Request, Version};
 
-use super::METHODS;
 use crate::problem::{Code, Problem};
 
 /// Characters of path and query. 8 KiB: the longest real one is a cursor and a list of collections.
@@ -22,7 +21,6 @@ const SLASHED: [&str; 2] = ["/", "/socket.io/"];
 
 pub(super) fn check<B>(request: &Request<B>, has_body: bool) -> Result<(), Problem> {
     let headers = request.headers();
-    method(request.method())?;
     path(request.uri().path())?;
     sizes(request)?;
     single(headers)?;
@@ -32,13 +30,6 @@ pub(super) fn check<B>(request: &Request<B>, has_body: bool) -> Result<(), Probl
         media_type(headers)?;
     }
     Ok(())
-}
-
-fn method(method: &Method) -> Result<(), Problem> {
-    match *method {
-        Method::GET | Method::POST | Method::PATCH | Method::PUT | Method::DELETE => Ok(()),
-        _ => Err(Problem::new(Code::MethodNotAllowed).allow(METHODS)),
-    }
 }
 
 /// warp ignores a slash at the end; here a resource has one address, for caches and limits that go by it.

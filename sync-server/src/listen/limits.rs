@@ -13,7 +13,8 @@ pub struct ListenLimits {
     pub exempt_loopback: bool,
     /// Time for a request head, and for an idle connection to begin one. 5 s: a slow phone needs one or two.
     pub header_timeout: Duration,
-    /// Time for requests in flight after the stop signal. 10 s: what orchestrators wait before they kill.
+    /// Time for requests in flight after the stop signal. 8 s: orchestrators wait 10 s before they kill, and the
+    /// store must be closed by then.
     pub drain_timeout: Duration,
 }
 
@@ -24,7 +25,7 @@ impl Default for ListenLimits {
             connections_per_address_max: 256,
             exempt_loopback: true,
             header_timeout: Duration::from_secs(5),
-            drain_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(8),
         }
     }
 }

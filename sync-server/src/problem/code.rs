@@ -67,8 +67,6 @@ codes! {
     ClientForked "client_forked" CONFLICT "The client id is in use by another copy of the replica"
     VersionExhausted "version_exhausted" CONFLICT "The numbers are used up"
     UsernameTaken "username_taken" CONFLICT "The user name is taken"
-    CursorExpired "cursor_expired" GONE "The cursor is older than the history kept"
-    CursorEpochChanged "cursor_epoch_changed" GONE "The cursor belongs to an earlier history"
     ResyncRequired "resync_required" GONE "Load a snapshot and continue from there"
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "A precondition does not hold"
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is too large"

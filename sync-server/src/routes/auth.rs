@@ -2,9 +2,9 @@
 //! `username_taken`.
 //!
 //! `POST /v1/auth/login`: body `{username, password}`. 200 with a token, 401 `invalid_credentials` alike for a wrong
-//! password and for a user who does not exist.
+//! password, for a user who does not exist, and for a name or password that no account can have.
 
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use sync_core::protocol::decode;
@@ -12,8 +12,9 @@ use sync_core::{ActorId, ErrorKind, Role, SpaceId, User};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
+use super::first_of;
 use super::request::{Request, json};
-use super::{Answer, not_allowed, resource};
+use super::resource::{Answer, post, resource};
 use crate::app::App;
 use crate::auth::password::Password;
 use crate::auth::username::UserName;
@@ -21,21 +22,10 @@ use crate::problem::{Code, Problem};
 use crate::reply::Response;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
-    let register_path = warp::path!("auth" / "register").map(Vec::new);
-    let login_path = warp::path!("auth" / "login").map(Vec::new);
-    let register = resource(register_path, app, |app, _, request| async move {
-        match request.method {
-            Method::POST => register(&app, &request).await,
-            _ => not_allowed("POST"),
-        }
-    });
-    let login = resource(login_path, app, |app, _, request| async move {
-        match request.method {
-            Method::POST => login(&app, &request).await,
-            _ => not_allowed("POST"),
-        }
-    });
-    register.or(login).unify().boxed()
+    first_of([
+        resource(warp::path!("auth" / "register").map(Vec::new), app, post(register)),
+        resource(warp::path!("auth" / "login").map(Vec::new), app, post(login)),
+    ])
 }
 
 #[derive(Deserialize)]
@@ -45,7 +35,7 @@ struct Credentials {
     password: String,
 }
 
-async fn register(app: &App, request: &Request) -> Answer {
+async fn register(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Credentials = decode(&request.body)?;
     let name = UserName::new(&given.username)?;
@@ -62,32 +52,44 @@ async fn register(app: &App, request: &Request) -> Answer {
         created_at: app.clock.now(),
     };
     let space = SpaceId::new(app.ids.new_hex_id()).map_err(|_| Code::Internal)?;
-    create(app, &user, &space).await?;
-    Ok(signed_in(app, StatusCode::CREATED, &user, &space))
+    create(&app, &user, &space).await?;
+    Ok(signed_in(&app, StatusCode::CREATED, &user, &space))
 }
 
-/// The space first: if the process dies between the two, an empty space is left and no user without one.
+/// The space first: if the process dies between the two, an empty space is left and no user without one. The same when
+/// it is not known whether there is a user now: theirs must not be deleted.
 async fn create(app: &App, user: &User, space: &SpaceId) -> Result<(), Problem> {
     app.service.create_space(space).await?;
     let Err(error) = app.accounts.create_user(user, space).await else { return Ok(()) };
-    app.service.delete_space(space).await?;
+    if nothing_happened(error.kind()) {
+        app.service.delete_space(space).await?;
+    }
     Err(if error.kind() == ErrorKind::AlreadyExists { Code::UsernameTaken.into() } else { error.into() })
 }
 
-async fn login(app: &App, request: &Request) -> Answer {
+/// Whether an error says for certain that nothing was written.
+fn nothing_happened(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::AlreadyExists | ErrorKind::Contended | ErrorKind::Overloaded | ErrorKind::StorageFull
+    )
+}
+
+async fn login(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Credentials = decode(&request.body)?;
-    // A name or a password that could not have been registered is wrong like any other, at the same cost.
+    // A name or a password that no account can have is wrong like any other; the first costs a hash all the same.
+    let password = Password::new(&given.password).map_err(|_| Code::InvalidCredentials)?;
     let user = match UserName::new(&given.username) {
         Ok(name) => app.accounts.user_by_name(name.normal()).await?,
         Err(_) => None,
     };
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    let matches = app.passwords.verify(Password::new(&given.password)?, stored).await?;
+    let matches = app.passwords.verify(password, stored).await?;
     let user = user.filter(|_| matches).ok_or(Code::InvalidCredentials)?;
     let spaces = app.accounts.spaces_of(&user.id, usize::from(u8::MAX)).await?;
     let own = spaces.into_iter().find(|(_, role)| *role == Role::Owner).ok_or(Code::Internal)?;
-    Ok(signed_in(app, StatusCode::OK, &user, &own.0))
+    Ok(signed_in(&app, StatusCode::OK, &user, &own.0))
 }
 
 fn signed_in(app: &App, status: StatusCode, user: &User, space: &SpaceId) -> Response {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
-use sync_core::{Collection, CursorToken};
+use sync_core::{Collection, CursorToken, NameError, SpaceId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::request::{Request, json};
-use super::{Answer, not_allowed, resource};
+use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -25,30 +25,33 @@ const LIMIT_MAX: u32 = 1_000_000;
 const WAIT_S_MAX: u32 = 3_600;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
-    let path = warp::path!("spaces" / String / "changes").map(|space| vec![space]);
-    resource(path, app, |app, segments, request| async move {
-        match request.method {
-            Method::GET => pull(&app, &segments[0], &request).await,
-            Method::POST => push(&app, &segments[0], &request).await,
-            _ => not_allowed("GET, POST"),
-        }
-    })
+    let changes = warp::path!("spaces" / String / "changes").map(|space| vec![space]);
+    resource(changes, app, get(pull).on(Method::POST, push))
 }
 
-async fn pull(app: &App, space: &str, request: &Request) -> Answer {
-    let (_, space) = app.member(&request.headers, space).await?;
+async fn pull(app: App, request: Request) -> Answer {
+    let (_, space) = request.member(&app).await?;
     let query = request.query(&["after", "collections", "limit", "wait"])?;
-    match app.service.pull(&space, pull_request(&query)?).await? {
+    match page(&app, &space, pull_request(&query)?).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
         PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
     }
 }
 
+/// The next page. Who waits for a change gets what there is when the server stops: they must not hold up its end.
+async fn page(app: &App, space: &SpaceId, request: PullRequest) -> sync_core::Result<PullReply> {
+    let now = PullRequest { wait: None, ..request.clone() };
+    tokio::select! {
+        reply = app.service.pull(space, request) => reply,
+        () = app.stopping.begun() => app.service.pull(space, now).await,
+    }
+}
+
 fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
-    let collection = |name: &str| {
-        Collection::from_stored(name)
-            .map_err(|error| Problem::new(Code::ValidationFailed).detail(error.to_string()))
+    let refused = |error: NameError| {
+        Problem::new(Code::ValidationFailed).detail(error.to_string()).extra("parameter", "collections")
     };
+    let collection = |name: &str| Collection::from_stored(name).map_err(refused);
     let collections = query.list("collections")?;
     Ok(PullRequest {
         after: query.string("after").map(CursorToken::new),
@@ -58,8 +61,8 @@ fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
     })
 }
 
-async fn push(app: &App, space: &str, request: &Request) -> Answer {
-    let (actor, space) = app.member(&request.headers, space).await?;
+async fn push(app: App, request: Request) -> Answer {
+    let (actor, space) = request.member(&app).await?;
     request.query(&[])?;
     match app.service.push(&actor, &space, PushRequest::from_json(&request.body)?).await? {
         PushReply::Done(done) => Ok(json(StatusCode::OK, done.to_json())),

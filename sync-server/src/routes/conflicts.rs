@@ -4,19 +4,19 @@
 //! the outcome, 404 for a conflict that never was, 409 `version_conflict` when it is resolved already or the record has
 //! moved on (then with `version` and `theirs`).
 
-use hyper::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sync_core::json::{Json, Limits};
 use sync_core::protocol::decode;
 use sync_core::service::{Resolution, Resolved};
-use sync_core::{Conflict, Error, RecordId, Version};
+use sync_core::{Conflict, Error, Version};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
-use super::request::{Request, json_of, named, record_id};
-use super::{Answer, not_allowed, resource};
+use super::first_of;
+use super::request::{Request, json_of};
+use super::resource::{Answer, get, post, resource};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::reply::Response;
@@ -25,32 +25,13 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let list = warp::path!("spaces" / String / "conflicts").map(|space| vec![space]);
     let one =
         warp::path!("spaces" / String / "conflicts" / String / "resolve").map(|space, id| vec![space, id]);
-    let list = resource(list, app, |app, segments, request| async move {
-        match request.method {
-            Method::GET => conflicts(&app, &segments[0], &request).await,
-            _ => not_allowed("GET"),
-        }
-    });
-    let one = resource(one, app, |app, segments, request| async move {
-        match request.method {
-            Method::POST => resolve(&app, &segments, &request).await,
-            _ => not_allowed("POST"),
-        }
-    });
-    list.or(one).unify().boxed()
+    first_of([resource(list, app, get(conflicts)), resource(one, app, post(resolve))])
 }
 
-async fn conflicts(app: &App, space: &str, request: &Request) -> Answer {
-    let (_, space) = app.member(&request.headers, space).await?;
+async fn conflicts(app: App, request: Request) -> Answer {
+    let (_, space) = request.member(&app).await?;
     let query = request.query(&["after", "settled"])?;
-    let after = query.string("after").map(|id| named(RecordId::new(id))).transpose()?;
-    let with_settled = match query.string("settled") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => {
-            return Err(Problem::new(Code::InvalidQuery).detail("query parameter `settled`: true or false"));
-        }
-    };
+    let (after, with_settled) = (query.record_id("after")?, query.flag("settled")?);
     let (conflicts, next) = app.service.conflicts(&space, after, with_settled).await?;
     let conflicts: Vec<Value> = conflicts.iter().map(shown).collect();
     Ok(json_of(&json!({"conflicts": conflicts, "next": next})))
@@ -71,12 +52,26 @@ struct Resolve<'a> {
     version: Option<Version>,
 }
 
+/// Read from text: as an enum serde would also take `{"mine": null}`.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 enum Take {
     Mine,
     Theirs,
     Merged,
+}
+
+impl TryFrom<String> for Take {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "mine" => Ok(Self::Mine),
+            "theirs" => Ok(Self::Theirs),
+            "merged" => Ok(Self::Merged),
+            _ => Err("take is mine, theirs or merged"),
+        }
+    }
 }
 
 /// Reads a member that is there, so that `null` is a value and not "nothing there".
@@ -86,9 +81,9 @@ fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-async fn resolve(app: &App, segments: &[String], request: &Request) -> Answer {
-    let (actor, space) = app.member(&request.headers, &segments[0]).await?;
-    let id = record_id(&segments[1])?;
+async fn resolve(app: App, request: Request) -> Answer {
+    let (actor, space) = request.member(&app).await?;
+    let id = request.record_id(1)?;
     request.query(&[])?;
     let wish: Resolve<'_> = decode(&request.body)?;
     let resolution = match (wish.take, wish.data) {

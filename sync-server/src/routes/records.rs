@@ -2,14 +2,15 @@
 //!
 //! `GET /v1/spaces/{space}/records/{collection}/{id}`: 200 with the record, 404 `not_found`.
 
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 use sync_core::protocol::write_change;
-use sync_core::{Collection, RecordId, RecordKey};
+use sync_core::{Collection, RecordKey};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
-use super::request::{Request, decoded, json, named, record_id};
-use super::{Answer, not_allowed, resource};
+use super::first_of;
+use super::request::{Request, json};
+use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use crate::reply::Response;
@@ -21,27 +22,15 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let list =
         warp::path!("spaces" / String / "records" / String).map(|space, collection| vec![space, collection]);
     let one = warp::path!("spaces" / String / "records" / String / String)
-        .map(|space, name, id| vec![space, name, id]);
-    let list = resource(list, app, |app, segments, request| async move {
-        match request.method {
-            Method::GET => records(&app, &segments, &request).await,
-            _ => not_allowed("GET"),
-        }
-    });
-    let one = resource(one, app, |app, segments, request| async move {
-        match request.method {
-            Method::GET => record(&app, &segments, &request).await,
-            _ => not_allowed("GET"),
-        }
-    });
-    list.or(one).unify().boxed()
+        .map(|space, collection, id| vec![space, collection, id]);
+    first_of([resource(list, app, get(records)), resource(one, app, get(record))])
 }
 
-async fn records(app: &App, segments: &[String], request: &Request) -> Answer {
-    let (_, space) = app.member(&request.headers, &segments[0]).await?;
-    let collection = collection(&segments[1])?;
+async fn records(app: App, request: Request) -> Answer {
+    let (_, space) = request.member(&app).await?;
+    let collection = collection(&request)?;
     let query = request.query(&["after", "limit"])?;
-    let after = query.string("after").map(|id| named(RecordId::new(id))).transpose()?;
+    let after = query.record_id("after")?;
     let limit = query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok());
     let page = app.service.records(&space, &collection, after, limit).await?;
     let mut body = String::from("{\"records\":[");
@@ -55,9 +44,9 @@ async fn records(app: &App, segments: &[String], request: &Request) -> Answer {
     Ok(json(StatusCode::OK, body))
 }
 
-async fn record(app: &App, segments: &[String], request: &Request) -> Answer {
-    let (_, space) = app.member(&request.headers, &segments[0]).await?;
-    let key = RecordKey::new(collection(&segments[1])?, record_id(&segments[2])?);
+async fn record(app: App, request: Request) -> Answer {
+    let (_, space) = request.member(&app).await?;
+    let key = RecordKey::new(collection(&request)?, request.record_id(2)?);
     request.query(&[])?;
     let missing = || Problem::new(Code::NotFound).detail("there is no such record");
     let record = app.service.record(&space, &key, false).await?.ok_or_else(missing)?;
@@ -66,6 +55,6 @@ async fn record(app: &App, segments: &[String], request: &Request) -> Answer {
     Ok(json(StatusCode::OK, body))
 }
 
-fn collection(segment: &str) -> Result<Collection, Problem> {
-    named(Collection::from_stored(&decoded(segment)?))
+fn collection(request: &Request) -> Result<Collection, Problem> {
+    request.name(1, |text| Collection::from_stored(&text))
 }

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
-use sync_core::RecordId;
+use sync_core::service::Actor;
+use sync_core::{NameError, RecordId, SpaceId};
 use warp::{Filter, Rejection};
 
+use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::query::Query;
+use crate::query::{Query, unescape};
 use crate::reply::Response;
 
 /// The parts of a request.
@@ -16,7 +18,20 @@ pub(super) struct Request {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    parameters: Vec<String>,
     query: Option<String>,
+}
+
+/// The requests for `path`, which yields its parameters.
+pub(super) fn of(
+    path: impl Filter<Extract = (Vec<String>,), Error = Rejection> + Clone,
+) -> impl Filter<Extract = (Request,), Error = Rejection> + Clone {
+    let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
+    path.and(query)
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::bytes())
+        .map(|parameters, query, method, headers, body| Request { method, headers, body, parameters, query })
 }
 
 impl Request {
@@ -24,16 +39,27 @@ impl Request {
     pub(super) fn query(&self, known: &[&str]) -> Result<Query, Problem> {
         Query::parse(self.query.as_deref(), known)
     }
-}
 
-/// Takes a request apart.
-pub(super) fn filter() -> impl Filter<Extract = (Request,), Error = Rejection> + Clone {
-    let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
-    warp::method()
-        .and(warp::header::headers_cloned())
-        .and(warp::body::bytes())
-        .and(query)
-        .map(|method, headers, body, query| Request { method, headers, body, query })
+    /// Who asks, and the space that is the first parameter of the path.
+    pub(super) async fn member(&self, app: &App) -> Result<(Actor, SpaceId), Problem> {
+        app.member(&self.headers, self.raw(0)).await
+    }
+
+    /// A parameter of the path as a name; one that cannot exist is `invalid_id`.
+    pub(super) fn name<T>(&self, idx: usize, read: fn(String) -> Result<T, NameError>) -> Result<T, Problem> {
+        let text = unescape(self.raw(idx))
+            .ok_or_else(|| invalid_id("a part of the path is not percent-encoded UTF-8"))?;
+        read(text).map_err(|error| invalid_id(&error.to_string()))
+    }
+
+    /// A parameter of the path as the id of a record.
+    pub(super) fn record_id(&self, idx: usize) -> Result<RecordId, Problem> {
+        self.name(idx, RecordId::new)
+    }
+
+    fn raw(&self, idx: usize) -> &str {
+        self.parameters.get(idx).map_or("", String::as_str)
+    }
 }
 
 /// An answer with a JSON body.
@@ -49,30 +75,6 @@ pub(super) fn json_of(value: &impl serde::Serialize) -> Response {
     json(StatusCode::OK, serde_json::to_string(value).expect("our own types have a JSON form"))
 }
 
-/// A segment of the path as text; `%2F` and the like become what they stand for.
-pub(super) fn decoded(segment: &str) -> Result<String, Problem> {
-    let refused = || Problem::new(Code::InvalidId).detail("a part of the path is not percent-encoded UTF-8");
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.bytes();
-    while let Some(byte) = rest.next() {
-        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-        bytes.push(match byte {
-            b'%' => match (digit(), digit()) {
-                (Some(high), Some(low)) => u8::try_from(high * 16 + low).map_err(|_| refused())?,
-                _ => return Err(refused()),
-            },
-            plain => plain,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| refused())
-}
-
-/// A segment of the path as the id of a record.
-pub(super) fn record_id(segment: &str) -> Result<RecordId, Problem> {
-    named(RecordId::new(decoded(segment)?))
-}
-
-/// A name from the path; one that cannot exist is `invalid_id`.
-pub(super) fn named<T>(name: Result<T, sync_core::NameError>) -> Result<T, Problem> {
-    name.map_err(|error| Problem::new(Code::InvalidId).detail(error.to_string()))
+fn invalid_id(why: &str) -> Problem {
+    Problem::new(Code::InvalidId).detail(why)
 }

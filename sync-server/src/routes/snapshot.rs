@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use futures_channel::mpsc;
 use futures_util::SinkExt;
-use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use sync_core::protocol::{SnapshotPage, SnapshotToken};
 use sync_core::{Error, SpaceId};
@@ -11,7 +10,7 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::request::Request;
-use super::{Answer, not_allowed, resource};
+use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::reply::Response;
 
@@ -20,22 +19,17 @@ const PAGES_AHEAD: usize = 1;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let path = warp::path!("spaces" / String / "snapshot").map(|space| vec![space]);
-    resource(path, app, |app, segments, request| async move {
-        match request.method {
-            Method::GET => snapshot(&app, &segments[0], &request).await,
-            _ => not_allowed("GET"),
-        }
-    })
+    resource(path, app, get(snapshot))
 }
 
-async fn snapshot(app: &App, space: &str, request: &Request) -> Answer {
-    let (_, space) = app.member(&request.headers, space).await?;
+async fn snapshot(app: App, request: Request) -> Answer {
+    let (_, space) = request.member(&app).await?;
     let query = request.query(&["resume"])?;
     let from = query.string("resume").map(SnapshotToken::new);
     // The first page decides about the status; what fails later can only cut the stream.
     let first = app.service.snapshot(&space, from.as_ref()).await?;
     let (pages, body) = mpsc::channel(PAGES_AHEAD);
-    tokio::spawn(send(app.clone(), space, first, pages));
+    tokio::spawn(send(app, space, first, pages));
     let mut response = warp::reply::stream(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)

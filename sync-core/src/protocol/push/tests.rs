@@ -53,6 +53,13 @@ fn every_fault_of_a_push_is_named_with_its_place() {
         ("{", "malformed_json", ""),
         ("\u{feff}{}", "malformed_json", ""),
         ("[]", "validation_failed", ""),
+        (r#"[null,null,[],null]"#, "validation_failed", ""),
+        (r#"{"mutations":[["delete","c","1"]]}"#, "validation_failed", "/mutations/0"),
+        (
+            r#"{"mutations":[{"op":"patch","collection":"c","id":"1","patch":[["/a",1,2]]}]}"#,
+            "validation_failed",
+            "/mutations/0/patch/0",
+        ),
         ("{}", "validation_failed", ""),
         (r#"{"mutations":[],"mutations":[]}"#, "malformed_json", ""),
         (r#"{"mutations":[],"role":"owner"}"#, "validation_failed", "/role"),
@@ -99,5 +106,6 @@ fn every_fault_of_a_push_is_named_with_its_place() {
     for (body, code, pointer) in cases {
         assert_eq!(refused(body), (code.to_owned(), pointer.to_owned()), "{body}");
     }
+    assert_eq!(PushRequest::from_json(b"\xff\xfe{\0").unwrap_err().code(), Some("malformed_json"));
     assert_eq!(PushRequest::from_json(b"{\xff}").unwrap_err().code(), Some("invalid_encoding"));
 }

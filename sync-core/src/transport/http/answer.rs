@@ -38,7 +38,9 @@ impl Answer {
     /// a body that breaks off.
     pub(super) async fn read(response: Response<Incoming>) -> Result<Self> {
         match (response.status(), content_type(response.headers())) {
-            (StatusCode::OK, JSON) => Ok(Self::Done(body(response, ANSWER_BYTES_MAX).await?)),
+            (StatusCode::OK | StatusCode::CREATED, JSON) => {
+                Ok(Self::Done(body(response, ANSWER_BYTES_MAX).await?))
+            }
             (status, _) => Ok(Self::Problem(problem(status, response).await?)),
         }
     }

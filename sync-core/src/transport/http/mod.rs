@@ -1,5 +1,6 @@
 //! The way to a server over HTTP (feature `http`).
 //!
+//! - `account`: signing in
 //! - `address`: base URLs and paths
 //! - `answer`: status, content type and body of an answer, turned into a value or an error
 //! - `problem`: problem documents and the codes in them
@@ -8,6 +9,7 @@
 //! Plain `http` only: programs that talk to a server across an open network put TLS underneath, with a proxy on their
 //! side or a transport of their own.
 
+mod account;
 mod address;
 mod answer;
 mod lines;
@@ -34,6 +36,7 @@ use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
 use crate::types::SpaceId;
+pub use account::SignedIn;
 use address::{Address, Query};
 use answer::Answer;
 

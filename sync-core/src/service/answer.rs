@@ -1,0 +1,104 @@
+//! What a batch gets once its commit has succeeded.
+//!
+//! An answer is drafted while the transaction is open, when the tag of its commit is not known yet, and finished after.
+
+use crate::error::Result;
+use crate::mutation::Outcome;
+use crate::protocol::{PullPage, PushDone, PushReply};
+use crate::service::stage::Stage;
+use crate::service::{Limits, cursors};
+use crate::store::{CommitInfo, FeedQuery, SpaceHead, StoreTxn};
+use crate::types::{Collection, Cursor, Record, Seq, SpaceId};
+
+/// What a batch gets if the commit succeeds.
+pub(super) enum Answer {
+    /// This.
+    Ready(Result<PushReply>),
+    /// Its outcomes, and a page if it asked for one.
+    Done { outcomes: Vec<Outcome>, page: Option<PageDraft> },
+}
+
+/// The pull part of an answer, before the tag of the new commit is known.
+pub(super) struct PageDraft {
+    changes: Vec<Record>,
+    position: Position,
+    has_more: bool,
+}
+
+enum Position {
+    Known(Cursor),
+    /// Within the commit that is being made.
+    InCommit(Seq),
+}
+
+impl Answer {
+    /// The reply after a commit on top of `before`; `None` if no record changed.
+    pub(super) fn finish(
+        self,
+        space: &SpaceId,
+        before: &SpaceHead,
+        commit: Option<CommitInfo>,
+    ) -> Result<PushReply> {
+        let (outcomes, page) = match self {
+            Self::Ready(reply) => return reply,
+            Self::Done { outcomes, page } => (outcomes, page),
+        };
+        let (head, tag) = commit.map_or((before.head, before.tag), |commit| (commit.last, commit.tag));
+        let page = page.map(|draft| {
+            let cursor = match draft.position {
+                Position::Known(cursor) => cursor,
+                Position::InCommit(seq) => Cursor { epoch: before.epoch, seq, tag },
+            };
+            let has_more = draft.has_more || cursor.seq < head;
+            PullPage { changes: draft.changes, cursor: cursor.encode(space), has_more, head }
+        });
+        Ok(PushReply::Done(PushDone { outcomes, head, page }))
+    }
+}
+
+impl PageDraft {
+    /// What was stored after `cursor` when the transaction began, within `bytes_left`: many answers are held in memory
+    /// until their commit, and whoever finds no room pulls afterwards.
+    pub(super) async fn stored(
+        cursor: Cursor,
+        txn: &mut dyn StoreTxn,
+        limits: &Limits,
+        bytes_left: usize,
+    ) -> Result<Self> {
+        let stored = txn.head().head;
+        let is_behind = cursor.seq < stored;
+        if !is_behind || bytes_left == 0 {
+            let position = Position::Known(cursor);
+            return Ok(Self { changes: Vec::new(), position, has_more: is_behind });
+        }
+        let query = FeedQuery {
+            after: cursor.seq,
+            up_to: stored,
+            collections: None,
+            rows_max: limits.page_rows_max,
+            bytes_max: limits.page_bytes_max.min(bytes_left),
+        };
+        let page = txn.feed(&query).await?;
+        let end = page.records.last().filter(|_| page.more).map_or(stored, |record| record.meta.version);
+        let position = Position::Known(cursors::at(end, txn).await?);
+        Ok(Self { changes: page.records, position, has_more: page.more })
+    }
+
+    /// Goes on behind what the batch itself changed after `before`, if that follows directly: the outcomes tell of it,
+    /// only the conflicts it caused are new to its author. If an earlier batch of the same transaction came in between,
+    /// the author pulls once more.
+    pub(super) fn add_own(&mut self, stage: &Stage, stored: Seq, before: Seq) {
+        // What this transaction changes again is old news: applied after the outcomes, it would set its author back.
+        self.changes.retain(|record| stage.version(&record.key) <= record.meta.version);
+        let own_end = stage.last();
+        if !self.has_more && before == stored && own_end > stored {
+            self.changes.extend(stage.changes_since(before, Collection::CONFLICTS));
+            self.position = Position::InCommit(own_end);
+        }
+    }
+
+    /// Bytes of content in it.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.changes.iter().map(Record::data_len).sum()
+    }
+}

@@ -1,0 +1,167 @@
+//! One transaction for a number of batches.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::mutation::Outcome;
+use crate::protocol::{PushDone, PushReply};
+use crate::service::admit::{Admission, admit};
+use crate::service::answer::{Answer, PageDraft};
+use crate::service::audit::log_entry;
+use crate::service::lane::Job;
+use crate::service::plan::{Planner, keys_of};
+use crate::service::stage::{Author, Stage};
+use crate::service::{Inner, cursors};
+use crate::store::{ClientState, CommitWrite, LogEntry, Mode, StoreTxn};
+use crate::types::{ClientId, Cursor, MutationNumber, Seq, SpaceId};
+
+/// Processes the batches in order, in one transaction, and commits. The replies may be sent: everything in them is
+/// durable.
+pub(super) async fn commit(inner: &Inner, space: &SpaceId, jobs: &[Job]) -> Result<Vec<Result<PushReply>>> {
+    let mut txn = inner.store.begin(space, Mode::Write).await?;
+    let mut work = Work::load(inner, space, txn.as_mut(), jobs).await?;
+    let mut answers = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        answers.push(work.process(txn.as_mut(), job).await?);
+    }
+    let write = work.into_write();
+    if !write.is_empty() {
+        txn.apply(&write).await?;
+    }
+    let before = txn.head();
+    txn.commit().await?;
+    Ok(answers.into_iter().map(|answer| answer.finish(space, &before, write.commit)).collect())
+}
+
+/// The state of one transaction.
+struct Work<'a> {
+    inner: &'a Inner,
+    space: &'a SpaceId,
+    stage: Stage,
+    now: Timestamp,
+    clients: HashMap<ClientId, Option<ClientState>>,
+    dirty_clients: HashSet<ClientId>,
+    log: Vec<LogEntry>,
+    /// Bytes of content that the answers of this commit may still carry together.
+    page_bytes_left: usize,
+}
+
+impl<'a> Work<'a> {
+    /// Loads everything the batches touch, in a number of statements that does not depend on how many there are.
+    async fn load(
+        inner: &'a Inner,
+        space: &'a SpaceId,
+        txn: &mut dyn StoreTxn,
+        jobs: &[Job],
+    ) -> Result<Self> {
+        let now = inner.clock.now();
+        let mut stage = Stage::new(txn.head(), now);
+        let mut ids: Vec<ClientId> =
+            jobs.iter().filter_map(|job| job.push.batch.as_ref()).map(|batch| batch.client.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let states = if ids.is_empty() { Vec::new() } else { txn.clients(&ids).await? };
+        let mut keys: Vec<_> = jobs.iter().flat_map(|job| keys_of(&job.push.mutations)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        if !keys.is_empty() {
+            let records = txn.records(&keys).await?;
+            stage.load(keys, records);
+        }
+        Ok(Self {
+            inner,
+            space,
+            stage,
+            now,
+            clients: ids.into_iter().zip(states).collect(),
+            dirty_clients: HashSet::new(),
+            log: Vec::new(),
+            page_bytes_left: inner.limits.page_bytes_max,
+        })
+    }
+
+    async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job) -> Result<Answer> {
+        let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client)?.as_ref());
+        let stored = match admit(job, known) {
+            Admission::Refused(reply) => return Ok(Answer::Ready(reply)),
+            Admission::Again(answer) => Some(PushDone::outcomes_from_json(&answer)?),
+            Admission::Next => None,
+        };
+        let cursor = job.push.after.as_ref().map(|after| cursors::read(after, self.space)).transpose()?;
+        let judged = match &cursor {
+            Some(cursor) => cursors::judge(cursor, txn).await?,
+            None => Ok(()),
+        };
+        let before = self.stage.last();
+        let (outcomes, cursor) = match (stored, judged) {
+            // What was done is told also to a replica that must load a snapshot next.
+            (Some(outcomes), judged) => (outcomes, cursor.filter(|_| judged.is_ok())),
+            (None, Err(resync)) => return Ok(Answer::Ready(Ok(PushReply::ResyncRequired(resync)))),
+            (None, Ok(())) => {
+                let outcomes = self.carry_out(job)?;
+                self.remember(job, &outcomes, cursor.map(|cursor| cursor.seq));
+                (outcomes, cursor)
+            }
+        };
+        let page = match cursor {
+            Some(cursor) => Some(self.page(txn, cursor, before).await?),
+            None => None,
+        };
+        Ok(Answer::Done { outcomes, page })
+    }
+
+    fn carry_out(&mut self, job: &Job) -> Result<Vec<Outcome>> {
+        let Inner { policies, limits, ids, .. } = self.inner;
+        let planner = Planner { policies, limits, ids: ids.as_ref() };
+        let batch = job.push.batch.as_ref();
+        let first = batch.map_or(MutationNumber::FIRST, |batch| batch.first);
+        let author = Author {
+            actor: job.actor.id.clone(),
+            client: batch.map(|batch| batch.client.clone()),
+            now: self.now,
+        };
+        planner.batch(&mut self.stage, &job.push.mutations, first, &author)
+    }
+
+    /// Notes the answer for a retry, and the audit log's entry.
+    fn remember(&mut self, job: &Job, outcomes: &[Outcome], acked: Option<Seq>) {
+        let Some(n_after_first) = outcomes.len().checked_sub(1) else { return };
+        if let Some(batch) = &job.push.batch {
+            let old = self.clients.get(&batch.client).and_then(Option::as_ref);
+            let acked = acked.or(old.map(|old| old.acked)).unwrap_or(Seq::ZERO);
+            let state = ClientState {
+                client: batch.client.clone(),
+                actor: job.actor.id.clone(),
+                last: batch.first.checked_add(n_after_first).expect("admitted numbers are within the range"),
+                batch_hash: job.batch_hash,
+                answer: PushDone::outcomes_to_json(outcomes),
+                acked,
+                seen_at: self.now,
+            };
+            self.clients.insert(batch.client.clone(), Some(state));
+            self.dirty_clients.insert(batch.client.clone());
+        }
+        let entry = self.stage.head().log_head + 1 + i64::try_from(self.log.len()).unwrap_or(i64::MAX);
+        self.log.push(log_entry(entry, self.now, job, outcomes));
+    }
+
+    /// The pull part of an answer: what happened after `cursor`, except what the outcomes tell of. `before` is where
+    /// the space stood before this batch.
+    async fn page(&mut self, txn: &mut dyn StoreTxn, cursor: Cursor, before: Seq) -> Result<PageDraft> {
+        let mut draft = PageDraft::stored(cursor, txn, &self.inner.limits, self.page_bytes_left).await?;
+        draft.add_own(&self.stage, txn.head().head, before);
+        self.page_bytes_left = self.page_bytes_left.saturating_sub(draft.n_bytes());
+        Ok(draft)
+    }
+
+    fn into_write(mut self) -> CommitWrite {
+        let head = self.stage.last();
+        let mut write = self.stage.into_commit();
+        write.clients =
+            self.dirty_clients.iter().filter_map(|id| self.clients.remove(id).flatten()).collect();
+        write.log = self.log;
+        write.log.iter_mut().for_each(|entry| entry.head = head);
+        write
+    }
+}

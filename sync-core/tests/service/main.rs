@@ -1,0 +1,17 @@
+//! What the service promises, held against the in-memory store with a clock that stands still and ids from a seed.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test that called it")]
+
+mod audit;
+mod collect;
+mod conflicts;
+mod cursors;
+mod exactly_once;
+mod faults;
+mod full_sync;
+mod groups;
+mod lanes;
+mod limits;
+mod long_poll;
+mod snapshot;
+mod world;

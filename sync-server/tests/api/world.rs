@@ -1,0 +1,184 @@
+//! A server without sockets: the edge over the routes over a store, with a clock and ids that repeat.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request};
+use sync_core::service::{Limits, Service};
+use sync_core::store::{MemoryStore, Store};
+use sync_core::{Accounts, ManualClock, SeededIds, Timestamp, TokioRuntime};
+use sync_server::access::Access;
+use sync_server::app::{App, Parts};
+use sync_server::auth::password::{HashCost, Passwords};
+use sync_server::auth::secret::JwtSecret;
+use sync_server::auth::token::Tokens;
+use sync_server::cors::Cors;
+use sync_server::edge::Edge;
+use sync_server::gate::{Gate, GateLimits};
+use sync_server::reply::Response;
+use sync_server::routes::routes;
+use sync_store_sqlite::SqliteStore;
+use tempfile::TempDir;
+
+/// What signs the tokens of these tests.
+pub(crate) const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
+
+/// How long tokens live, in seconds.
+pub(crate) const LIFETIME_S: u32 = 3600;
+
+/// The first of January 2026, when these tests begin.
+const START_US: i64 = 1_767_225_600_000_000;
+
+/// Hashing at almost no cost; what it costs in earnest is tested where it matters.
+const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
+
+type Ask = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// A server and what the tests may change about it.
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ManualClock>,
+    ask: Ask,
+    /// Deleted with the world.
+    _folder: Option<TempDir>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl World {
+    pub(crate) fn memory() -> Self {
+        let store = MemoryStore::default();
+        Self::over(Arc::new(store.clone()), Arc::new(store), CHEAP, None)
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open_dir(&folder.path().join("data")).await.unwrap();
+        Self::over(Arc::new(store.clone()), Arc::new(store), CHEAP, Some(folder))
+    }
+
+    /// A world whose hashes cost something.
+    pub(crate) fn with_hash_cost(cost: HashCost) -> Self {
+        let store = MemoryStore::default();
+        Self::over(Arc::new(store.clone()), Arc::new(store), cost, None)
+    }
+
+    pub(crate) fn over(
+        store: Arc<dyn Store>,
+        accounts: Arc<dyn Accounts>,
+        cost: HashCost,
+        folder: Option<TempDir>,
+    ) -> Self {
+        super::log::start();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(START_US).unwrap()));
+        let ids = Arc::new(SeededIds::new(7));
+        let service = Service::builder(Arc::clone(&store), Arc::new(TokioRuntime))
+            .clock(clock.clone())
+            .ids(ids.clone())
+            .limits(Limits::default())
+            .build();
+        let body_bytes_max = sync_core::json::Limits::BODY.bytes_max;
+        let app = App::new(Parts {
+            service,
+            store,
+            accounts,
+            tokens: Tokens::new(&JwtSecret::given(SECRET).unwrap(), LIFETIME_S),
+            token_lifetime_s: LIFETIME_S,
+            passwords: Passwords::new(cost).unwrap(),
+            clock: clock.clone(),
+            ids,
+            stopping: Default::default(),
+            access: Access::default(),
+            body_bytes_max,
+        });
+        let gate = Gate::new(GateLimits { body_bytes_max, ..GateLimits::default() });
+        let edge = Edge::new(gate, Cors::default(), warp::service(routes(&app)));
+        let ask: Ask = Box::new(move |request| {
+            let edge = edge.clone();
+            Box::pin(async move { edge.answer(request).await })
+        });
+        Self { app, clock, ask, _folder: folder }
+    }
+
+    /// The time in seconds.
+    pub(crate) fn now_s(&self) -> i64 {
+        self.app.now_s()
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (parts, body) = (self.ask)(request).await.into_parts();
+        // A stream that is cut on purpose ends in an error; none of these tests does that.
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Sends `GET /path` or `POST /path` with a token and a JSON body, where there are any.
+    pub(crate) async fn ask(&self, ask: &str, token: Option<&str>, body: Option<&str>) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("h"));
+        if let Some(token) = token {
+            headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+        }
+        if body.is_some() {
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        self.send(request(ask, headers, body.map(|body| Bytes::from(body.to_owned())))).await
+    }
+}
+
+/// Puts a request together; `ask` is a method and an address.
+pub(crate) fn request(ask: &str, headers: HeaderMap, body: Option<Bytes>) -> Request<Full<Bytes>> {
+    let (method, address) = ask.split_once(' ').unwrap();
+    let mut request = Request::new(Full::new(body.unwrap_or_default()));
+    *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
+    *request.uri_mut() = address.parse().unwrap_or_else(|error| panic!("{address}: {error}"));
+    *request.headers_mut() = headers;
+    request
+}
+
+/// Adds a header; a name that starts with `-` removes one.
+pub(crate) fn set_header(headers: &mut HeaderMap, name: &str, value: &str, is_first: bool) {
+    let name_of = |name: &str| HeaderName::try_from(name).unwrap();
+    if let Some(name) = name.strip_prefix('-') {
+        headers.remove(name_of(name));
+        return;
+    }
+    let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+    if is_first {
+        headers.insert(name_of(name), value);
+    } else {
+        headers.append(name_of(name), value);
+    }
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The member `name` of the body, as text without quotes.
+    pub(crate) fn member(&self, name: &str) -> String {
+        match &self.json()[name] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}

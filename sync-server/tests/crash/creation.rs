@@ -1,0 +1,99 @@
+//! Registering when the store cannot say whether the user was written.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use sync_core::service::Service;
+use sync_core::store::MemoryStore;
+use sync_core::{
+    Accounts, ActorId, Error, ErrorKind, OsIds, Result, Role, SpaceId, SystemClock, TokioRuntime, User,
+};
+use sync_server::access::Access;
+use sync_server::app::{App, Parts};
+use sync_server::auth::password::{HashCost, Passwords};
+use sync_server::auth::secret::JwtSecret;
+use sync_server::auth::token::Tokens;
+use sync_server::routes::routes;
+use sync_server::stopping::Stopping;
+use tower::ServiceExt;
+
+/// Writes users, and then says that it does not know.
+#[derive(Debug)]
+struct Uncertain(MemoryStore);
+
+#[async_trait]
+impl Accounts for Uncertain {
+    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+        self.0.create_user(user, personal).await?;
+        Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit"))
+    }
+
+    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
+        self.0.user(id).await
+    }
+
+    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
+        self.0.user_by_name(name_key).await
+    }
+
+    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
+        self.0.role(space, actor).await
+    }
+
+    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
+        self.0.set_role(space, actor, role).await
+    }
+
+    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
+        self.0.spaces_of(actor, limit).await
+    }
+
+    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
+        self.0.forget_space(space).await
+    }
+}
+
+fn app() -> App {
+    let store = MemoryStore::default();
+    let secret = JwtSecret::given("0123456789abcdefghijklmnopqrstuvwxyz").unwrap();
+    App::new(Parts {
+        service: Service::new(Arc::new(store.clone()), Arc::new(TokioRuntime)),
+        store: Arc::new(store.clone()),
+        accounts: Arc::new(Uncertain(store)),
+        tokens: Tokens::new(&secret, 60),
+        token_lifetime_s: 60,
+        passwords: Passwords::new(HashCost::default()).unwrap(),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(OsIds),
+        access: Access::default(),
+        stopping: Stopping::default(),
+        body_bytes_max: 1 << 20,
+    })
+}
+
+async fn ask(app: &App, request: hyper::http::request::Builder, body: String) -> (u16, Value) {
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
+    let answer = warp::service(routes(app)).oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn a_user_of_whom_nobody_knows_whether_they_exist_keeps_their_space() {
+    let app = app();
+    let credentials = json!({"username": "ada", "password": "correct horse"}).to_string();
+    let post = |path| hyper::Request::post(path).header("content-type", "application/json");
+    let (status, _) = ask(&app, post("/v1/auth/register"), credentials.clone()).await;
+    assert_eq!(status, 503);
+    let (status, told) = ask(&app, post("/v1/auth/login"), credentials).await;
+    assert_eq!(status, 200, "{told}");
+    let path = format!("/v1/spaces/{}/changes", told["space"].as_str().unwrap());
+    let token = format!("Bearer {}", told["access_token"].as_str().unwrap());
+    let (status, page) =
+        ask(&app, hyper::Request::get(path).header("authorization", token), String::new()).await;
+    assert_eq!(status, 200, "{page}");
+}

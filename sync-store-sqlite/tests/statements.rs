@@ -1,0 +1,158 @@
+//! What the database is asked: how many statements, and by which index it answers them.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use sync_core::conformance::{
+    client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
+};
+use sync_core::sql::{Dialect, Driver, SqlTxn, Statement};
+use sync_core::store::{CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreTxn};
+use sync_core::{Collection, Result};
+use sync_store_sqlite::SqliteStore;
+
+/// A database that answers every question about a space with this head, and everything else with nothing.
+#[derive(Clone, Debug, Default)]
+struct Recorder(Arc<Mutex<Vec<Statement>>>);
+
+impl Recorder {
+    /// What was asked since the last time.
+    fn take(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    async fn txn(&self, mode: Mode) -> SqlTxn<Self> {
+        SqlTxn::begin(self.clone(), &space_id("family"), mode, HintHub::default()).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Driver for Recorder {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        self.0.lock().unwrap().push(statement);
+        Ok(1)
+    }
+
+    async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
+        let zeros = "0".repeat(32);
+        let head = format!("{zeros}\u{1f}9\u{1f}0\u{1f}{zeros}\u{1f}0\u{1f}1000");
+        let answer = if statement.sql.contains("count(*)") {
+            Some("5\u{1f}9".to_owned())
+        } else {
+            statement.sql.contains("\"largest\"").then_some(head)
+        };
+        self.0.lock().unwrap().push(statement);
+        Ok(answer)
+    }
+
+    async fn commit(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+async fn push(n_records: usize) -> (Recorder, CommitWrite) {
+    let recorder = Recorder::default();
+    let mut txn = recorder.txn(Mode::Write).await;
+    let ids: Vec<String> = (0..n_records).map(|n| n.to_string()).collect();
+    let keys: Vec<_> = ids.iter().map(|id| key("notes", id)).collect();
+    txn.records(&keys).await.unwrap();
+    txn.clients(&[client_id("replica-1")]).await.unwrap();
+    let mut write = stamp(&mut txn, ids.iter().map(|id| put("notes", id, "1"))).await.unwrap();
+    write.clients = vec![client_state("replica-1", 1)];
+    write.log = vec![log_entry(1, seq(1))];
+    write.purges = keys;
+    txn.apply(&write).await.unwrap();
+    (recorder, write)
+}
+
+#[tokio::test]
+async fn a_push_takes_as_many_statements_whatever_its_size() {
+    let small = push(1).await.0.take().len();
+    for n in [2, 17, 500] {
+        assert_eq!(push(n).await.0.take().len(), small, "a push of {n}");
+    }
+    let largest = push(KEYS_MAX).await.0.take();
+    assert!(
+        largest.len() <= small + 2,
+        "keys are read in two statements, also by `stamp`: {}",
+        largest.len()
+    );
+    assert!(largest.iter().all(|statement| statement.values.0.len() <= 32_766));
+}
+
+/// Runs everything a transaction can ask, on a schema with rows and statistics, and reads the plans.
+#[tokio::test]
+async fn no_statement_reads_a_whole_table_or_sorts() {
+    let recorder = Recorder::default();
+    let mut txn = recorder.txn(Mode::Write).await;
+    let notes = Collection::new("notes").unwrap();
+    for collections in [None, Some(vec![notes.clone()])] {
+        for bytes_max in [1, usize::MAX] {
+            let query = FeedQuery {
+                after: seq(1),
+                up_to: seq(9),
+                collections: collections.clone(),
+                rows_max: 10,
+                bytes_max,
+            };
+            txn.feed(&query).await.unwrap();
+        }
+    }
+    for collection in [None, Some(notes)] {
+        for after in [None, Some(key("notes", "1"))] {
+            for tombstones in [true, false] {
+                let (collection, after) = (collection.clone(), after.clone());
+                let query = ScanQuery { collection, after, tombstones, rows_max: 10, bytes_max: usize::MAX };
+                txn.scan(&query).await.unwrap();
+            }
+        }
+    }
+    txn.records(&[key("notes", "1")]).await.unwrap();
+    for n in [2, 500] {
+        let keys: Vec<_> = (0..n).map(|n: usize| key("notes", &n.to_string())).collect();
+        txn.records(&keys).await.unwrap();
+    }
+    txn.clients(&[client_id("replica-1"), client_id("replica-2")]).await.unwrap();
+    txn.commit_at(seq(3)).await.unwrap();
+    txn.collect(seq(5), 10).await.unwrap();
+    txn.log(Some(4), 10).await.unwrap();
+    let mut write = push(3).await.1;
+    write.purges = vec![key("notes", "1"), key("notes", "2")];
+    txn.apply(&write).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let database = database_with_rows(folder.path()).await;
+    let statements = recorder.take();
+    statements.iter().for_each(|statement| check_plan(&database, &statement.sql));
+    database.execute_batch("ANALYZE").unwrap();
+    statements.iter().for_each(|statement| check_plan(&database, &statement.sql));
+}
+
+async fn database_with_rows(folder: &std::path::Path) -> rusqlite::Connection {
+    let (path, space) = (folder.join("sync.db"), space_id("family"));
+    let store = SqliteStore::open_file(&path).await.unwrap();
+    store.create_space(&space, epoch(1)).await.unwrap();
+    let ids: Vec<String> = (0..500).map(|n| n.to_string()).collect();
+    commit(&store, &space, ids.iter().map(|id| put("notes", id, "1"))).await.unwrap();
+    store.close().await;
+    rusqlite::Connection::open(path).unwrap()
+}
+
+fn check_plan(database: &rusqlite::Connection, sql: &str) {
+    let mut explain = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let n_parameters = explain.parameter_count();
+    let nulls = rusqlite::params_from_iter(vec![rusqlite::types::Null; n_parameters]);
+    let steps: Vec<String> =
+        explain.query_map(nulls, |row| row.get(3)).unwrap().map(std::result::Result::unwrap).collect();
+    for step in &steps {
+        let derived = ["SCAN rows", "SCAN oldest", "SCAN keys"];
+        let is_bounded = derived.iter().any(|scan| step.starts_with(scan)) || step.contains("VALUES CLAUSE");
+        assert!(!step.starts_with("SCAN") || is_bounded, "{step}\n{sql}\n{steps:#?}");
+        assert!(!step.contains("TEMP B-TREE"), "{step}\n{sql}\n{steps:#?}");
+    }
+}
