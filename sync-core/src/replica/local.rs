@@ -87,11 +87,6 @@ impl Local {
         self.txn.feed(&query).await
     }
 
-    /// Records by key as they are stored, without what this transaction wrote.
-    pub(super) async fn stored_scan(&mut self, query: &ScanQuery) -> Result<Page> {
-        self.txn.scan(query).await
-    }
-
     /// Makes durable what was written.
     pub(super) async fn commit(mut self) -> Result<()> {
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);

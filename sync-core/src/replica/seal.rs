@@ -78,7 +78,7 @@ impl Local {
             rows_max: 1,
             bytes_max: 0,
         };
-        Ok(!self.stored_scan(&query).await?.records.is_empty())
+        Ok(!self.stored(&query).await?.records.is_empty())
     }
 
     /// The oldest edits in the order in which they were begun, each with the local version of its row.
