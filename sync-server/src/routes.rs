@@ -1,6 +1,6 @@
 //! The routes: what is asked, translated to one call of the service, and its outcome translated back.
 //!
-//! One small file per resource, whose first lines name its routes. Requests are taken apart in [`request`]; refusals of
+//! One small file per resource, whose first lines name its routes. Requests are taken apart in `request`; refusals of
 //! the service become problems in [`crate::refusal`].
 
 mod auth;
