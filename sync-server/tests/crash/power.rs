@@ -11,6 +11,8 @@ use crate::support::rig::{Mount, skipped};
 use crate::support::rng::{Rng, from_env};
 use crate::support::server::{Layout, Process, World};
 
+/// Room for the image of a disk.
+const MEMORY_KIB: u64 = 80 << 10;
 /// Rows that the control writes.
 const CONTROL_ROWS: i64 = 200;
 
@@ -25,8 +27,14 @@ fn nothing_acknowledged_is_lost_when_the_power_fails_under_a_file_per_space() {
 }
 
 fn survive_cuts(test: &str, layout: Layout) {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = match disk_that_forgets(&folder.path().join("image")) {
+    // The image is in memory: what a cut takes is what the file system had not written to it, and no other load on the
+    // machine's disk can hold up its syncs.
+    let memory = Mount::in_memory(MEMORY_KIB);
+    let disk = memory
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|memory| disk_that_forgets(&memory.path().join("image")));
+    let disk = match disk {
         Ok(disk) => disk,
         Err(why) => return skipped(test, &why),
     };

@@ -141,9 +141,14 @@ impl World {
             .unwrap_or_else(|refusal| panic!("{name} was refused: {refusal:?}, {}", self.log()))
     }
 
-    /// `Err` with the answer when it was a refusal.
+    /// `Err` with the answer when it was a refusal; of a busy server it asks again.
     pub(crate) fn try_register(&self, name: &str) -> Result<Account, Answer> {
-        self.sign("register", name)
+        loop {
+            match self.sign("register", name) {
+                Err(refusal) if refusal.code() == "overloaded" => std::thread::sleep(LOOK),
+                answered => return answered,
+            }
+        }
     }
 
     pub(crate) fn log_in(&self, name: &str) -> Account {

@@ -72,13 +72,14 @@ pub(crate) struct Counts {
     pub(crate) answered: usize,
     pub(crate) unanswered: usize,
     pub(crate) repeated: usize,
+    pub(crate) overloaded: usize,
     pub(crate) unavailable: usize,
     pub(crate) quarantined: usize,
     pub(crate) full: usize,
 }
 
 impl Counts {
-    /// How often the storage refused.
+    /// How often the storage refused. That it was busy is no fault of it: a shared machine may stall for seconds.
     pub(crate) fn refused(self) -> usize {
         self.unavailable + self.quarantined + self.full
     }
@@ -88,6 +89,7 @@ impl Counts {
             answered: self.answered + other.answered,
             unanswered: self.unanswered + other.unanswered,
             repeated: self.repeated + other.repeated,
+            overloaded: self.overloaded + other.overloaded,
             unavailable: self.unavailable + other.unavailable,
             quarantined: self.quarantined + other.quarantined,
             full: self.full + other.full,
@@ -186,7 +188,8 @@ impl Writer {
     /// Only the storage may refuse, and in the form of a problem.
     fn count_refusal(&mut self, answer: &Answer) {
         match (answer.status, answer.code().as_str()) {
-            (503, "storage_unavailable" | "overloaded") => self.counts.unavailable += 1,
+            (503, "overloaded") => self.counts.overloaded += 1,
+            (503, "storage_unavailable") => self.counts.unavailable += 1,
             // How SQLite reports a disk that cannot be read.
             (503, "space_quarantined") => self.counts.quarantined += 1,
             (507, "storage_full") => self.counts.full += 1,
