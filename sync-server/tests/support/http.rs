@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than any answer takes, a long poll apart.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything takes. A disk that is shared with builds may hold up every sync for half a minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the server listens right now; it changes with every start.
 #[derive(Clone, Debug)]

@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::http::{Address, Answer, Http};
-
-/// Longer than a start takes on a busy machine.
-const START_MAX: Duration = Duration::from_secs(30);
+use super::http::{Address, Answer, Http, PATIENCE};
 
 /// How often something that cannot be waited for is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(5);
@@ -117,7 +114,7 @@ impl World {
             BufReader::new(stdout).read_line(&mut line).unwrap();
             send.send(line).ok();
         });
-        let line = line.recv_timeout(START_MAX).expect("the server should listen or end");
+        let line = line.recv_timeout(PATIENCE).expect("the server should listen or end");
         let address = line.trim_end().strip_prefix("listening on http://")?;
         self.address.set(address.parse().unwrap());
         Some(process)
@@ -237,7 +234,7 @@ impl Process {
     /// Ends it in order.
     pub(crate) fn stop(mut self) {
         self.terminate();
-        assert_eq!(self.ended(Duration::from_secs(10)).code(), Some(0));
+        assert_eq!(self.ended(PATIENCE).code(), Some(0));
     }
 }
 
