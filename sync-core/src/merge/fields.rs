@@ -33,7 +33,13 @@ pub(super) struct Fields<'a> {
     taken: Vec<(Pointer, Option<Value>)>,
     lost: BTreeMap<(Pointer, Side), Option<Value>>,
     conflicts: Vec<Pointer>,
+    /// Members that may still be looked at one by one.
+    n_members_left: usize,
 }
+
+/// Members that one merge takes apart. Ten times what a patch may name; what is beyond clashes as the object it is in,
+/// so that the memory of a merge does not depend on what someone sends.
+const MEMBERS_MAX: usize = 10_000;
 
 /// What theirs has at the path of an edit.
 struct Site<'a> {
@@ -52,6 +58,7 @@ impl<'a> Fields<'a> {
             taken: Vec::new(),
             lost: BTreeMap::new(),
             conflicts: Vec::new(),
+            n_members_left: MEMBERS_MAX,
         }
     }
 
@@ -80,6 +87,7 @@ impl<'a> Fields<'a> {
                 return self.apply_rule(rule, edit, site.cur);
             }
             if self.descends(edit, site.cur) {
+                self.n_members_left -= n_members_of(edit);
                 return members_of(edit).iter().for_each(|member| self.edit(member));
             }
         }
@@ -115,7 +123,8 @@ impl<'a> Fields<'a> {
     fn descends(&self, edit: &PathEdit, cur: Option<&Value>) -> bool {
         let was_members = edit.was.as_ref().is_none_or(Value::is_object);
         let is_members = |value: Option<&Value>| value.is_some_and(Value::is_object);
-        if !(was_members && is_members(edit.now.as_ref()) && is_members(cur) && may_descend(&edit.path)) {
+        let in_bounds = may_descend(&edit.path) && n_members_of(edit) <= self.n_members_left;
+        if !(was_members && is_members(edit.now.as_ref()) && is_members(cur) && in_bounds) {
             return false;
         }
         !self.is_settled(edit, cur) || self.policy.has_rules_below(&edit.path)
@@ -191,6 +200,12 @@ fn locate<'a>(value: &'a Value, path: &Pointer) -> Site<'a> {
         cur = members.get(&*name);
     }
     Site { cur, blocked: None }
+}
+
+/// How many edits [`members_of`] makes of an edit, at most.
+fn n_members_of(edit: &PathEdit) -> usize {
+    let n_members = |value: &Option<Value>| value.as_ref().and_then(Value::as_object).map_or(0, Map::len);
+    n_members(&edit.was) + n_members(&edit.now)
 }
 
 /// An edit of an object as edits of the members that either side of it has.

@@ -133,7 +133,7 @@ impl TryFrom<Vec<PathEdit>> for Patch {
 ///
 /// Objects are compared member by member, everything else as a whole: an array is one value. Where there is no base,
 /// each member of an object is a path of its own, so that two devices that create the same record merge.
-/// A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record. That merges alike: it is
+/// What lies below a path of more than 1 KiB is compared as a whole. A difference of more than [`PATCH_PATHS_MAX`] paths becomes one edit of the whole record. That merges alike: it is
 /// taken apart where needed, only that where a whole object has vanished meanwhile, the clash is at that object.
 pub fn diff(base: Option<&Value>, mine: &Value) -> Patch {
     diff_stopping_at(base, mine, &|_| false)
@@ -163,7 +163,8 @@ fn collect(
     is_atomic: &dyn Fn(&Pointer) -> bool,
     edits: &mut Vec<PathEdit>,
 ) {
-    if same_option(was, now) {
+    // One edit too many is enough to know that the patch will be of the whole record.
+    if edits.len() > PATCH_PATHS_MAX || same_option(was, now) {
         return;
     }
     match (was, now) {
@@ -176,9 +177,14 @@ fn collect(
     }
 }
 
-/// Whether the members of what is at this path can still be named by a pointer.
+/// Bytes of a path below which nothing is taken apart any more. Each member repeats the path above it, so with long
+/// names a small record could otherwise become a very large patch.
+const DESCEND_BYTES_MAX: usize = 1024;
+
+/// Whether the members of what is at this path are looked at one by one: they can still be named by a pointer, at a
+/// reasonable price.
 pub(super) fn may_descend(path: &Pointer) -> bool {
-    path.depth() < POINTER_DEPTH_MAX
+    path.depth() < POINTER_DEPTH_MAX && path.as_str().len() <= DESCEND_BYTES_MAX
 }
 
 /// The names in either of two objects, sorted.

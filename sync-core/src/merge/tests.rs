@@ -427,3 +427,24 @@ fn policies_are_written_as_words() {
     assert!(serde_json::to_string(&custom).is_err());
     assert!(serde_json::from_str::<CollectionPolicy>(r#"{"delte":"manual"}"#).is_err());
 }
+
+/// 30 names of a kilobyte inside each other, and many members at the bottom: every path would repeat all the names.
+#[test]
+fn long_names_around_many_members_do_not_multiply() {
+    let nested = |n: i32| {
+        let bottom: serde_json::Map<_, _> = (0..4_000).map(|idx| (format!("m{idx}"), json!(n))).collect();
+        (0..30).fold(Value::Object(bottom), |inner, _| json!({ "n".repeat(1000): inner }))
+    };
+    let (base, mine, theirs) = (nested(0), nested(1), nested(2));
+    let patch = diff(Some(&base), &mine);
+    let n_bytes: usize = patch.edits().iter().map(|edit| edit.path.as_str().len()).sum();
+    assert!(n_bytes < 10_000, "the paths of the patch have {n_bytes} bytes");
+    let stamp = Stamp { at: 1, by: "a".into() };
+    let merged = merge(
+        &Mine { change: Change::Put(&mine), base: Base::Absent, stamp: &stamp },
+        &Theirs { value: Some(&theirs), stamp: &stamp },
+        &CollectionPolicy::default(),
+    );
+    let Merge::Conflict { paths } = merged else { panic!("both sides changed the same members") };
+    assert!(paths.iter().map(|path| path.as_str().len()).sum::<usize>() < 10_000);
+}

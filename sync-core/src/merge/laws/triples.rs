@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::merge::*;
 
 /// Each of a dozen laws draws as many: more than 100,000 triples in a plain test run, in a few seconds.
-const CASES: u64 = 30_000;
+const CASES: u64 = 100_000;
 
 pub(super) struct Source(pub(super) u64);
 
