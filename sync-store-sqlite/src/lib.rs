@@ -36,3 +36,8 @@ mod store;
 
 pub use options::SqliteOptions;
 pub use store::SqliteStore;
+
+/// The program in the README must compile; this crate is the lowest that has all it uses.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
