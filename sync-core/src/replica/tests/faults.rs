@@ -152,6 +152,37 @@ async fn an_answer_with_other_outcomes_than_mutations_is_refused_and_the_batch_s
 }
 
 #[tokio::test]
+async fn an_older_state_that_comes_with_a_newer_outcome_is_ignored() {
+    let world = World::new().await;
+    let one = world.fresh().await;
+    one.sync(&world.loopback()).await.unwrap();
+    world.clock.advance(std::time::Duration::from_secs(1));
+    one.put("notes", "a", &2).await.unwrap();
+    let line = Bent {
+        push: |reply| {
+            let PushReply::Done(mut done) = reply else { panic!("not done") };
+            let newest = done.outcomes[0].version().unwrap();
+            let meta = crate::RecordMeta {
+                version: Seq::new(newest.get() - 1).unwrap(),
+                revision: 1,
+                edited_at: crate::Timestamp::ZERO,
+                author: crate::ActorId::new("eve").unwrap(),
+                client: None,
+                upstream: Seq::ZERO,
+            };
+            let key = crate::replica::access::key("notes", "a").unwrap();
+            let older = crate::Record { key, data: Some(crate::json::Json::null()), meta };
+            done.page.as_mut().unwrap().changes.insert(0, older);
+            PushReply::Done(done)
+        },
+        ..Bent::over(&world)
+    };
+    one.sync(&line).await.unwrap();
+    assert_eq!(value(&one, "a").await, Some(json!(2)));
+    world.assert_converged(&[&one]).await;
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_space_is_refused() {
     let world = World::new().await;
     let one = world.fresh().await;
