@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::Json;
+use crate::json::{Json, Limits};
 use crate::merge::{Patch, Pointer};
 use crate::types::{ActorId, ClientId, Collection, Record, RecordId, RecordKey, Version};
 
@@ -92,16 +92,17 @@ impl Conflict {
 }
 
 impl ConflictBody {
+    /// What a conflict is held to: both sides were within the limits of a record, and it goes around them.
+    pub const LIMITS: Limits = Limits { depth_max: 40, bytes_max: 4 << 20, ..Limits::RECORD };
+
     /// The content of the record that this conflict is kept as.
     ///
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) when both sides together are too large to be kept.
     pub fn to_json(&self) -> Result<Json> {
-        // Both sides were within the limits of a record, the conflict around them is deeper and larger.
-        let limits = crate::json::Limits { depth_max: 40, bytes_max: 4 << 20, ..crate::json::Limits::RECORD };
         let text = serde_json::to_string(self).expect("values, names and numbers have a JSON form");
-        Json::parse(text.as_bytes(), &limits).map_err(|error| {
+        Json::parse(text.as_bytes(), &Self::LIMITS).map_err(|error| {
             Error::invalid("validation_failed", "the conflict cannot be kept").with_source(error)
         })
     }

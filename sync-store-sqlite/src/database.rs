@@ -158,7 +158,7 @@ impl Pin {
             Mode::Write => &self.0.writer,
         };
         let lease = lane.lend().await?;
-        SqliteDriver::begin(lease, self, mode).await
+        Ok(SqliteDriver::new(lease, self, mode))
     }
 
     /// The file.

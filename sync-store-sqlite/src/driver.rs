@@ -21,21 +21,26 @@ pub(crate) struct SqliteDriver {
     lease: Lease,
     pin: Pin,
     mode: Mode,
+    has_begun: bool,
 }
 
 impl SqliteDriver {
-    /// Begins on a connection of the file.
-    pub(crate) async fn begin(mut lease: Lease, pin: Pin, mode: Mode) -> Result<Self> {
+    /// A transaction on a connection of the file. It begins with its first statement.
+    pub(crate) fn new(lease: Lease, pin: Pin, mode: Mode) -> Self {
+        Self { lease, pin, mode, has_begun: false }
+    }
+
+    /// The statement that begins the transaction, if it is still to come.
+    fn begin(&mut self) -> Option<&'static str> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return None;
+        }
+        self.lease.must_roll_back(true);
         // A deferred transaction that turns to writing fails when another wrote since; so writers say it at once.
-        let begin = match mode {
+        Some(match self.mode {
             Mode::Read => "BEGIN DEFERRED",
             Mode::Write => "BEGIN IMMEDIATE",
-        };
-        lease.must_roll_back(true);
-        let mut driver = Self { lease, pin, mode };
-        let begun = sqlx::query(begin).execute(&mut *driver.lease.connection().await?).await;
-        begun.map_err(|error| driver.failed("begin a transaction", error))?;
-        Ok(driver)
+        })
     }
 
     fn failed(&mut self, what: &str, error: sqlx::Error) -> Error {
@@ -52,13 +57,30 @@ impl Driver for SqliteDriver {
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        if let Some(begin) = self.begin() {
+            // By itself: for the rows it touched SQLite would repeat what the statement before it had touched.
+            let begun = sqlx::query(begin).execute(&mut *self.lease.connection().await?).await;
+            begun.map_err(|error| self.failed("begin a transaction", error))?;
+        }
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
         let done = query.persistent(statement.reusable).execute(&mut *self.lease.connection().await?).await;
         done.map(|done| done.rows_affected()).map_err(|error| self.failed("write", error))
     }
 
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
+        for joined in join(statements) {
+            self.execute(joined).await?;
+        }
+        Ok(())
+    }
+
     async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
+        // Together: each call goes to the connection's thread and back, which takes longer than most statements.
+        let sql = match self.begin() {
+            Some(begin) => format!("{begin}; {}", statement.sql),
+            None => statement.sql,
+        };
+        let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(statement.values));
         let row =
             query.persistent(statement.reusable).fetch_optional(&mut *self.lease.connection().await?).await;
         let text = row.and_then(|row| row.map_or(Ok(None), |row| row.try_get::<Option<String>, _>(0)));
@@ -66,6 +88,9 @@ impl Driver for SqliteDriver {
     }
 
     async fn commit(mut self) -> Result<()> {
+        if !self.has_begun {
+            return Ok(());
+        }
         let done = sqlx::query("COMMIT").execute(&mut *self.lease.connection().await?).await;
         done.map_err(|error| self.failed("commit", error))?;
         self.lease.must_roll_back(false);
@@ -75,4 +100,21 @@ impl Driver for SqliteDriver {
             Mode::Write => self.pin.check_place(),
         }
     }
+}
+
+/// Joins neighbours into one text, which takes one call: SQLite runs its statements in order, each with the parameters
+/// that follow those of the one before. What is kept prepared is not joined with what is not.
+fn join(statements: Vec<Statement>) -> Vec<Statement> {
+    let mut joined: Vec<Statement> = Vec::with_capacity(2);
+    for statement in statements {
+        match joined.last_mut().filter(|last| last.reusable == statement.reusable) {
+            Some(last) => {
+                last.sql.push_str("; ");
+                last.sql.push_str(&statement.sql);
+                last.values.0.extend(statement.values.0);
+            }
+            None => joined.push(statement),
+        }
+    }
+    joined
 }

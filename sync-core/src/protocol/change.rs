@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
+use crate::conflict::ConflictBody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Json, Limits};
 use crate::types::{ActorId, ClientId, Collection, Record, RecordId, RecordKey, RecordMeta, Version};
@@ -83,7 +84,9 @@ impl ChangeWire<'_> {
             // The member is `null` or missing: `Option<&RawValue>` reads null as none.
             (false, None) => Some(Json::null()),
             (false, Some(raw)) => {
-                let json = Json::parse(raw.get().as_bytes(), &Limits::RECORD);
+                // The library's own records are conflicts, which hold two of the application's.
+                let limits = if collection.is_system() { ConflictBody::LIMITS } else { Limits::RECORD };
+                let json = Json::parse(raw.get().as_bytes(), &limits);
                 Some(json.map_err(|error| distrust(error.to_string()))?)
             }
         };
@@ -96,5 +99,32 @@ impl ChangeWire<'_> {
             upstream: Version::ZERO,
         };
         Ok(Record { key: RecordKey::new(collection, self.id), data, meta })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_between_two_records_of_full_size_can_be_read() {
+        let side = "x".repeat(900 << 10);
+        let deep = format!("{}1{}", "[".repeat(31), "]".repeat(31));
+        let data =
+            Json::from_canonical(format!(r#"{{"mine":"{side}","patch":[[{deep}]],"theirs":"{side}"}}"#));
+        let meta = RecordMeta {
+            version: Version::new(7).unwrap(),
+            revision: 1,
+            edited_at: Timestamp::ZERO,
+            author: ActorId::new("ada").unwrap(),
+            client: None,
+            upstream: Version::ZERO,
+        };
+        let key = crate::conflict::Conflict::key(RecordId::new("c1").unwrap());
+        let record = Record { key, data: Some(data), meta };
+        let mut text = String::new();
+        write_change(&record, &mut text);
+        let read: ChangeWire<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.into_record().unwrap(), record);
     }
 }

@@ -54,6 +54,14 @@ pub trait Driver: Send {
     /// Runs a statement and says how many rows it touched.
     async fn execute(&mut self, statement: Statement) -> Result<u64>;
 
+    /// Runs statements one after the other. A backend for which each call is dear sends them together.
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
+        for statement in statements {
+            self.execute(statement).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a query and yields the text in the first column of its only row; `None` where there is no row or it is
     /// NULL.
     async fn text(&mut self, statement: Statement) -> Result<Option<String>>;

@@ -120,25 +120,19 @@ impl<D: Driver> SqlTxn<D> {
     async fn write_all(&mut self, write: &CommitWrite) -> Result<()> {
         self.largest = write.records.iter().map(Record::data_len).fold(self.largest, usize::max);
         let (dialect, space) = (self.driver.dialect(), &self.space);
-        for chunk in write.records.chunks(KEYS_MAX) {
-            self.driver.execute(write::records(dialect, space, chunk)).await?;
-        }
-        for chunk in write.purges.chunks(KEYS_MAX) {
-            self.driver.execute(write::purges(dialect, space, chunk)).await?;
-        }
+        let mut statements = Vec::new();
+        statements.extend(write.records.chunks(KEYS_MAX).map(|chunk| write::records(dialect, space, chunk)));
+        statements.extend(write.purges.chunks(KEYS_MAX).map(|chunk| write::purges(dialect, space, chunk)));
         for chunk in write.clients.chunks(KEYS_MAX) {
-            self.driver.execute(clients::write(dialect, space, chunk)?).await?;
+            statements.push(clients::write(dialect, space, chunk)?);
         }
         for chunk in write.log.chunks(KEYS_MAX) {
-            self.driver.execute(history::write_log(dialect, space, chunk)?).await?;
+            statements.push(history::write_log(dialect, space, chunk)?);
         }
-        if let Some(commit) = &write.commit {
-            self.driver.execute(history::write_commit(dialect, space, commit)).await?;
-            self.moved_to = Some(commit.last);
-        }
-        if let Some(statement) = write::head(dialect, space, write, self.largest) {
-            self.driver.execute(statement).await?;
-        }
+        statements.extend(write.commit.as_ref().map(|commit| history::write_commit(dialect, space, commit)));
+        statements.extend(write::head(dialect, space, write, self.largest));
+        self.driver.execute_all(statements).await?;
+        self.moved_to = write.commit.map(|commit| commit.last).or(self.moved_to);
         Ok(())
     }
 
