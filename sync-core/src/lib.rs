@@ -31,7 +31,7 @@ pub use mutation::{Mutation, Op, Outcome};
 pub use policies::Policies;
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
-pub use runtime::TokioRuntime;
+pub use runtime::{TokioHandle, TokioRuntime};
 pub use state_hash::{StateHash, state_hash};
 pub use types::{
     ActorId, ClientId, Collection, Cursor, CursorError, CursorToken, Epoch, MutationNumber, NameError,

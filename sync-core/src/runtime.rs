@@ -38,3 +38,23 @@ impl Runtime for TokioRuntime {
         Box::pin(tokio::time::sleep(duration))
     }
 }
+
+/// One tokio runtime in particular, whichever is current when a task is started.
+///
+/// A server that gives its database work a runtime of its own keeps it from queueing behind its connections: a commit
+/// has several steps, and each would wait for its turn among all requests that have arrived meanwhile.
+#[cfg(feature = "tokio")]
+#[derive(Clone, Debug)]
+pub struct TokioHandle(pub tokio::runtime::Handle);
+
+#[cfg(feature = "tokio")]
+impl Runtime for TokioHandle {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let _entered = self.0.enter();
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
