@@ -229,6 +229,12 @@ impl Outcome {
         matches!(self, Self::Applied { .. } | Self::Unchanged { .. } | Self::Merged { .. })
     }
 
+    /// Bytes of content in the outcome.
+    pub(crate) fn data_len(&self) -> usize {
+        let (Self::Merged { data, .. } | Self::Conflict { theirs: data, .. }) = self else { return 0 };
+        data.as_ref().map_or(0, |data| data.as_str().len())
+    }
+
     /// Version of the record afterwards, where the outcome knows it.
     pub fn version(&self) -> Option<Seq> {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sync_core::service::{Limits, Service};
 use sync_core::store::{MemoryStore, Store};
-use sync_core::{Accounts, Clock, IdSource, OsIds, SystemClock, TokioRuntime};
+use sync_core::{Accounts, Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use sync_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 
@@ -41,6 +41,35 @@ pub struct Server {
     app: App,
     cors: Cors,
     backend: Backend,
+    data: DataRuntime,
+}
+
+/// The runtime on which all database work runs, so that it does not queue behind the connections.
+#[derive(Debug)]
+struct DataRuntime(Option<tokio::runtime::Runtime>);
+
+impl DataRuntime {
+    fn start() -> Result<Self, String> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().thread_name("sync-data").enable_all().build();
+        runtime
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(|error| format!("cannot start the data threads: {error}"))
+    }
+
+    fn handle(&self) -> TokioHandle {
+        let runtime = self.0.as_ref().expect("it is taken out by drop alone");
+        TokioHandle(runtime.handle().clone())
+    }
+}
+
+impl Drop for DataRuntime {
+    fn drop(&mut self) {
+        // A runtime must not be waited for within another.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The store that was asked for, under the two contracts it keeps.
@@ -106,7 +135,8 @@ impl Server {
         let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
-        let service = Service::builder(Arc::clone(&store), Arc::new(TokioRuntime)).limits(limits).build();
+        let data = DataRuntime::start()?;
+        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle())).limits(limits).build();
         let app = App::new(Parts {
             service,
             store,
@@ -124,7 +154,7 @@ impl Server {
         let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
         let address =
             listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
-        Ok(Self { listener, address, app, cors: config.cors, backend })
+        Ok(Self { listener, address, app, cors: config.cors, backend, data })
     }
 
     /// The address it listens on.
@@ -143,6 +173,7 @@ impl Server {
         };
         serve(self.listener, ListenLimits::default(), edge, stop).await;
         self.backend.close().await;
+        drop(self.data);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use futures_util::FutureExt;
 
-use crate::conflict::Conflict;
+use crate::conflict::{Conflict, ConflictState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
+use crate::protocol::code;
 use crate::replica::Replica;
 use crate::replica::access::{content, record_id};
 use crate::replica::local::Local;
@@ -14,8 +15,8 @@ use crate::store::ScanQuery;
 use crate::types::{Collection, Record, RecordKey};
 
 impl Replica {
-    /// The conflicts of the space, by name, at most `limit`: open ones that someone must decide, and settled ones that
-    /// show what a policy overruled. Those that were resolved here are not among them any more.
+    /// The open conflicts of the space, which someone must decide, by name, at most `limit`. Those that were resolved
+    /// here are not among them any more.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -50,22 +51,21 @@ impl Replica {
     ///
     /// What the store reports.
     pub async fn conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
-        self.read(move |local| {
-            async move {
-                let collection = Some(Collection::system(Collection::CONFLICTS));
-                let query = ScanQuery {
-                    collection,
-                    after: None,
-                    tombstones: false,
-                    rows_max: limit,
-                    bytes_max: usize::MAX,
-                };
-                let page = local.stored(&query).await?;
-                page.records.iter().filter_map(|record| read(record).transpose()).collect()
-            }
-            .boxed()
-        })
-        .await
+        self.conflicts_that_are(ConflictState::Open, limit).await
+    }
+
+    /// What policies overruled, by name, at most `limit`: conflicts that are settled and need nobody, kept until they
+    /// are collected so that nothing is lost without a trace. [`resolve`](Replica::resolve) can still overturn one.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn settled_conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
+        self.conflicts_that_are(ConflictState::Settled, limit).await
+    }
+
+    async fn conflicts_that_are(&self, state: ConflictState, limit: usize) -> Result<Vec<Conflict>> {
+        self.read(move |local| async move { local.conflicts(state, limit).await }.boxed()).await
     }
 
     /// Settles a conflict, also offline: the record changes here at once, the server follows with the next sync.
@@ -107,8 +107,9 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such conflict (any more),
-    /// [`Invalid`](ErrorKind::Invalid) for a value that cannot be stored, and what the store reports.
+    /// [`NotFound`](ErrorKind::NotFound) when there is no such conflict (any more);
+    /// [`Invalid`](ErrorKind::Invalid) with code `version_conflict` when the losing edit is a whole record and the record
+    /// has changed since, so that taking it would undo what nobody has looked at; [`Invalid`](ErrorKind::Invalid) for a value that cannot be stored, and what the store reports.
     pub async fn resolve(&self, conflict: impl AsRef<str>, resolution: Resolution) -> Result<()> {
         let key = Conflict::key(record_id(conflict.as_ref())?);
         self.write(move |local| async move { local.resolve(&key, resolution).await }.boxed()).await
@@ -120,14 +121,56 @@ fn read(record: &Record) -> Result<Option<Conflict>> {
     Ok(conflict.map(|conflict| Conflict { version: record.meta.upstream, ..conflict }))
 }
 
+/// Conflicts that are read from the store at once.
+const PAGE_ROWS: usize = 100;
+
 impl Local {
+    async fn conflicts(&mut self, state: ConflictState, limit: usize) -> Result<Vec<Conflict>> {
+        let mut query = ScanQuery {
+            collection: Some(Collection::system(Collection::CONFLICTS)),
+            after: None,
+            tombstones: false,
+            rows_max: PAGE_ROWS,
+            bytes_max: usize::MAX,
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = self.stored(&query).await?;
+            for record in &page.records {
+                found.extend(read(record)?.filter(|conflict| conflict.body.state == state));
+            }
+            query.after = page.records.into_iter().next_back().map(|record| record.key);
+            if !page.more || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The record as the losing edit wants it: the edit again, onto what is there now, so that what others changed since
+    /// stays. An edit that came as a whole record can only be taken while nothing has changed.
+    async fn mine(&mut self, conflict: &Conflict) -> Result<Option<Json>> {
+        let body = &conflict.body;
+        let visible = self.get(&body.key).await?;
+        let data = visible.as_ref().and_then(|record| record.data.as_ref());
+        if let Some(patch) = &body.patch {
+            return patch.apply(data.map(Json::to_value).as_ref()).as_ref().map(content).transpose();
+        }
+        let theirs = body.theirs.as_ref().map(content).transpose()?;
+        if data != theirs.as_ref() {
+            let message = "the record has changed since this conflict arose: look at both and resolve with a merged value";
+            return Err(Error::invalid(code::VERSION_CONFLICT, message));
+        }
+        body.mine.as_ref().map(content).transpose()
+    }
+
     async fn resolve(&mut self, key: &RecordKey, resolution: Resolution) -> Result<()> {
         let not_found = || Error::new(ErrorKind::NotFound, format!("there is no conflict {}", key.id));
         let record = self.get(key).await?.ok_or_else(not_found)?;
         let conflict = read(&record)?.ok_or_else(not_found)?;
         let data = match resolution {
             Resolution::TakeTheirs => return self.edit(key, None).await.map(|_| ()),
-            Resolution::TakeMine => conflict.body.mine.as_ref().map(content).transpose()?,
+            Resolution::TakeMine => self.mine(&conflict).await?,
             Resolution::Merged(data) => data,
         };
         self.settle_with(&conflict.body.key, data, record).await

@@ -26,7 +26,13 @@ pub(super) fn check(page: &PullPage, after: &CursorToken, space: &SpaceId) -> Re
         }
         last = change.meta.version;
     }
-    if page.has_more && to.seq == from.seq {
+    Ok(())
+}
+
+/// Checks that a page which says that there is more leads there. The answer to a push need not: what others did in the
+/// same commit comes with the next pull.
+pub(super) fn check_leads_on(page: &PullPage, after: &CursorToken) -> Result<()> {
+    if page.has_more && page.cursor == *after {
         return Err(distrusted("says there is more and does not lead there"));
     }
     Ok(())

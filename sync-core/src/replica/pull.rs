@@ -23,6 +23,7 @@ impl Run<'_> {
                 PullReply::Page(page) => page,
             };
             page::check(&page, &after, self.replica.space())?;
+            page::check_leads_on(&page, &after)?;
             let has_more = page.has_more;
             let report =
                 self.replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed());

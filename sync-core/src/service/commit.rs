@@ -1,9 +1,10 @@
 //! One transaction for a number of batches.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::mutation::Outcome;
 use crate::protocol::{PushDone, PushReply};
 use crate::service::admit::{Admission, admit};
@@ -98,6 +99,9 @@ impl<'a> Work<'a> {
             // What was done is told also to a replica that must load a snapshot next.
             (Some(outcomes), judged) => (outcomes, cursor.filter(|_| judged.is_ok())),
             (None, Err(resync)) => return Ok(Answer::Ready(Ok(PushReply::ResyncRequired(resync)))),
+            (None, Ok(())) if self.stage.n_bytes() > self.inner.limits.commit_bytes_max => {
+                return Ok(Answer::Ready(Err(commit_is_full())));
+            }
             (None, Ok(())) => {
                 let outcomes = self.carry_out(job)?;
                 self.remember(job, &outcomes, cursor.map(|cursor| cursor.seq));
@@ -164,4 +168,9 @@ impl<'a> Work<'a> {
         write.log.iter_mut().for_each(|entry| entry.head = head);
         write
     }
+}
+
+fn commit_is_full() -> Error {
+    let error = Error::new(ErrorKind::Overloaded, "too much is being written to this space at once");
+    error.with_retry_after(Duration::from_secs(1))
 }

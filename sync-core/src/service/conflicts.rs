@@ -83,6 +83,12 @@ impl Service {
         seen: Option<Version>,
     ) -> Result<Resolved> {
         let conflict = self.conflict(space, id).await?;
+        let takes_theirs = resolution == Resolution::TakeTheirs;
+        let record = if takes_theirs { self.record(space, &conflict.body.key, true).await? } else { None };
+        let version = record.as_ref().map_or(Version::ZERO, |record| record.meta.version);
+        if takes_theirs && seen.is_some_and(|seen| seen != version) {
+            return Ok(Resolved::Moved { version, theirs: record.and_then(|record| record.data) });
+        }
         let mutation = resolution.into_mutation(&conflict, seen)?;
         let push = PushRequest { batch: None, mutations: vec![mutation], after: None };
         let PushReply::Done(PushDone { outcomes, .. }) = self.push(actor, space, push).await? else {
@@ -92,6 +98,10 @@ impl Service {
             Some(Outcome::Conflict { version, theirs, .. }) => Ok(Resolved::Moved { version, theirs }),
             Some(Outcome::Rejected { code, detail }) if code == code::VERSION_CONFLICT => {
                 Err(Error::invalid(code::VERSION_CONFLICT, detail))
+            }
+            // What was applied is that the conflict went; the record is as it was.
+            Some(Outcome::Applied { .. }) if takes_theirs => {
+                Ok(Resolved::Done(Outcome::Unchanged { version }))
             }
             Some(outcome) => Ok(Resolved::Done(outcome)),
             None => Err(Error::new(ErrorKind::Internal, "a push of one mutation has one outcome")),

@@ -20,6 +20,11 @@ pub struct Limits {
     pub lane_bytes_max: usize,
     /// Mutations that are folded into one commit. A larger commit makes everyone in it wait longer.
     pub commit_mutations_max: usize,
+    /// Bytes of content that one batch may write and have answered, losing sides of conflicts included; a batch that
+    /// needs more is refused and can be sent in parts. A single mutation may always be carried out.
+    pub batch_effect_bytes_max: usize,
+    /// Bytes of content that one commit may write; pushes beyond it are turned away for a moment.
+    pub commit_bytes_max: usize,
     /// How often a commit is tried when others are in the way.
     pub attempts_max: u32,
     /// How far ahead of the server's clock a change may be dated.
@@ -46,6 +51,8 @@ impl Default for Limits {
             lane_jobs_max: 4096,
             lane_bytes_max: 64 << 20,
             commit_mutations_max: 4000,
+            batch_effect_bytes_max: 32 << 20,
+            commit_bytes_max: 64 << 20,
             attempts_max: 6,
             clock_drift_max: Duration::from_secs(5 * 60),
             wait_max: Duration::from_secs(50),

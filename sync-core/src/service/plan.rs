@@ -1,7 +1,7 @@
 //! A batch of mutations against a stage: groups, chains, outcomes. No store and no waiting.
 
 use crate::conflict::Conflict;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id_source::IdSource;
 use crate::merge::Stamp;
 use crate::mutation::{Mutation, Outcome};
@@ -33,7 +33,8 @@ impl Planner<'_> {
     ///
     /// # Errors
     ///
-    /// Only when the space has used up its seqs.
+    /// When the space has used up its seqs; `body_too_large`, and nothing is staged, when a few small mutations of
+    /// large records would write or answer too much.
     pub(super) fn batch(
         &self,
         stage: &mut Stage,
@@ -42,8 +43,16 @@ impl Planner<'_> {
         author: &Author,
     ) -> Result<Vec<Outcome>> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(mutations.len());
+        let (mark, n_before) = (stage.mark(), stage.n_bytes());
+        let mut n_answered = 0;
         for group in mutations.chunk_by(|a, b| a.group.is_some() && a.group == b.group) {
             self.group(stage, group, first, author, &mut outcomes)?;
+            n_answered += outcomes.iter().rev().take(group.len()).map(Outcome::data_len).sum::<usize>();
+            let n_bytes = (stage.n_bytes() - n_before).saturating_add(n_answered);
+            if n_bytes > self.limits.batch_effect_bytes_max && mutations.len() > 1 {
+                stage.undo(mark);
+                return Err(too_much(self.limits.batch_effect_bytes_max));
+            }
         }
         Ok(outcomes)
     }
@@ -161,4 +170,10 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+fn too_much(limit: usize) -> Error {
+    let message = "the records that this batch touches are too large together: send it in parts";
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    Error::invalid(code::BODY_TOO_LARGE, message).with_pointer("/mutations").with_limit(limit)
 }

@@ -26,6 +26,7 @@ pub(super) struct Stage {
     stamper: Stamper,
     states: HashMap<RecordKey, State>,
     journal: Vec<(RecordKey, State)>,
+    n_bytes: usize,
 }
 
 /// A record as it is here, and whether that is what the store has.
@@ -38,13 +39,14 @@ struct State {
 /// A point to which a stage can go back.
 pub(super) struct Mark {
     n_journal: usize,
+    n_bytes: usize,
     stamper: Stamper,
 }
 
 impl Stage {
     pub(super) fn new(head: SpaceHead, now: Timestamp) -> Self {
         let stamper = Stamper::new(head, now);
-        Self { head, stamper, states: HashMap::new(), journal: Vec::new() }
+        Self { head, stamper, states: HashMap::new(), journal: Vec::new(), n_bytes: 0 }
     }
 
     /// Takes what the store says about these keys.
@@ -92,13 +94,19 @@ impl Stage {
             client: author.client.clone(),
             upstream: Version::ZERO,
         };
+        self.n_bytes = self.n_bytes.saturating_add(data.as_ref().map_or(0, |data| data.as_str().len()));
         let record = Some(Record { key: key.clone(), data, meta });
         self.journal.push((key.clone(), std::mem::replace(state, State { record, is_changed: true })));
         Ok(&state.record.as_ref().expect("it was just put there").meta)
     }
 
+    /// Bytes of content that were written so far.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
     pub(super) fn mark(&self) -> Mark {
-        Mark { n_journal: self.journal.len(), stamper: self.stamper.clone() }
+        Mark { n_journal: self.journal.len(), n_bytes: self.n_bytes, stamper: self.stamper.clone() }
     }
 
     /// Undoes everything since the mark.
@@ -106,7 +114,7 @@ impl Stage {
         for (key, state) in self.journal.drain(mark.n_journal..).rev() {
             self.states.insert(key, state);
         }
-        self.stamper = mark.stamper;
+        (self.stamper, self.n_bytes) = (mark.stamper, mark.n_bytes);
     }
 
     /// The changes since `after` in a collection, as they are now, ascending.

@@ -1,7 +1,7 @@
 //! I7: no edit vanishes because another one won.
 
 use serde_json::{Value, json};
-use sync_core::merge::{Clash, CollectionPolicy, DeletePolicy, UpdatePolicy, diff};
+use sync_core::merge::{Clash, CollectionPolicy, DeletePolicy, Patch, PathEdit, Pointer, UpdatePolicy, diff};
 use sync_core::service::{Actor, Resolution, Resolved};
 use sync_core::{
     ActorId, Collection, Conflict, ConflictState, ErrorKind, Mutation, Outcome, Policies, RecordId,
@@ -74,7 +74,7 @@ async fn a_conflict_keeps_both_sides_and_who_and_when() {
 async fn resolving_makes_the_record_what_was_chosen_and_the_conflict_go() {
     let cases: [(Resolution, Option<Value>, &str); 4] = [
         (Resolution::TakeMine, Some(json!({"a": 3})), "applied"),
-        (Resolution::TakeTheirs, Some(json!({"a": 2})), "applied"),
+        (Resolution::TakeTheirs, Some(json!({"a": 2})), "unchanged"),
         (Resolution::Merged(Some(json(json!({"a": 4})))), Some(json!({"a": 4})), "applied"),
         (Resolution::Merged(None), None, "applied"),
     ];
@@ -203,9 +203,16 @@ async fn a_loser_too_large_to_be_kept_does_not_lose() {
         assert_eq!(world.one(create("r", nested(3))).await.as_str(), word);
         let [kept] = &all(&world).await[..] else { panic!("{clash:?} kept nothing") };
         assert_eq!(kept.body.mine, Some(nested(3)));
-        assert_eq!(kept.body.paths, ["".parse().unwrap()]);
+        let prefix = format!("/{}", name(24)).parse().unwrap();
+        assert!(matches!(&kept.body.paths[..], [path] if Pointer::is_prefix_of(&prefix, path)));
         // What really cannot be kept is refused, and stays with its author.
-        let patch = diff(Some(&nested(1)), &nested(4));
+        let long: String = (0..25).rev().map(|n| format!("/{}", name(n))).collect();
+        let edit = |n| PathEdit {
+            path: format!("{long}/l{n}").parse().unwrap(),
+            was: Some(json!(1)),
+            now: Some(json!(4)),
+        };
+        let patch = Patch::new((0..900).map(edit).collect()).unwrap();
         assert_eq!(world.one(Mutation::patch(key("r"), patch)).await.as_str(), "rejected");
         assert_eq!((world.value("r").await, all(&world).await.len()), (Some(nested(2)), 1));
     }

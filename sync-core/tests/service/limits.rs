@@ -72,3 +72,22 @@ async fn a_space_that_is_not_there_is_not_found() {
     assert_eq!(world.service.status(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(world.service.collect(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
+
+#[tokio::test]
+async fn small_mutations_of_a_large_record_cannot_write_without_bound() {
+    let world =
+        World::with(|builder| builder.limits(limits(|limits| limits.batch_effect_bytes_max = 1 << 20))).await;
+    let text = "x".repeat(200_000);
+    world.set("big", json!({"text": text, "n": 0})).await;
+    let (before, head) = (world.state().await, world.value("big").await);
+    let edit = |n: i64| {
+        let edit = PathEdit { path: "/n".parse().unwrap(), was: Some(json!(-1)), now: Some(json!(n)) };
+        Mutation::patch(key("big"), Patch::new(vec![edit]).unwrap())
+    };
+    let error = world.service.push(&actor("ada"), &world.space, batch(1, (1..50).map(edit).collect())).await;
+    let error = error.unwrap_err();
+    assert_eq!((error.code(), error.limit()), (Some("body_too_large"), Some(1 << 20)));
+    assert_eq!((world.state().await, world.value("big").await), (before, head), "nothing of it happened");
+    // Sent by itself each can be carried out, and the numbers were not used up.
+    assert_eq!(world.done(batch(1, vec![edit(1)])).await.outcomes[0].as_str(), "conflict");
+}

@@ -1,13 +1,14 @@
 //! Passwords: which are accepted, and hashing that cannot take the server down.
 //!
 //! Hashes are argon2id in PHC form. Each costs 19 MiB and about 15 ms, so only [`HASHES_AT_ONCE`] run at a
-//! time on threads for blocking work, and a bounded number waits.
+//! time on threads of their own, and a bounded number waits.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::problem::{Code, Problem};
 
@@ -76,7 +77,7 @@ impl Default for HashCost {
 /// Hashes and verifies passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    argon2: Argon2<'static>,
+    workers: mpsc::Sender<Job>,
     dummy: Arc<str>,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
@@ -94,7 +95,7 @@ impl Passwords {
         let dummy =
             hash_with(&argon2, b"nobody has this password", &[0; SALT_BYTES]).ok_or("could not hash")?;
         Ok(Self {
-            argon2,
+            workers: start_workers(&argon2),
             dummy: dummy.into(),
             running: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             admitted: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING_MAX)),
@@ -136,13 +137,14 @@ impl Passwords {
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let permits = self.turn().await?;
-        let argon2 = self.argon2.clone();
-        let worker = tokio::task::spawn_blocking(move || {
-            let result = work(&argon2);
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |argon2| {
+            // Whoever asked may be gone by now.
+            let _ = reply.send(work(argon2));
             drop(permits);
-            result
         });
-        worker.await.map_err(|_| Code::Internal.into())
+        self.workers.send(job).map_err(|_| Code::Internal)?;
+        answer.await.map_err(|_| Code::Internal.into())
     }
 
     async fn turn(&self) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Problem> {
@@ -151,6 +153,30 @@ impl Passwords {
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Code::Internal)?;
         Ok((admitted, running))
     }
+}
+
+/// What a worker does.
+type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
+
+/// Threads of their own, always the same: each hash needs 19 MiB, and an allocator keeps some of that for every thread
+/// that ever asked for it. They end with the last clone of [`Passwords`].
+fn start_workers(argon2: &Argon2<'static>) -> mpsc::Sender<Job> {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..HASHES_AT_ONCE {
+        let (jobs, argon2) = (Arc::clone(&jobs), argon2.clone());
+        std::thread::spawn(move || {
+            loop {
+                let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = next else { return };
+                // A worker that died would be missed for ever; whoever waited hears that there is no answer.
+                if catch_unwind(AssertUnwindSafe(|| job(&argon2))).is_err() {
+                    tracing::error!("hashing a password panicked");
+                }
+            }
+        });
+    }
+    sender
 }
 
 fn hash_with(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Option<String> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sync_core::{ActorId, Cursor, CursorToken, Epoch, Role, Seq, SpaceId, Tag};
+use sync_core::protocol::SnapshotToken;
+use sync_core::{
+    ActorId, Collection, Cursor, CursorToken, Epoch, RecordId, RecordKey, Role, Seq, SpaceId, Tag,
+};
 
 use super::template::Values;
 use super::world::World;
@@ -160,12 +161,12 @@ impl Fixture<'_> {
             "cursor_flipped",
             format!("{}{}", if token.starts_with('A') { 'B' } else { 'A' }, &token[1..]),
         );
-        let place = URL_SAFE_NO_PAD.encode("notes/eds");
+        let place = RecordKey::new(Collection::new("notes").unwrap(), RecordId::new("eds").unwrap());
         for (name, cursor) in
             [("resume", "cursor"), ("resume_old", "cursor_old"), ("foreign_resume", "foreign_cursor")]
         {
-            let resume = format!("{}.{place}", self.values.get(cursor));
-            self.values.set(name, resume);
+            let resume = SnapshotToken::after(&CursorToken::new(self.values.get(cursor)), &place);
+            self.values.set(name, resume.as_str());
         }
     }
 

@@ -192,7 +192,7 @@ async fn a_conflict_settled_while_its_record_is_in_flight_goes_or_comes_back() {
     assert!(two.conflicts(10).await.unwrap().is_empty());
     world.settle(&[&one, &two]).await;
     assert!(two.conflicts(10).await.unwrap().is_empty() && one.conflicts(10).await.unwrap().is_empty());
-    assert_eq!(value(&one, "a").await, Some(json!({"x": 2, "y": 0})), "the settled state, and only that");
+    assert_eq!(value(&one, "a").await, Some(json!({"x": 2, "y": 5})), "the losing edit on top of the rest");
     world.assert_converged(&[&one, &two]).await;
 }
 
@@ -317,4 +317,17 @@ async fn names_of_the_library_cannot_be_written_by_the_application() {
     for name in ["$state", "$base", "$conflicts", ""] {
         assert_eq!(one.put(name, "a", &1).await.unwrap_err().kind(), crate::ErrorKind::Invalid);
     }
+}
+
+#[tokio::test]
+async fn taking_mine_keeps_what_others_changed_since_the_conflict() {
+    let (world, one, two) = after_a_clash().await;
+    let conflict = two.conflicts(10).await.unwrap().remove(0);
+    one.patch("notes", "a", &json!({"precious": true})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    two.resolve(&conflict.id, Resolution::TakeMine).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    let settled = value(&one, "a").await.unwrap();
+    assert_eq!((&settled["x"], &settled["precious"]), (&json!(2), &json!(true)), "{settled}");
+    world.assert_converged(&[&one, &two]).await;
 }
