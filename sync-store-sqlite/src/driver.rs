@@ -22,12 +22,14 @@ pub(crate) struct SqliteDriver {
     pin: Pin,
     mode: Mode,
     has_begun: bool,
+    /// Writes that were asked for and not sent yet.
+    pending: Vec<Statement>,
 }
 
 impl SqliteDriver {
     /// A transaction on a connection of the file. It begins with its first statement.
     pub(crate) fn new(lease: Lease, pin: Pin, mode: Mode) -> Self {
-        Self { lease, pin, mode, has_begun: false }
+        Self { lease, pin, mode, has_begun: false, pending: Vec::new() }
     }
 
     /// The statement that begins the transaction, if it is still to come.
@@ -41,6 +43,25 @@ impl SqliteDriver {
             Mode::Read => "BEGIN DEFERRED",
             Mode::Write => "BEGIN IMMEDIATE",
         })
+    }
+
+    /// Sends what is pending, in as few calls as can be.
+    async fn flush(&mut self) -> Result<()> {
+        for joined in join(std::mem::take(&mut self.pending)) {
+            self.run(joined).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, statement: Statement) -> Result<u64> {
+        if let Some(begin) = self.begin() {
+            // By itself: for the rows it touched SQLite would repeat what the statement before it had touched.
+            let begun = sqlx::query(begin).execute(&mut *self.lease.connection().await?).await;
+            begun.map_err(|error| self.failed("begin a transaction", error))?;
+        }
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
+        let done = query.persistent(statement.reusable).execute(&mut *self.lease.connection().await?).await;
+        done.map(|done| done.rows_affected()).map_err(|error| self.failed("write", error))
     }
 
     fn failed(&mut self, what: &str, error: sqlx::Error) -> Error {
@@ -57,24 +78,18 @@ impl Driver for SqliteDriver {
     }
 
     async fn execute(&mut self, statement: Statement) -> Result<u64> {
-        if let Some(begin) = self.begin() {
-            // By itself: for the rows it touched SQLite would repeat what the statement before it had touched.
-            let begun = sqlx::query(begin).execute(&mut *self.lease.connection().await?).await;
-            begun.map_err(|error| self.failed("begin a transaction", error))?;
-        }
-        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
-        let done = query.persistent(statement.reusable).execute(&mut *self.lease.connection().await?).await;
-        done.map(|done| done.rows_affected()).map_err(|error| self.failed("write", error))
+        self.flush().await?;
+        self.run(statement).await
     }
 
+    /// Only noted here: they go together with whatever comes next, mostly the end of the transaction.
     async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
-        for joined in join(statements) {
-            self.execute(joined).await?;
-        }
+        self.pending.extend(statements);
         Ok(())
     }
 
     async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
+        self.flush().await?;
         // Together: each call goes to the connection's thread and back, which takes longer than most statements.
         let sql = match self.begin() {
             Some(begin) => format!("{begin}; {}", statement.sql),
@@ -88,11 +103,11 @@ impl Driver for SqliteDriver {
     }
 
     async fn commit(mut self) -> Result<()> {
-        if !self.has_begun {
+        if !self.has_begun && self.pending.is_empty() {
             return Ok(());
         }
-        let done = sqlx::query("COMMIT").execute(&mut *self.lease.connection().await?).await;
-        done.map_err(|error| self.failed("commit", error))?;
+        self.pending.push(Statement::fixed("COMMIT"));
+        self.flush().await?;
         self.lease.must_roll_back(false);
         match self.mode {
             Mode::Read => Ok(()),

@@ -35,6 +35,11 @@ impl Statement {
         Self { sql, values, reusable: true }
     }
 
+    /// A text without parameters that is always the same.
+    pub fn fixed(sql: &'static str) -> Self {
+        Self { sql: sql.to_owned(), values: Values(Vec::new()), reusable: true }
+    }
+
     /// Marks a text that is unlikely to come again, because it grows with its parameters.
     #[must_use]
     pub fn once(self) -> Self {
@@ -54,7 +59,8 @@ pub trait Driver: Send {
     /// Runs a statement and says how many rows it touched.
     async fn execute(&mut self, statement: Statement) -> Result<u64>;
 
-    /// Runs statements one after the other. A backend for which each call is dear sends them together.
+    /// Runs statements one after the other. A backend for which each call is dear may send them together, and as late as
+    /// with the next call: then that one, or [`commit`](Driver::commit), reports their errors.
     async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
         for statement in statements {
             self.execute(statement).await?;
