@@ -63,6 +63,24 @@ pub(crate) async fn check(connection: &mut SqliteConnection, role: Role, name: &
     migrate(connection, role, name, version).await
 }
 
+/// Compares every index with its table.
+///
+/// # Errors
+///
+/// [`ErrorKind::Corrupt`] when they do not fit: something in the file was changed by damage.
+pub(crate) async fn verify(connection: &mut SqliteConnection, name: &str) -> Result<()> {
+    let found: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| sorted(&format!("verify {name}"), error))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    tracing::error!(file = name, %found, "a database is damaged");
+    let message = format!("database {name} is damaged; restore it from a backup, it is not served as it is");
+    Err(Error::new(ErrorKind::Corrupt, message))
+}
+
 async fn migrate(connection: &mut SqliteConnection, role: Role, name: &str, found: usize) -> Result<()> {
     let known = role.migrations();
     let pending = pending_migrations(name, found, known.len())?;

@@ -195,6 +195,41 @@ async fn a_commit_to_a_file_that_was_replaced_is_not_acknowledged() -> Test {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_file_whose_index_lost_a_row_is_not_served() -> Test {
+    for world in [World::file().await, World::folder().await] {
+        let space = space_id("family");
+        world.store.create_space(&space, epoch(1)).await?;
+        let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        commit(&world.store, &space, ids.iter().map(|id| put("notes", id, "1"))).await?;
+        world.store.close().await;
+        let path = world.path_of(&space);
+        flip_a_bit_of_the_feed(&path)?;
+        let found = match SqliteStore::open(world.options.clone()).await {
+            Ok(store) => read(&store, "family").await,
+            Err(error) => Err(error),
+        };
+        let error = found.expect_err("a damaged file was served");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+    Ok(())
+}
+
+/// Changes one bit at the end of the page of the index by which the feed is read: a number in it, and no structure.
+fn flip_a_bit_of_the_feed(path: &Path) -> Test {
+    let database = rusqlite::Connection::open(path)?;
+    let one = |sql: &str| database.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let page_bytes = one("PRAGMA page_size")?;
+    let page = one("SELECT rootpage FROM sqlite_schema WHERE name = 'records_feed'")?;
+    drop(database);
+    let mut bytes = std::fs::read(path)?;
+    let place = usize::try_from(page * page_bytes - 4)?;
+    bytes[place] ^= 1;
+    std::fs::write(path, bytes)?;
+    Ok(())
+}
+
 async fn read(store: &SqliteStore, space: &str) -> Result<()> {
     store.read(&space_id(space)).await?.commit().await
 }
