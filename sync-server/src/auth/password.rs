@@ -3,14 +3,16 @@
 //! Hashes are argon2id in PHC form. Each costs 19 MiB and about 15 ms, so only [`HASHES_AT_ONCE`] run at a
 //! time on threads of their own, and a bounded number waits.
 
+mod hasher;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::Params;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::problem::{Code, Problem};
+use hasher::Hasher;
 
 /// Bytes of a password at least.
 pub const BYTES_MIN: usize = 8;
@@ -91,11 +93,10 @@ impl Passwords {
     /// Text about a cost that argon2 does not accept.
     pub fn new(cost: HashCost) -> Result<Self, String> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None).map_err(|error| error.to_string())?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy =
-            hash_with(&argon2, b"nobody has this password", &[0; SALT_BYTES]).ok_or("could not hash")?;
+        let mut hasher = Hasher::new(params.clone());
+        let dummy = hasher.hash(b"nobody has this password", &[0; SALT_BYTES]).ok_or("could not hash")?;
         Ok(Self {
-            workers: start_workers(&argon2),
+            workers: start_workers(&params),
             dummy: dummy.into(),
             running: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             admitted: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING_MAX)),
@@ -110,7 +111,7 @@ impl Passwords {
     pub async fn hash(&self, password: Password, fill: impl FnOnce(&mut [u8])) -> Result<String, Problem> {
         let mut salt = [0; SALT_BYTES];
         fill(&mut salt);
-        self.run(move |argon2| hash_with(argon2, password.0.as_bytes(), &salt))
+        self.run(move |hasher| hasher.hash(password.0.as_bytes(), &salt))
             .await?
             .ok_or_else(|| Code::Internal.into())
     }
@@ -126,7 +127,7 @@ impl Passwords {
     pub async fn verify(&self, password: Password, stored: Option<&str>) -> Result<bool, Problem> {
         let known = stored.is_some();
         let stored = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
-        let matches = self.run(move |argon2| verify_with(argon2, password.0.as_bytes(), &stored)).await?;
+        let matches = self.run(move |hasher| hasher.verify(password.0.as_bytes(), &stored)).await?;
         Ok(known && matches)
     }
 
@@ -134,13 +135,13 @@ impl Passwords {
     /// before the work it caused is done.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let permits = self.turn().await?;
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |argon2| {
+        let job: Job = Box::new(move |hasher| {
             // Whoever asked may be gone by now.
-            let _ = reply.send(work(argon2));
+            let _ = reply.send(work(hasher));
             drop(permits);
         });
         self.workers.send(job).map_err(|_| Code::Internal)?;
@@ -156,43 +157,26 @@ impl Passwords {
 }
 
 /// What a worker does.
-type Job = Box<dyn FnOnce(&Argon2<'static>) + Send>;
+type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
-/// Threads of their own, always the same: each hash needs 19 MiB, and an allocator keeps some of that for every thread
-/// that ever asked for it. They end with the last clone of [`Passwords`].
-fn start_workers(argon2: &Argon2<'static>) -> mpsc::Sender<Job> {
+/// Threads of their own, each with the memory for one hash. They end with the last clone of [`Passwords`].
+fn start_workers(params: &Params) -> mpsc::Sender<Job> {
     let (sender, jobs) = mpsc::channel::<Job>();
     let jobs = Arc::new(Mutex::new(jobs));
     for _ in 0..HASHES_AT_ONCE {
-        let (jobs, argon2) = (Arc::clone(&jobs), argon2.clone());
+        let (jobs, mut hasher) = (Arc::clone(&jobs), Hasher::new(params.clone()));
         std::thread::spawn(move || {
             loop {
                 let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = next else { return };
                 // A worker that died would be missed for ever; whoever waited hears that there is no answer.
-                if catch_unwind(AssertUnwindSafe(|| job(&argon2))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| job(&mut hasher))).is_err() {
                     tracing::error!("hashing a password panicked");
                 }
             }
         });
     }
     sender
-}
-
-fn hash_with(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Option<String> {
-    argon2.hash_password_with_salt(password, salt).ok().map(|hash| hash.to_string())
-}
-
-fn verify_with(argon2: &Argon2<'_>, password: &[u8], stored: &str) -> bool {
-    use argon2::password_hash::Error;
-    match argon2.verify_password(password, stored) {
-        Ok(()) => true,
-        Err(Error::PasswordInvalid) => false,
-        Err(error) => {
-            tracing::error!(%error, "a stored password hash cannot be read");
-            false
-        }
-    }
 }
 
 #[cfg(test)]
