@@ -72,3 +72,21 @@ impl Local {
         Ok(Some(report))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Epoch, Seq, Tag};
+
+    #[test]
+    fn only_the_answer_to_a_pull_must_lead_to_what_it_says_is_left() {
+        let space = SpaceId::new("family").unwrap();
+        let seq = |n| Seq::new(n).unwrap();
+        let cursor = Cursor { epoch: Epoch::from_bytes([1; 16]), seq: seq(5), tag: Tag::from_bytes([2; 16]) };
+        let token = cursor.encode(&space);
+        let page = PullPage { changes: vec![], cursor: token.clone(), has_more: true, head: seq(9) };
+        // Another push went into the same commit: its author gets this, and pulls.
+        assert!(check(&page, &token, &space).is_ok());
+        assert_eq!(check_leads_on(&page, &token).unwrap_err().kind(), ErrorKind::Distrusted);
+    }
+}

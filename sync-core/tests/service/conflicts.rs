@@ -101,6 +101,8 @@ async fn a_resolution_of_a_record_that_moved_on_is_asked_again_with_what_is_ther
     let stale = Some(conflict.body.theirs_version);
     assert_eq!(resolve(&world, &conflict, Resolution::TakeMine, stale).await, Ok(moved));
     assert_eq!(open(&world).await.len(), 1, "asking again is no second conflict");
+    let moved = resolve(&world, &conflict, Resolution::TakeTheirs, stale).await;
+    assert!(matches!(moved, Ok(Resolved::Moved { version: now, .. }) if now == version), "{moved:?}");
     assert!(matches!(
         resolve(&world, &conflict, Resolution::TakeMine, Some(version)).await,
         Ok(Resolved::Done(Outcome::Applied { .. }))
