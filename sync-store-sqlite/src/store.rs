@@ -123,7 +123,7 @@ impl SqliteStore {
     }
 
     async fn txn(&self, space: &SpaceId, mode: Mode) -> Result<SqlTxn<SqliteDriver>> {
-        SqlTxn::begin(self.driver(space, mode).await?, space, mode, self.0.hub.clone()).await
+        SqlTxn::begin(self.driver(space, mode).await?, space, mode, Arc::new(self.0.hub.clone())).await
     }
 
     async fn accounts(&self, mode: Mode) -> Result<SqliteDriver> {

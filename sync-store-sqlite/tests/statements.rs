@@ -23,7 +23,7 @@ impl Recorder {
     }
 
     async fn txn(&self, mode: Mode) -> SqlTxn<Self> {
-        SqlTxn::begin(self.clone(), &space_id("family"), mode, HintHub::default()).await.unwrap()
+        SqlTxn::begin(self.clone(), &space_id("family"), mode, Arc::new(HintHub::default())).await.unwrap()
     }
 }
 

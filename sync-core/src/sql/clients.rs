@@ -1,18 +1,19 @@
 //! The statements about replicas.
 
-use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
 use crate::error::Result;
+use crate::sql::bulk::{Cell, Insert, is_any_of};
 use crate::sql::driver::{self, Dialect, Statement};
 use crate::sql::pack::{Field, check_plain, row, rows};
 use crate::sql::tables::Clients;
 use crate::store::ClientState;
 use crate::types::{ClientId, SpaceId, Tag};
 
-/// Replaces what is known of replicas.
-pub(super) fn write(dialect: Dialect, space: &SpaceId, clients: &[ClientState]) -> Result<Statement> {
-    let columns = [
-        Clients::Space,
+const CLIENTS: Insert<Clients, 7> = Insert {
+    table: Clients::Table,
+    space: Clients::Space,
+    columns: [
         Clients::Client,
         Clients::Actor,
         Clients::Last,
@@ -20,33 +21,37 @@ pub(super) fn write(dialect: Dialect, space: &SpaceId, clients: &[ClientState]) 
         Clients::Acked,
         Clients::SeenAt,
         Clients::Answer,
-    ];
-    let mut insert = Query::insert().into_table(Clients::Table).columns(columns).take();
+    ],
+    n_key: Some(1),
+};
+
+/// Replaces what is known of replicas.
+pub(super) fn write(dialect: Dialect, space: &SpaceId, clients: &[ClientState]) -> Result<Statement> {
     for client in clients {
         check_plain("the answer to a batch", &client.answer)?;
-        insert.values_panic([
-            Expr::val(space.as_str()),
-            Expr::val(client.client.as_str()),
-            Expr::val(client.actor.as_str()),
-            Expr::val(client.last.get()),
-            Expr::val(Tag::from_bytes(client.batch_hash).to_string()),
-            Expr::val(client.acked.get()),
-            Expr::val(client.seen_at.as_micros()),
-            Expr::val(client.answer.as_str()),
-        ]);
     }
-    let key = [Clients::Space, Clients::Client];
-    insert
-        .on_conflict(OnConflict::columns(key).update_columns(columns.into_iter().skip(key.len())).to_owned());
-    Ok(Statement::new(dialect, &insert))
+    Ok(CLIENTS.rows(dialect, space, &clients.iter().map(cells).collect::<Vec<_>>()))
+}
+
+fn cells(client: &ClientState) -> [Cell<'_>; 7] {
+    [
+        client.client.as_str().into(),
+        client.actor.as_str().into(),
+        Cell::Int(client.last.get()),
+        Tag::from_bytes(client.batch_hash).to_string().into(),
+        Cell::Int(client.acked.get()),
+        Cell::Int(client.seen_at.as_micros()),
+        client.answer.as_str().into(),
+    ]
 }
 
 /// The states of these replicas, in no order.
 pub(super) fn by_ids(dialect: Dialect, space: &SpaceId, ids: &[ClientId]) -> Statement {
+    let (is_one_of_them, is_fixed) = is_any_of(dialect, Clients::Client, ids.iter().map(|id| id.as_str()));
     let mut select = client_rows(space);
-    select.and_where(Expr::col(Clients::Client).is_in(ids.iter().map(|id| id.as_str())));
+    select.and_where(is_one_of_them);
     let statement = Statement::new(dialect, &rows(client_row(), select));
-    if ids.len() == 1 { statement } else { statement.once() }
+    if is_fixed { statement } else { statement.once() }
 }
 
 /// The states of at most `limit` replicas after the one named `after`, by name.

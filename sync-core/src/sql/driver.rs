@@ -59,8 +59,8 @@ pub trait Driver: Send {
     /// Runs a statement and says how many rows it touched.
     async fn execute(&mut self, statement: Statement) -> Result<u64>;
 
-    /// Runs statements one after the other. A backend for which each call is dear may send them together, and as late as
-    /// with the next call: then that one, or [`commit`](Driver::commit), reports their errors.
+    /// Runs statements that do not touch the same row. A backend for which each call is dear may run them as one, and as
+    /// late as with the next call: then that one, or [`commit`](Driver::commit), reports their errors.
     async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
         for statement in statements {
             self.execute(statement).await?;

@@ -3,6 +3,7 @@
 use sea_query::{Expr, ExprTrait, Query};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::bulk::{Cell, Insert};
 use crate::sql::driver::{self, Dialect, Statement};
 use crate::sql::pack::{Field, row, rows};
 use crate::sql::tables::{Commits, Log};
@@ -37,22 +38,19 @@ pub(super) fn commit_at(dialect: Dialect, space: &SpaceId, seq: Seq) -> Statemen
     Statement::new(dialect, &select)
 }
 
+const LOG: Insert<Log, 3> =
+    Insert { table: Log::Table, space: Log::Space, columns: [Log::Entry, Log::Head, Log::Body], n_key: None };
+
 /// Appends to the audit log.
 pub(super) fn write_log(dialect: Dialect, space: &SpaceId, entries: &[LogEntry]) -> Result<Statement> {
-    let columns = [Log::Space, Log::Entry, Log::Head, Log::Body];
-    let mut insert = Query::insert().into_table(Log::Table).columns(columns).take();
-    for entry in entries {
+    let row = |entry: &LogEntry| {
         let body = serde_json::to_string(entry).map_err(|error| {
             Error::new(ErrorKind::Internal, "cannot write a log entry as JSON").with_source(error)
         })?;
-        insert.values_panic([
-            Expr::val(space.as_str()),
-            Expr::val(entry.entry),
-            Expr::val(entry.head.get()),
-            Expr::val(body),
-        ]);
-    }
-    Ok(Statement::new(dialect, &insert))
+        Ok([Cell::Int(entry.entry), Cell::Int(entry.head.get()), body.into()])
+    };
+    let rows = entries.iter().map(row).collect::<Result<Vec<_>>>()?;
+    Ok(LOG.rows(dialect, space, &rows))
 }
 
 /// The newest `limit` entries below `before`, newest first.

@@ -18,6 +18,7 @@
 //! bytes.
 
 pub mod accounts;
+mod bulk;
 mod clients;
 mod collect;
 mod driver;

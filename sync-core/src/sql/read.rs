@@ -1,7 +1,8 @@
 //! The statements that read records.
 
-use sea_query::{Alias, Expr, ExprTrait, IntoValueTuple, Query, SelectStatement, ValueTuple};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
+use crate::sql::bulk::is_one_of;
 use crate::sql::driver::{self, Dialect, Statement};
 use crate::sql::pack::{Field, row, rows};
 use crate::sql::tables::Records;
@@ -60,24 +61,11 @@ impl Selection {
 
 /// The records of these keys, in no order.
 pub(super) fn by_keys(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
+    let (is_one_of_them, is_fixed) = is_one_of(dialect, keys);
     let mut select = of_space(space);
-    select.and_where(one_of(keys));
+    select.and_where(is_one_of_them);
     let statement = Statement::new(dialect, &rows(record_row(), select));
-    if keys.len() == 1 { statement } else { statement.once() }
-}
-
-/// The condition that a record has one of these keys.
-pub(super) fn one_of(keys: &[RecordKey]) -> Expr {
-    if let [key] = keys {
-        return Expr::col(Records::Collection)
-            .eq(key.collection.as_str())
-            .and(Expr::col(Records::Id).eq(key.id.as_str()));
-    }
-    // As a sub-query, because SQLite takes a list of row values in no other form.
-    let tuples: Vec<ValueTuple> =
-        keys.iter().map(|key| (key.collection.as_str(), key.id.as_str()).into_value_tuple()).collect();
-    let list = Query::select().expr(Expr::cust("*")).from_values(tuples, Alias::new("keys")).take();
-    Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)]).in_subquery(list)
+    if is_fixed { statement } else { statement.once() }
 }
 
 fn of_space(space: &SpaceId) -> SelectStatement {

@@ -3,6 +3,7 @@
 use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement};
 
 use crate::error::Result;
+use crate::sql::bulk::is_any_of;
 use crate::sql::driver::{self, Dialect, Driver, Statement};
 use crate::sql::pack::{self, Field, damaged, row, split_rows};
 use crate::sql::rows;
@@ -54,14 +55,13 @@ pub async fn delete<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<bool> 
     if driver.execute(of_space).await? == 0 {
         return Ok(false);
     }
-    for delete in [
+    let content = [
         delete_of(Records::Table, Records::Space, space),
         delete_of(Commits::Table, Commits::Space, space),
         delete_of(Clients::Table, Clients::Space, space),
         delete_of(Log::Table, Log::Space, space),
-    ] {
-        driver.execute(Statement::new(dialect, &delete)).await?;
-    }
+    ];
+    driver.execute_all(content.iter().map(|delete| Statement::new(dialect, delete)).collect()).await?;
     Ok(true)
 }
 
@@ -122,6 +122,26 @@ pub(super) async fn collections<D: Driver>(driver: &mut D, space: &SpaceId) -> R
         CollectionStats { collection, n_records: n.saturating_sub(n_tombstones), n_tombstones }
     };
     split_rows(all.as_deref()).map(|row| rows::collection_count(row).map(with_dead)).collect()
+}
+
+/// The heads of these spaces, as far as there are such.
+///
+/// # Errors
+///
+/// Those of the driver.
+pub async fn heads<D: Driver>(driver: &mut D, spaces: &[SpaceId]) -> Result<Vec<(SpaceId, Seq)>> {
+    let dialect = driver.dialect();
+    let (is_one_of_them, is_fixed) = is_any_of(dialect, Spaces::Space, spaces.iter().map(SpaceId::as_str));
+    let mut select = Query::select();
+    select.from(Spaces::Table).and_where(is_one_of_them);
+    let heads = pack::rows(row([Field::Of(Spaces::Space), Field::Of(Spaces::Head)]), select);
+    let statement = Statement::new(dialect, &heads);
+    let packed = driver.text(if is_fixed { statement } else { statement.once() }).await?;
+    let parse = |row| {
+        let [space, head] = pack::fields(row)?;
+        Ok((SpaceId::new(space).map_err(|_| damaged())?, rows::seq(head)?))
+    };
+    split_rows(packed.as_deref()).map(parse).collect()
 }
 
 fn of_space(space: &SpaceId) -> SelectStatement {

@@ -1,6 +1,7 @@
 //! The store contract's transaction over SQL, once for all backends.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -11,13 +12,15 @@ use crate::sql::pack::{damaged, fields, split_rows};
 use crate::sql::read::{self, Selection};
 use crate::sql::{clients, history, rows, spaces, write};
 use crate::store::{
-    CLIENTS_MAX, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, HintHub, KEYS_MAX, LogEntry,
-    Mode, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
+    CLIENTS_MAX, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
+    OnCommit, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
 };
 use crate::types::{ClientId, Record, RecordKey, Seq, SpaceId};
 
 /// How many records by key one statement reads: 500 of 1 MiB stay below the 10^9 bytes that SQLite takes for a text.
 const READ_KEYS_MAX: usize = 500;
+/// Content that one statement writes: well below the gigabyte that Postgres takes for a text.
+const WRITE_BYTES_MAX: usize = 128 << 20;
 /// How many replicas one statement of the statistics reads, each with the answer to its last batch.
 const READ_CLIENTS_MAX: usize = 100;
 
@@ -30,7 +33,7 @@ pub struct SqlTxn<D> {
     head: SpaceHead,
     /// No content in the space is longer than this many bytes, so that most pages need not be measured first.
     largest: usize,
-    hub: HintHub,
+    on_commit: Arc<dyn OnCommit>,
     /// Where the writes of this transaction move the head.
     moved_to: Option<Seq>,
     /// True from the start of a method until it succeeds, so that one that failed or was dropped spoils the commit.
@@ -39,15 +42,29 @@ pub struct SqlTxn<D> {
 
 impl<D: Driver> SqlTxn<D> {
     /// Reads where the space stands, which fixes the moment of a reading transaction and, in databases with row
-    /// locks, locks the space for a writing one. Commits that move the head are told to `hub`.
+    /// locks, locks the space for a writing one. Commits that move the head are told to `on_commit`.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] when there is no such space; those of the driver.
-    pub async fn begin(mut driver: D, space: &SpaceId, mode: Mode, hub: HintHub) -> Result<Self> {
+    pub async fn begin(
+        mut driver: D,
+        space: &SpaceId,
+        mode: Mode,
+        on_commit: Arc<dyn OnCommit>,
+    ) -> Result<Self> {
         let found = spaces::stand(&mut driver, space, mode).await?;
         let (head, largest) = found.ok_or_else(|| crate::store::space_not_found(space))?;
-        Ok(Self { driver, space: space.clone(), mode, head, largest, hub, moved_to: None, failed: false })
+        Ok(Self {
+            driver,
+            space: space.clone(),
+            mode,
+            head,
+            largest,
+            on_commit,
+            moved_to: None,
+            failed: false,
+        })
     }
 
     /// Counts for [`Store::stats`](crate::store::Store::stats).
@@ -121,8 +138,14 @@ impl<D: Driver> SqlTxn<D> {
         self.largest = write.records.iter().map(Record::data_len).fold(self.largest, usize::max);
         let (dialect, space) = (self.driver.dialect(), &self.space);
         let mut statements = Vec::new();
-        statements.extend(write.records.chunks(KEYS_MAX).map(|chunk| write::records(dialect, space, chunk)));
-        statements.extend(write.purges.chunks(KEYS_MAX).map(|chunk| write::purges(dialect, space, chunk)));
+        statements.extend(chunks(&write.records).map(|chunk| write::records(dialect, space, chunk)));
+        if !write.purges.is_empty() {
+            // By themselves and after the records: a driver may send what is in one call as one statement, in which
+            // nothing may be touched twice.
+            self.driver.execute_all(std::mem::take(&mut statements)).await?;
+            let purges = write.purges.chunks(KEYS_MAX).map(|chunk| write::purges(dialect, space, chunk));
+            self.driver.execute_all(purges.collect()).await?;
+        }
         for chunk in write.clients.chunks(KEYS_MAX) {
             statements.push(clients::write(dialect, space, chunk)?);
         }
@@ -238,7 +261,7 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
         self.start()?;
         self.driver.commit().await?;
         if let Some(head) = self.moved_to {
-            self.hub.publish(&self.space, head);
+            self.on_commit.moved(&self.space, head);
         }
         Ok(())
     }
@@ -254,6 +277,22 @@ fn fit(sizes: Option<&str>, rows_max: usize, bytes_max: usize) -> Result<(usize,
     }
     let n = n_fit.max(1).min(rows_max).min(n_rows);
     Ok((n, n < n_rows))
+}
+
+/// Splits records into what one statement may carry.
+fn chunks(records: &[Record]) -> impl Iterator<Item = &[Record]> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let mut n_bytes = 0;
+        let fits = |record: &&Record| {
+            n_bytes += record.data_len();
+            n_bytes <= WRITE_BYTES_MAX
+        };
+        let n = rest.iter().take(KEYS_MAX).take_while(fits).count().max(1).min(rest.len());
+        let (chunk, after) = rest.split_at(n);
+        rest = after;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 fn misuse(message: &str) -> Error {

@@ -12,6 +12,12 @@ use futures_util::Stream;
 
 use crate::types::{Seq, SpaceId};
 
+/// Who is told of each commit that moved the head of a space, after it.
+pub trait OnCommit: Send + Sync + std::fmt::Debug {
+    /// The head of `space` is at `head` or after it. Called by whoever committed; must not block.
+    fn moved(&self, space: &SpaceId, head: Seq);
+}
+
 /// Distributes heads of spaces to subscribers in this process.
 #[derive(Clone, Debug, Default)]
 pub struct HintHub(Arc<Mutex<Subscribers>>);
@@ -45,6 +51,11 @@ impl HintHub {
         Hints { hub: self.clone(), space: space.clone(), number, slot }
     }
 
+    /// The spaces that someone follows, in no order.
+    pub fn followed(&self) -> Vec<SpaceId> {
+        lock(&self.0).spaces.keys().cloned().collect()
+    }
+
     /// Tells the subscribers of `space` that its head moved to `head`. Call it after the commit, never before.
     pub fn publish(&self, space: &SpaceId, head: Seq) {
         let mut wakers = Vec::new();
@@ -57,6 +68,12 @@ impl HintHub {
         }
         // Without the lock: a runtime that shuts down drops the task it should wake, and with it the task's hints.
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl OnCommit for HintHub {
+    fn moved(&self, space: &SpaceId, head: Seq) {
+        self.publish(space, head);
     }
 }
 
@@ -116,7 +133,8 @@ mod tests {
         drop(first);
         hub.publish(&space, Seq::new(1).unwrap());
         assert_eq!(second.next().now_or_never(), Some(Some(Seq::new(1).unwrap())));
+        assert_eq!(hub.followed(), [space]);
         drop(second);
-        assert!(lock(&hub.0).spaces.is_empty());
+        assert!(hub.followed().is_empty());
     }
 }

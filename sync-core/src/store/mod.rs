@@ -34,7 +34,7 @@ use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 #[cfg(feature = "conformance")]
 pub use faulty::{Call, Fault, FaultyStore};
-pub use hints::{HintHub, Hints};
+pub use hints::{HintHub, Hints, OnCommit};
 pub use memory::MemoryStore;
 pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_not_found};
 pub use stamp::Stamper;
