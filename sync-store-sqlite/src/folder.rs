@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sync_core::store::{Mode, space_not_found};
+use sync_core::store::{Mode, space_exists, space_not_found};
 use sync_core::{Epoch, Error, ErrorKind, Result, SpaceId};
 use tokio::sync::watch;
 
@@ -150,7 +150,7 @@ impl Folder {
     async fn create_now(&self, space: &SpaceId, epoch: Epoch) -> Result<()> {
         let _creating = self.0.creating.lock().await;
         match platform::look_up(&self.0.platform, space).await? {
-            Some(Listed::Present) => return Err(exists(space)),
+            Some(Listed::Present) => return Err(space_exists(space)),
             Some(Listed::Deleting) => self.finish_deleting(space).await?,
             None => {}
         }
@@ -161,7 +161,7 @@ impl Folder {
             reconcile::settle_unlisted(self, space).await?;
         }
         Database::create(&path, Role::Space, &self.0.options, Some((space, epoch))).await?;
-        if platform::add(&self.0.platform, space).await? { Ok(()) } else { Err(exists(space)) }
+        if platform::add(&self.0.platform, space).await? { Ok(()) } else { Err(space_exists(space)) }
     }
 
     /// Waits for the removal of a deleted space's file, and takes over when that failed.
@@ -231,8 +231,4 @@ impl Folder {
     fn removing(&self) -> MutexGuard<'_, HashMap<SpaceId, watch::Receiver<()>>> {
         self.0.removing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-pub(crate) fn exists(space: &SpaceId) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already"))
 }

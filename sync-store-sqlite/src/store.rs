@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
 use sync_core::sql::{Driver, SqlTxn, accounts, spaces};
-use sync_core::store::{HintHub, LogEntry, Mode, SpaceStats, Store, StoreTxn};
+use sync_core::store::{HintHub, LogEntry, Mode, SpaceStats, Store, StoreTxn, space_exists};
 use sync_core::{Accounts, ActorId, Epoch, Result, Role as Access, Seq, SpaceId, User};
 
 use crate::database::Database;
 use crate::driver::SqliteDriver;
 use crate::files;
-use crate::folder::{Folder, exists};
+use crate::folder::Folder;
 use crate::lock::DataLock;
 use crate::options::{Layout, SqliteOptions};
 use crate::platform::{self, Listed};
@@ -153,7 +153,7 @@ impl Store for SqliteStore {
                 if spaces::create(&mut driver, space, epoch).await? {
                     driver.commit().await
                 } else {
-                    Err(exists(space))
+                    Err(space_exists(space))
                 }
             }
         }

@@ -16,7 +16,7 @@ use rpds::RedBlackTreeMapSync as OrdMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory_accounts::MemoryAccounts;
-use crate::store::query::space_not_found;
+use crate::store::query::{space_exists, space_not_found};
 use crate::store::{
     CLIENTS_MAX, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
     LogEntry, Mode, Page, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn,
@@ -120,7 +120,7 @@ impl Store for MemoryStore {
     async fn create_space(&self, space: &SpaceId, epoch: Epoch) -> Result<()> {
         let mut spaces = lock(&self.spaces);
         if spaces.contains_key(space) {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already")));
+            return Err(space_exists(space));
         }
         let state = RwLock::new(State::new(epoch));
         spaces.insert(space.clone(), Arc::new(Space { writer: Arc::default(), state }));

@@ -36,7 +36,7 @@ pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 pub use faulty::{Call, Fault, FaultyStore};
 pub use hints::{HintHub, Hints, OnCommit};
 pub use memory::MemoryStore;
-pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_not_found};
+pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_exists, space_not_found};
 pub use stamp::Stamper;
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
@@ -138,6 +138,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such space.
     async fn log(&self, space: &SpaceId, before: Option<i64>, limit: usize) -> Result<Vec<LogEntry>>;
+
+    /// Says whether the store can serve at this moment, and what about its settings puts data at risk: one sentence
+    /// each, for whoever runs it. Reads next to nothing.
+    ///
+    /// # Errors
+    ///
+    /// What serving would fail with.
+    async fn check(&self) -> Result<Vec<String>> {
+        self.spaces(None, 1).await.map(|_| Vec::new())
+    }
 
     /// Heads of the space as they move: after a commit that moved the head, subscribers are woken with a head at or
     /// after it. Several moves may arrive as one. A hint is not a promise of order or completeness; the feed is.

@@ -86,6 +86,11 @@ pub trait StoreExt: Store {
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
+/// The error for a space that is to be created and is there; every store uses this one, so that they read alike.
+pub fn space_exists(space: &SpaceId) -> Error {
+    Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already"))
+}
+
 /// The error for a space that is not there; every store uses this one, so that they read alike.
 pub fn space_not_found(space: &SpaceId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no space {space}")).with_code("space_not_found")

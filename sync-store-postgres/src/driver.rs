@@ -1,0 +1,312 @@
+//! An open transaction on a connection.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_query::{Value, Values};
+use sea_query_sqlx::SqlxValues;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgRow, Postgres};
+use sqlx::{AssertSqlSafe, Row};
+use sync_core::sql::{Dialect, Driver, Statement};
+use sync_core::{Error, ErrorKind, Result};
+
+use crate::error::{is_broken, sorted, sorted_commit};
+use crate::pool::{Pool, Work};
+
+/// How long a rollback may take before its connection is closed instead: it waits for nothing but the network.
+const ROLLBACK_MAX: Duration = Duration::from_secs(5);
+
+/// A transaction. It takes a connection and begins with its first statement, in one round trip.
+///
+/// The transaction is SQL text and not sqlx's `Transaction`: the version at hand gives a connection back to its pool
+/// with the transaction open when whoever begins it goes away. Here a connection goes back only after its transaction
+/// has ended, and is closed when a call on it was interrupted.
+pub(crate) struct PostgresDriver {
+    pool: Arc<Pool>,
+    work: Work,
+    connection: Option<PoolConnection<Postgres>>,
+    state: State,
+}
+
+/// What has to be done with the connection in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing: no transaction was begun, or it has ended.
+    Idle,
+    /// Roll back.
+    InTransaction,
+    /// Close: a call is under way or was interrupted, or the other side is gone.
+    Unknown,
+}
+
+impl PostgresDriver {
+    /// A transaction that has not begun.
+    pub(crate) fn new(pool: Arc<Pool>, work: Work) -> Self {
+        Self { pool, work, connection: None, state: State::Idle }
+    }
+
+    /// The connection, with the transaction begun on it.
+    async fn begun(&mut self) -> Result<&mut PoolConnection<Postgres>> {
+        if self.connection.is_none() {
+            self.begin("").await?;
+        }
+        self.open()
+    }
+
+    fn open(&mut self) -> Result<&mut PoolConnection<Postgres>> {
+        // From here to the answer; whoever drops the future in between leaves it so.
+        let was = std::mem::replace(&mut self.state, State::Unknown);
+        match &mut self.connection {
+            Some(connection) if was == State::InTransaction => Ok(connection),
+            _ => Err(Error::new(ErrorKind::Internal, "cannot go on with a transaction that has failed")),
+        }
+    }
+
+    /// Begins the transaction together with a query, and yields the rows of that.
+    ///
+    /// A connection that has been idle may be dead without anyone knowing; then the next one is tried, as nothing has
+    /// happened yet. There are not more of them than the pool holds.
+    async fn begin(&mut self, query: &str) -> Result<Vec<PgRow>> {
+        let sql = format!("{}; {query}", self.pool.beginning(self.work));
+        let mut n_tries = self.pool.options().connections_max;
+        loop {
+            let connection = self.connection.insert(self.pool.connection().await?);
+            self.state = State::Unknown;
+            match sqlx::raw_sql(AssertSqlSafe(sql.as_str())).fetch_all(&mut **connection).await {
+                Ok(rows) => {
+                    self.state = State::InTransaction;
+                    return beyond_standby(rows);
+                }
+                Err(error) if is_broken(&error) && n_tries > 0 => {
+                    n_tries -= 1;
+                    close(self.connection.take()).await;
+                }
+                Err(error) => return Err(self.failed("begin a transaction", error)),
+            }
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: sqlx::Error) -> Error {
+        self.state = if is_broken(&error) { State::Unknown } else { State::InTransaction };
+        sorted(what, error)
+    }
+
+    fn keeps_prepared(&self, statement: &Statement) -> bool {
+        statement.reusable && !self.pool.options().is_pooled
+    }
+}
+
+/// The rows after the first, which says whether the database is a standby.
+fn beyond_standby(mut rows: Vec<PgRow>) -> Result<Vec<PgRow>> {
+    let answer = rows.first().map(|row| row.try_get::<bool, _>(0));
+    match answer {
+        Some(Ok(false)) => Ok(rows.split_off(1)),
+        Some(Ok(true)) => Err(Error::new(
+            ErrorKind::Unavailable,
+            "the database is a standby, which may not have what clients have seen; connect to the primary",
+        )),
+        _ => Err(Error::new(ErrorKind::Internal, "the database did not say whether it is a standby")),
+    }
+}
+
+async fn rolled_back(connection: &mut PgConnection) -> bool {
+    let rollback = sqlx::raw_sql("ROLLBACK").execute(connection);
+    matches!(tokio::time::timeout(ROLLBACK_MAX, rollback).await, Ok(Ok(_)))
+}
+
+async fn close(connection: Option<PoolConnection<Postgres>>) {
+    if let Some(connection) = connection {
+        // It may be gone already, and there is nobody to tell.
+        let _ = tokio::time::timeout(ROLLBACK_MAX, connection.close()).await;
+    }
+}
+
+#[async_trait]
+impl Driver for PostgresDriver {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        let keep = self.keeps_prepared(&statement);
+        let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
+        let done = query.persistent(keep).execute(&mut **self.begun().await?).await;
+        let done = done.map_err(|error| self.failed("write", error))?;
+        self.state = State::InTransaction;
+        Ok(done.rows_affected())
+    }
+
+    /// As one statement: each costs a round trip, and a commit has five.
+    async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
+        match join(statements) {
+            Some(joined) => self.execute(joined).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
+        let row = match with_literals(&statement).filter(|_| self.connection.is_none()) {
+            Some(sql) => self.begin(&sql).await?.pop(),
+            None => {
+                let keep = self.keeps_prepared(&statement);
+                let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
+                let row = query.persistent(keep).fetch_optional(&mut **self.begun().await?).await;
+                let row = row.map_err(|error| self.failed("read", error))?;
+                self.state = State::InTransaction;
+                row
+            }
+        };
+        let text = row.map_or(Ok(None), |row| row.try_get::<Option<String>, _>(0));
+        text.map_err(|error| sorted("read", error))
+    }
+
+    async fn commit(mut self) -> Result<()> {
+        if self.connection.is_none() {
+            return Ok(());
+        }
+        // Not `failed`: after an error it is not known whether the transaction has ended.
+        sqlx::raw_sql("COMMIT").execute(&mut **self.open()?).await.map_err(sorted_commit)?;
+        self.state = State::Idle;
+        Ok(())
+    }
+}
+
+impl Drop for PostgresDriver {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let state = self.state;
+        if state == State::Idle {
+            // Dropped, it goes back to the pool.
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            // No one is left to end the transaction in order: without its connection the database does.
+            drop(connection.detach());
+            return;
+        };
+        runtime.spawn(async move {
+            if state == State::Unknown || !rolled_back(&mut connection).await {
+                close(Some(connection)).await;
+            }
+        });
+    }
+}
+
+impl std::fmt::Debug for PostgresDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresDriver")
+            .field("work", &self.work)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes one statement of several that do not touch the same row: all but the last become parts of its `WITH`.
+fn join(mut statements: Vec<Statement>) -> Option<Statement> {
+    let last = statements.pop()?;
+    if statements.is_empty() {
+        return Some(last);
+    }
+    let (mut sql, mut values, mut reusable) = (String::from("WITH "), Vec::new(), last.reusable);
+    for (n, statement) in statements.into_iter().enumerate() {
+        sql.push_str(if n == 0 { "" } else { ", " });
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "w{n} AS (");
+        append(&mut sql, &statement.sql, values.len());
+        sql.push(')');
+        values.extend(statement.values.0);
+        reusable &= statement.reusable;
+    }
+    sql.push(' ');
+    append(&mut sql, &last.sql, values.len());
+    values.extend(last.values.0);
+    Some(Statement { sql, values: Values(values), reusable })
+}
+
+/// Appends a statement whose parameters follow `n_before` others.
+fn append(sql: &mut String, statement: &str, n_before: usize) {
+    each_part(statement, |part| match part {
+        Part::Text(text) => sql.push_str(text),
+        Part::Parameter(number) => drop(write!(sql, "${}", n_before + number)),
+    });
+}
+
+/// The statement with its parameters written out, if all of them are numbers and texts that mean nothing but
+/// themselves in SQL. Names of spaces are such texts.
+fn with_literals(statement: &Statement) -> Option<String> {
+    let literals: Option<Vec<String>> = statement.values.0.iter().map(literal).collect();
+    let (literals, mut sql) = (literals?, String::with_capacity(statement.sql.len() + 64));
+    each_part(&statement.sql, |part| match part {
+        Part::Text(text) => sql.push_str(text),
+        // Parameters count from 1.
+        Part::Parameter(number) => {
+            sql.push_str(literals.get(number.wrapping_sub(1)).map_or("NULL", String::as_str))
+        }
+    });
+    Some(sql)
+}
+
+fn literal(value: &Value) -> Option<String> {
+    match value {
+        Value::BigInt(Some(number)) => Some(number.to_string()),
+        Value::BigUnsigned(Some(number)) => Some(number.to_string()),
+        Value::String(Some(text)) => {
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
+            text.bytes().all(is_plain).then(|| format!("'{text}'"))
+        }
+        _ => None,
+    }
+}
+
+/// A piece of a statement: text as it is, or a parameter with its number.
+enum Part<'a> {
+    Text(&'a str),
+    Parameter(usize),
+}
+
+/// Takes a statement apart. Its text has no `$` of its own: content never gets into it, and names of tables have none.
+fn each_part<'a>(sql: &'a str, mut take: impl FnMut(Part<'a>)) {
+    let mut parts = sql.split('$');
+    take(Part::Text(parts.next().unwrap_or_default()));
+    for part in parts {
+        let n_digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, text) = part.split_at(n_digits);
+        take(Part::Parameter(number.parse().unwrap_or_default()));
+        take(Part::Text(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement { sql: sql.to_owned(), values: Values(values.into_iter().collect()), reusable: true }
+    }
+
+    #[test]
+    fn statements_become_one_with_parameters_counted_on() {
+        let [a, b, c]: [Value; 3] = ["a", "b", "c"].map(Into::into);
+        let one = statement("INSERT INTO r SELECT $1, $2", [a.clone(), b.clone()]);
+        let two = statement("DELETE FROM c WHERE s = $1", [c.clone()]);
+        let three = statement("UPDATE s SET h = $1", [a.clone()]);
+        let joined = join(vec![one, two.once(), three]).unwrap();
+        let wanted = "WITH w0 AS (INSERT INTO r SELECT $1, $2), w1 AS (DELETE FROM c WHERE s = $3) UPDATE s SET h = $4";
+        assert_eq!((joined.sql.as_str(), joined.reusable), (wanted, false));
+        assert_eq!(joined.values, Values(vec![a.clone(), b, c, a]));
+        assert!(join(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn only_texts_that_mean_nothing_in_sql_are_written_out() {
+        let plain = statement("s = $1 AND n > $2", ["family-7_a.b:c".into(), (-3_i64).into()]);
+        assert_eq!(with_literals(&plain).unwrap(), "s = 'family-7_a.b:c' AND n > -3");
+        for text in ["it's", "a b", "a\\", "ä", "a;b", "$1", "a\0", "a\u{1f}b"] {
+            assert!(with_literals(&statement("s = $1", [text.into()])).is_none(), "{text:?}");
+        }
+        assert!(with_literals(&statement("s = $1", [Value::String(None)])).is_none());
+    }
+}

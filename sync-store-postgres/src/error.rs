@@ -1,0 +1,115 @@
+//! What sqlx and Postgres report, sorted by what to do next.
+
+use std::time::Duration;
+
+use sync_core::{Error, ErrorKind};
+
+/// How long a client should wait when the database was too busy: longer than a transaction, shorter than patience.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Makes an error of this library of one from sqlx; `what` says what was attempted.
+pub(crate) fn sorted(what: &str, error: sqlx::Error) -> Error {
+    let kind = kind(&error);
+    let sorted = Error::new(kind, format!("cannot {what}")).with_source(error);
+    if kind == ErrorKind::Overloaded { sorted.with_retry_after(RETRY_AFTER) } else { sorted }
+}
+
+/// The same for a commit: whether it happened is unknown, but for the few codes that say it did not.
+pub(crate) fn sorted_commit(error: sqlx::Error) -> Error {
+    match kind(&error) {
+        ErrorKind::Contended => sorted("commit", error),
+        _ => Error::new(ErrorKind::Unavailable, "cannot tell whether the commit happened").with_source(error),
+    }
+}
+
+/// Whether the connection is gone, and not just the transaction.
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        // Class 57P: the server ends the connection. Class 08: it is lost already.
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        _ => false,
+    }
+}
+
+fn kind(error: &sqlx::Error) -> ErrorKind {
+    match error {
+        sqlx::Error::Database(error) => {
+            error.code().map_or(ErrorKind::Internal, |code| kind_of_code(code.as_ref()))
+        }
+        sqlx::Error::PoolTimedOut => ErrorKind::Overloaded,
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed => ErrorKind::Unavailable,
+        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => ErrorKind::Incompatible,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => ErrorKind::Corrupt,
+        _ => ErrorKind::Internal,
+    }
+}
+
+/// Sorts an error code of Postgres (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+fn kind_of_code(code: &str) -> ErrorKind {
+    match code {
+        // serialization_failure, deadlock_detected
+        "40001" | "40P01" => ErrorKind::Contended,
+        // lock_not_available, query_canceled by a timeout, too_many_connections, out_of_memory
+        "55P03" | "57014" | "53300" | "53200" => ErrorKind::Overloaded,
+        "53100" => ErrorKind::StorageFull,
+        // read_only_sql_transaction: the server has become a standby.
+        "25006" => ErrorKind::Unavailable,
+        // character_not_in_repertoire, untranslatable_character
+        "22021" | "22P05" => ErrorKind::Invalid,
+        // data_corrupted, index_corrupted
+        "XX001" | "XX002" => ErrorKind::Corrupt,
+        // insufficient_privilege, undefined_table, undefined_column, invalid_schema_name, invalid_catalog_name
+        "42501" | "42P01" | "42703" | "3F000" | "3D000" => ErrorKind::Incompatible,
+        _ => match code.get(..2) {
+            // connection exceptions, operator intervention, system errors, idle transactions ended by the server
+            Some("08" | "57" | "58" | "25") => ErrorKind::Unavailable,
+            // insufficient resources
+            Some("53") => ErrorKind::Overloaded,
+            // program limit exceeded
+            Some("54") => ErrorKind::Invalid,
+            // invalid authorization
+            Some("28") => ErrorKind::Incompatible,
+            _ => ErrorKind::Internal,
+        },
+    }
+}
+
+/// The error for a task of this crate that ended without an answer, because the runtime shuts down or it panicked.
+pub(crate) fn task(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Unavailable, "database work was cut off").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_by_what_to_do_next() {
+        let table = [
+            ("40001", ErrorKind::Contended),
+            ("40P01", ErrorKind::Contended),
+            ("55P03", ErrorKind::Overloaded),
+            ("57014", ErrorKind::Overloaded),
+            ("53300", ErrorKind::Overloaded),
+            ("53100", ErrorKind::StorageFull),
+            ("57P01", ErrorKind::Unavailable),
+            ("57P03", ErrorKind::Unavailable),
+            ("08006", ErrorKind::Unavailable),
+            ("25006", ErrorKind::Unavailable),
+            ("25P03", ErrorKind::Unavailable),
+            ("58030", ErrorKind::Unavailable),
+            ("XX001", ErrorKind::Corrupt),
+            ("42P01", ErrorKind::Incompatible),
+            ("28P01", ErrorKind::Incompatible),
+            ("54000", ErrorKind::Invalid),
+            ("23505", ErrorKind::Internal),
+            ("42601", ErrorKind::Internal),
+        ];
+        for (code, kind) in table {
+            assert_eq!(kind_of_code(code), kind, "code {code}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Which database, and which limits apply.
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sync_core::{Error, ErrorKind, Result};
+use url::Url;
+
+/// What [`PostgresStore::open`](crate::PostgresStore::open) takes.
+///
+/// ```
+/// use std::time::Duration;
+/// use sync_store_postgres::PostgresOptions;
+/// let options = PostgresOptions::from_url("postgres://sync@db.example/sync?sslmode=verify-full&connections=20")?
+///     .wait_max(Duration::from_secs(2));
+/// # Ok::<(), sync_core::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct PostgresOptions {
+    pub(crate) connect: PgConnectOptions,
+    pub(crate) schema: String,
+    pub(crate) connections_max: u32,
+    pub(crate) is_pooled: bool,
+    pub(crate) wait_max: Duration,
+    pub(crate) statement_max: Duration,
+    pub(crate) poll_every: Duration,
+    pub(crate) listens: bool,
+    pub(crate) takes_weak_durability: bool,
+}
+
+/// Connections of one process: four processes stay below the 100 that Postgres grants by default, and more of them than
+/// cores of the database wait for each other there.
+const CONNECTIONS_MAX: u32 = 16;
+/// How long to wait for a connection or a lock: longer than any healthy transaction, shorter than clients wait.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long one statement may run: a push of the largest size takes a tenth of it on a slow machine.
+const STATEMENT_MAX: Duration = Duration::from_secs(30);
+/// How often to look at the spaces that someone waits for: a lost hint costs at most this.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// Prepared statements a connection keeps: there are about 40 texts.
+const STATEMENTS_MAX: usize = 100;
+/// Characters of a schema's name: with what is put before it, it must fit the 63 bytes of a channel.
+const SCHEMA_LEN_MAX: usize = 40;
+
+impl PostgresOptions {
+    /// The database that a URL names: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS`.
+    ///
+    /// Parameters of this library: `schema` (default `sync`), `connections`, and `pooler=transaction`. Those of
+    /// Postgres, among them `sslmode`, `sslrootcert`, `host` (also the folder of a socket), `port` and `options`, go to
+    /// the driver.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] for a text that is no such URL; it is not repeated, as it may hold a password.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let mut url: Url = url.parse().map_err(|_| invalid("a database is postgres://USER@HOST/DATABASE"))?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(invalid("the URL of a database begins with postgres://"));
+        }
+        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        url.set_query(None);
+        let mut own = Vec::new();
+        for (name, value) in parameters {
+            match name.as_str() {
+                "schema" | "connections" | "pooler" => own.push((name, value)),
+                name if is_of_driver(name) => drop(url.query_pairs_mut().append_pair(name, &value)),
+                name => return Err(invalid(&format!("the parameter `{name}` of the URL is not known"))),
+            }
+        }
+        let connect = PgConnectOptions::from_url(&url)
+            .map_err(|_| invalid("a parameter of the URL has a value that is not understood"))?;
+        let connect = connect.application_name("sync").disable_statement_logging();
+        own.iter().try_fold(Self::new(connect), |options, (name, value)| options.parameter(name, value))
+    }
+
+    fn new(connect: PgConnectOptions) -> Self {
+        Self {
+            connect: connect.statement_cache_capacity(STATEMENTS_MAX),
+            schema: "sync".to_owned(),
+            connections_max: CONNECTIONS_MAX,
+            is_pooled: false,
+            wait_max: WAIT_MAX,
+            statement_max: STATEMENT_MAX,
+            poll_every: POLL_EVERY,
+            listens: true,
+            takes_weak_durability: false,
+        }
+    }
+
+    fn parameter(self, name: &str, value: &str) -> Result<Self> {
+        match name {
+            "schema" => self.schema(value),
+            "connections" => match value.parse() {
+                Ok(n) if n > 0 => Ok(self.connections_max(n)),
+                _ => Err(invalid("`connections` is a number from 1")),
+            },
+            _ if value == "transaction" => Ok(self.behind_transaction_pooler()),
+            _ => Err(invalid("`pooler` is `transaction`, or left out")),
+        }
+    }
+
+    /// The schema in which the tables are; it is created if there is none. By default `sync`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] unless it is 1 to 40 of `a-z 0-9 _`, not starting with a digit or `pg_`.
+    pub fn schema(mut self, name: &str) -> Result<Self> {
+        let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let starts_well = !name.starts_with("pg_") && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !is_plain || !starts_well || name.is_empty() || name.len() > SCHEMA_LEN_MAX {
+            return Err(invalid("a schema is 1 to 40 of a-z, 0-9 and _, not starting with a digit or pg_"));
+        }
+        name.clone_into(&mut self.schema);
+        Ok(self)
+    }
+
+    /// How many connections this process opens for transactions, at least 1; more wait. By default 16. One more listens
+    /// for hints.
+    pub fn connections_max(mut self, n: u32) -> Self {
+        self.connections_max = n.max(1);
+        self
+    }
+
+    /// Connects to a pooler that gives a connection of the database to each transaction, such as PgBouncer in its mode
+    /// `transaction`: nothing is kept prepared, and hints of other processes come by looking alone.
+    pub fn behind_transaction_pooler(mut self) -> Self {
+        self.is_pooled = true;
+        self.listens = false;
+        self
+    }
+
+    /// How long to wait for a connection, and for the write transaction of someone else to end, before failing with
+    /// [`Overloaded`](ErrorKind::Overloaded). By default 5 s.
+    pub fn wait_max(mut self, wait: Duration) -> Self {
+        self.wait_max = wait;
+        self
+    }
+
+    /// How long one statement may run. By default 30 s. Deleting a space and migrating have no limit.
+    pub fn statement_max(mut self, max: Duration) -> Self {
+        self.statement_max = max;
+        self
+    }
+
+    /// How often to look at the spaces that someone in this process waits for. By default once a second.
+    pub fn poll_every(mut self, interval: Duration) -> Self {
+        self.poll_every = interval;
+        self
+    }
+
+    /// Whether to listen for the hints of other processes. By default yes, except behind a transaction pooler.
+    pub fn listens(mut self, listens: bool) -> Self {
+        self.listens = listens;
+        self
+    }
+
+    /// Opens a database although it acknowledges commits before they are on its disk, which a crash then takes back.
+    /// For tests and for data that may be lost.
+    pub fn takes_weak_durability(mut self) -> Self {
+        self.takes_weak_durability = true;
+        self
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    /// Without what leads to the database: that includes a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("schema", &self.schema)
+            .field("connections_max", &self.connections_max)
+            .field("is_pooled", &self.is_pooled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The driver ignores what it does not know, so a slip of the pen would go unnoticed.
+fn is_of_driver(name: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        "sslmode",
+        "ssl-mode",
+        "sslrootcert",
+        "ssl-root-cert",
+        "ssl-ca",
+        "sslcert",
+        "ssl-cert",
+        "sslkey",
+        "ssl-key",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
+    ];
+    NAMES.contains(&name) || name.starts_with("options[")
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_and_the_rest_goes_to_the_driver() {
+        let url = "postgres://u:p@h:6432/d?schema=other&connections=3&pooler=transaction&host=/run/pg";
+        let options = PostgresOptions::from_url(url).unwrap();
+        assert_eq!((options.schema.as_str(), options.connections_max), ("other", 3));
+        assert!(options.is_pooled && !options.listens);
+        assert_eq!(options.connect.get_socket().unwrap().to_str(), Some("/run/pg"));
+        assert_eq!((options.connect.get_port(), options.connect.get_database()), (6432, Some("d")));
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_database_is_refused_without_its_password() {
+        for end in [
+            "?shema=a",
+            "?schema=",
+            "?schema=A",
+            "?schema=pg_sync",
+            "?schema=a\"b",
+            "?connections=0",
+            "?connections=-1",
+            "?connections=x",
+            "?pooler=session",
+            "?sslmode=sometimes",
+            "?port=hunter2",
+        ] {
+            let error = PostgresOptions::from_url(&format!("postgres://u:hunter2@h/d{end}")).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(error.kind() == ErrorKind::Invalid && !text.contains("hunter2"), "{end}: {text}");
+        }
+        for url in ["", "h/d", "mysql://u:hunter2@h/d", "postgres:", "postgres://u:hunter2@h:port/d"] {
+            if let Err(error) = PostgresOptions::from_url(url) {
+                assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+            } else {
+                assert_eq!(url, "postgres:", "all defaults, as the driver takes them from the environment");
+            }
+        }
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let options = PostgresOptions::from_url("postgres://u:hunter2@h/d").unwrap();
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

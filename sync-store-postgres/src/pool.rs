@@ -1,0 +1,110 @@
+//! The connections of this process, and how a transaction begins on one of them.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPoolOptions, Postgres};
+use sync_core::Result;
+use sync_core::store::Mode;
+
+use crate::driver::PostgresDriver;
+use crate::error::sorted;
+use crate::options::PostgresOptions;
+
+/// How long a transaction may sit idle while it holds a space: a process that froze must not stop all others.
+const IDLE_WRITER_MAX_MS: u32 = 15_000;
+/// How long a reader may: it holds no lock, but keeps the database from cleaning up.
+const IDLE_READER_MAX_MS: u32 = 300_000;
+
+/// What a transaction is for, which decides its isolation and its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Reading from one moment.
+    Read,
+    /// Writing a bounded amount.
+    Write,
+    /// Writing that takes as long as it takes.
+    LongWrite,
+}
+
+impl From<Mode> for Work {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Read => Self::Read,
+            Mode::Write => Self::Write,
+        }
+    }
+}
+
+/// Connections, opened when first needed.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pool: PgPool,
+    options: PostgresOptions,
+}
+
+impl Pool {
+    /// A pool that has no connections yet.
+    pub(crate) fn new(options: PostgresOptions) -> Arc<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.wait_max)
+            // A dead one is noticed by its first statement, before anything has happened; asking each time costs a
+            // round trip.
+            .test_before_acquire(false)
+            .connect_lazy_with(options.connect.clone());
+        Arc::new(Self { pool, options })
+    }
+
+    /// A transaction. It takes a connection with its first statement.
+    pub(crate) fn transaction(self: &Arc<Self>, work: impl Into<Work>) -> PostgresDriver {
+        PostgresDriver::new(self.clone(), work.into())
+    }
+
+    /// Borrows a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Overloaded`](sync_core::ErrorKind::Overloaded) after waiting too long.
+    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>> {
+        self.pool.acquire().await.map_err(|error| sorted("connect to the database", error))
+    }
+
+    /// The statements that begin a transaction. They go to the database in one text, and end with the question whether
+    /// it is a standby.
+    ///
+    /// All settings are of this transaction alone: nothing stays behind on a connection, which behind a pooler may be
+    /// someone else's next.
+    pub(crate) fn beginning(&self, work: Work) -> String {
+        let wait_ms = self.options.wait_max.as_millis();
+        let (isolation, statement_ms, idle_ms) = match work {
+            Work::Read => ("REPEATABLE READ READ ONLY", self.statement_ms(), IDLE_READER_MAX_MS),
+            Work::Write => ("READ COMMITTED", self.statement_ms(), IDLE_WRITER_MAX_MS),
+            Work::LongWrite => ("READ COMMITTED", 0, IDLE_WRITER_MAX_MS),
+        };
+        format!(
+            "BEGIN ISOLATION LEVEL {isolation}; \
+             SET LOCAL search_path TO \"{}\"; \
+             SET LOCAL lock_timeout TO {wait_ms}; \
+             SET LOCAL statement_timeout TO {statement_ms}; \
+             SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
+             SELECT pg_is_in_recovery()",
+            self.options.schema
+        )
+    }
+
+    fn statement_ms(&self) -> u128 {
+        self.options.statement_max.as_millis()
+    }
+
+    /// What it was made with.
+    pub(crate) fn options(&self) -> &PostgresOptions {
+        &self.options
+    }
+
+    /// Waits for open transactions to end, and closes all connections.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,202 @@
+//! The tables, and the settings of the database they are in.
+
+use sea_query::Values;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
+use sync_core::sql::{Driver, Statement, pending_migrations};
+use sync_core::{Error, ErrorKind, Result};
+
+use crate::driver::PostgresDriver;
+use crate::error::sorted;
+use crate::pool::Pool;
+
+/// What to run to get from version `n` to `n + 1`, for each `n` from 0.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/1.sql")];
+
+/// The oldest Postgres that this was tested with.
+const VERSION_MIN: i32 = 150_000;
+
+/// Whoever holds this advisory lock migrates; others wait. A number of no meaning, the same in every version.
+const MIGRATION_LOCK: i64 = 0x5379_6e63_4d69_6772;
+
+/// Looks at the database and brings the tables up to date. Processes that start together do it one after the other.
+///
+/// # Errors
+///
+/// [`ErrorKind::Incompatible`] when its settings or its version do not do, or the tables are newer than this program.
+pub(crate) async fn prepare(pool: &Pool) -> Result<()> {
+    let mut connection = pool.connection().await?;
+    let settings = Settings::read(&mut connection).await?;
+    settings.refuse(pool.options().takes_weak_durability)?;
+    for warning in settings.warnings() {
+        tracing::error!("{warning}");
+    }
+    migrate(&mut connection, &pool.options().schema).await
+}
+
+/// What about the settings of the database endangers data now.
+pub(crate) async fn warnings(pool: &Pool) -> Result<Vec<String>> {
+    let settings = Settings::read(&mut *pool.connection().await?).await?;
+    settings.refuse(true)?;
+    Ok(settings.warnings())
+}
+
+#[derive(Debug, Default)]
+struct Settings {
+    is_standby: bool,
+    version: i32,
+    encoding: String,
+    fsync: String,
+    synchronous_commit: String,
+    full_page_writes: String,
+}
+
+impl Settings {
+    async fn read(connection: &mut PgConnection) -> Result<Self> {
+        // As plain text, which needs no preparing and so passes through any pooler.
+        let question = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int, \
+                        current_setting('server_encoding'), current_setting('fsync'), \
+                        current_setting('synchronous_commit'), current_setting('full_page_writes')";
+        let failed = |error| sorted("read the settings of the database", error);
+        let row = sqlx::raw_sql(question).fetch_one(connection).await.map_err(failed)?;
+        let text = |idx: usize| row.try_get::<String, _>(idx).map_err(failed);
+        Ok(Self {
+            is_standby: row.try_get(0).map_err(failed)?,
+            version: row.try_get(1).map_err(failed)?,
+            encoding: text(2)?,
+            fsync: text(3)?,
+            synchronous_commit: text(4)?,
+            full_page_writes: text(5)?,
+        })
+    }
+
+    /// Refuses what cannot work, or would lose what was acknowledged.
+    fn refuse(&self, takes_weak_durability: bool) -> Result<()> {
+        let refusal = if self.version < VERSION_MIN {
+            format!("it is version {} and 15 is the oldest that will do", self.version / 10_000)
+        } else if self.encoding != "UTF8" {
+            format!("its encoding is {}; create a database with encoding UTF8", self.encoding)
+        } else if self.is_standby {
+            "it is a standby, which may not have what clients have seen; connect to the primary".to_owned()
+        } else if self.synchronous_commit == "off" && !takes_weak_durability {
+            "synchronous_commit is off, so that a crash takes back what was acknowledged; \
+             run ALTER ROLE … SET synchronous_commit = on for the role of this program"
+                .to_owned()
+        } else {
+            return Ok(());
+        };
+        // A standby may be promoted; the others stay as they are until someone changes them.
+        let kind = if self.is_standby { ErrorKind::Unavailable } else { ErrorKind::Incompatible };
+        Err(Error::new(kind, format!("cannot use this database: {refusal}")))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (name, value) in [
+            ("fsync", &self.fsync),
+            ("synchronous_commit", &self.synchronous_commit),
+            ("full_page_writes", &self.full_page_writes),
+        ] {
+            if value == "off" {
+                warnings.push(format!(
+                    "the database has {name}=off: a crash can take back what was acknowledged"
+                ));
+            }
+        }
+        warnings
+    }
+}
+
+/// The secret of this name, which is `candidate` when there was none; in a write transaction that the caller commits.
+pub(crate) async fn shared_secret(
+    driver: &mut PostgresDriver,
+    name: &str,
+    candidate: &str,
+) -> Result<String> {
+    let insert = "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    driver.execute(statement(insert, &[name, candidate])).await?;
+    let found = driver.text(statement("SELECT value FROM secrets WHERE name = $1", &[name])).await?;
+    found.ok_or_else(|| Error::new(ErrorKind::Internal, "a secret that was just kept is gone"))
+}
+
+fn statement(sql: &str, texts: &[&str]) -> Statement {
+    let values = Values(texts.iter().map(|&text| text.into()).collect());
+    Statement { sql: sql.to_owned(), values, reusable: false }
+}
+
+/// One transaction under a lock: who starts at the same time waits and finds the work done.
+async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<()> {
+    let failed = |error| sorted("migrate the database", error);
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+    run(&mut transaction, lock).await.map_err(failed)?;
+    // Asked first, because creating one needs a right that the owner of an existing one may not have.
+    let is_there = format!("SELECT to_regnamespace('\"{schema}\"') IS NOT NULL");
+    if !one::<bool>(&mut transaction, is_there).await.map_err(failed)? {
+        run(&mut transaction, format!("CREATE SCHEMA \"{schema}\"")).await.map_err(failed)?;
+    }
+    run(&mut transaction, format!("SET LOCAL search_path TO \"{schema}\"")).await.map_err(failed)?;
+    let table = "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)";
+    run(&mut transaction, table.to_owned()).await.map_err(failed)?;
+    let version = "SELECT coalesce(max(version), 0) FROM schema_version".to_owned();
+    let found: i64 = one(&mut transaction, version).await.map_err(failed)?;
+    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    for n in pending_migrations(&format!("schema {schema}"), found, MIGRATIONS.len())? {
+        run(&mut transaction, MIGRATIONS[n].to_owned()).await.map_err(failed)?;
+        let note = format!("INSERT INTO schema_version VALUES ({})", n + 1);
+        run(&mut transaction, note).await.map_err(failed)?;
+    }
+    transaction.commit().await.map_err(failed)
+}
+
+async fn run(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str())).await.map(drop)
+}
+
+async fn one<T>(connection: &mut PgConnection, sql: String) -> sqlx::Result<T>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Settings {
+        let on = || "on".to_owned();
+        Settings {
+            is_standby: false,
+            version: 150_018,
+            encoding: "UTF8".to_owned(),
+            fsync: on(),
+            synchronous_commit: on(),
+            full_page_writes: on(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_or_loses_data_is_refused() {
+        assert!(good().refuse(false).is_ok());
+        let off = || "off".to_owned();
+        for (settings, kind) in [
+            (Settings { version: 140_009, ..good() }, ErrorKind::Incompatible),
+            (Settings { encoding: "SQL_ASCII".to_owned(), ..good() }, ErrorKind::Incompatible),
+            (Settings { is_standby: true, ..good() }, ErrorKind::Unavailable),
+            (Settings { synchronous_commit: off(), ..good() }, ErrorKind::Incompatible),
+        ] {
+            assert_eq!(settings.refuse(false).unwrap_err().kind(), kind, "{settings:?}");
+        }
+        assert!(Settings { synchronous_commit: off(), ..good() }.refuse(true).is_ok());
+        // `local` and `remote_write` wait for the disk of this machine; that is what is promised.
+        assert!(Settings { synchronous_commit: "local".to_owned(), ..good() }.refuse(false).is_ok());
+    }
+
+    #[test]
+    fn weak_settings_are_told() {
+        assert!(good().warnings().is_empty());
+        let weak = Settings { fsync: "off".to_owned(), full_page_writes: "off".to_owned(), ..good() };
+        assert_eq!(weak.warnings().len(), 2);
+    }
+}

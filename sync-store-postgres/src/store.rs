@@ -1,0 +1,210 @@
+//! The store: what each call does to the database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt};
+use sync_core::sql::{Driver, SqlTxn, accounts, spaces};
+use sync_core::store::{LogEntry, Mode, SpaceStats, Store, StoreTxn, space_exists};
+use sync_core::{Accounts, ActorId, Epoch, Result, Role, Seq, SpaceId, User};
+use tokio::task::AbortHandle;
+
+use crate::driver::PostgresDriver;
+use crate::hints::Hints;
+use crate::options::PostgresOptions;
+use crate::pool::{Pool, Work};
+use crate::schema;
+
+/// Spaces and accounts in a Postgres database, for this process and any number of others.
+///
+/// It must be used within a tokio runtime. Clones share its connections.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sync_core::store::Store;
+/// use sync_core::{Epoch, SpaceId};
+/// use sync_store_postgres::{PostgresOptions, PostgresStore};
+///
+/// let options = PostgresOptions::from_url("postgres://sync:secret@db.example/sync")?;
+/// let store = PostgresStore::open(options).await?;
+/// store.create_space(&SpaceId::new("a")?, Epoch::from_bytes([1; 16])).await?;
+/// assert_eq!(store.spaces(None, 10).await?, [SpaceId::new("a")?]);
+/// store.close().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PostgresStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: Arc<Pool>,
+    hints: Arc<Hints>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl PostgresStore {
+    /// Opens a store: looks at the settings of the database, makes the tables or brings them up to date, and starts to
+    /// listen for what other processes commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Incompatible`](sync_core::ErrorKind::Incompatible) when the database does not do (a version before 15, an
+    /// encoding other than UTF-8, `synchronous_commit=off`), when its tables are newer than this program, or when it
+    /// refuses the credentials; [`Unavailable`](sync_core::ErrorKind::Unavailable) when it cannot be reached or is a
+    /// standby; [`Overloaded`](sync_core::ErrorKind::Overloaded) when it does not answer in time.
+    pub async fn open(options: PostgresOptions) -> Result<Self> {
+        // To its end even when the caller goes away: half a migration must not go back to the pool.
+        run(async move {
+            let (pool, hints) = (Pool::new(options), Arc::new(Hints::default()));
+            schema::prepare(&pool).await?;
+            let mut tasks = vec![
+                tokio::spawn(hints.clone().tell(pool.clone())).abort_handle(),
+                tokio::spawn(hints.clone().look(pool.clone())).abort_handle(),
+            ];
+            if pool.options().listens {
+                tasks.push(tokio::spawn(hints.clone().listen(pool.clone())).abort_handle());
+            }
+            Ok(Self(Arc::new(Inner { pool, hints, tasks })))
+        })
+        .await
+    }
+
+    /// Waits for open transactions to end and closes all connections. Afterwards every call fails.
+    pub async fn close(&self) {
+        self.0.tasks.iter().for_each(AbortHandle::abort);
+        self.0.pool.close().await;
+    }
+
+    /// The secret of this name that all processes on the database share; `candidate` becomes it where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// As those of every other call.
+    pub async fn shared_secret(&self, name: &str, candidate: &str) -> Result<String> {
+        let (store, name, candidate) = (self.clone(), name.to_owned(), candidate.to_owned());
+        run(async move {
+            let mut driver = store.transaction(Work::Write);
+            let secret = schema::shared_secret(&mut driver, &name, &candidate).await?;
+            driver.commit().await?;
+            Ok(secret)
+        })
+        .await
+    }
+
+    fn transaction(&self, work: Work) -> PostgresDriver {
+        self.0.pool.transaction(work)
+    }
+
+    async fn txn(&self, space: &SpaceId, mode: Mode) -> Result<SqlTxn<PostgresDriver>> {
+        SqlTxn::begin(self.transaction(mode.into()), space, mode, self.0.hints.clone()).await
+    }
+}
+
+/// Runs database work in a task of its own. Who asks may be a request whose client goes away at any moment; a
+/// transaction that is cut off costs its connection.
+async fn run<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(crate::error::task)?
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn create_space(&self, space: &SpaceId, epoch: Epoch) -> Result<()> {
+        let mut driver = self.transaction(Work::Write);
+        if spaces::create(&mut driver, space, epoch).await? {
+            driver.commit().await
+        } else {
+            Err(space_exists(space))
+        }
+    }
+
+    async fn delete_space(&self, space: &SpaceId) -> Result<bool> {
+        let mut driver = self.transaction(Work::LongWrite);
+        let was_there = spaces::delete(&mut driver, space).await?;
+        driver.commit().await?;
+        Ok(was_there)
+    }
+
+    async fn spaces(&self, after: Option<&SpaceId>, limit: usize) -> Result<Vec<SpaceId>> {
+        spaces::list(&mut self.transaction(Work::Read), after, limit).await
+    }
+
+    async fn begin(&self, space: &SpaceId, mode: Mode) -> Result<Box<dyn StoreTxn>> {
+        Ok(Box::new(self.txn(space, mode).await?))
+    }
+
+    async fn stats(&self, space: &SpaceId) -> Result<SpaceStats> {
+        self.txn(space, Mode::Read).await?.stats().await
+    }
+
+    async fn log(&self, space: &SpaceId, before: Option<i64>, limit: usize) -> Result<Vec<LogEntry>> {
+        self.txn(space, Mode::Read).await?.log(before, limit).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        let store = self.clone();
+        run(async move { schema::warnings(&store.0.pool).await }).await
+    }
+
+    fn hints(&self, space: &SpaceId) -> BoxStream<'static, Seq> {
+        self.0.hints.hub().subscribe(space).boxed()
+    }
+}
+
+#[async_trait]
+impl Accounts for PostgresStore {
+    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+        let (store, user, personal) = (self.clone(), user.clone(), personal.clone());
+        run(async move {
+            let mut driver = store.transaction(Work::Write);
+            accounts::create_user(&mut driver, &user, &personal).await?;
+            driver.commit().await
+        })
+        .await
+    }
+
+    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
+        let (store, id) = (self.clone(), id.clone());
+        run(async move { accounts::user(&mut store.transaction(Work::Read), &id).await }).await
+    }
+
+    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
+        let (store, name_key) = (self.clone(), name_key.to_owned());
+        run(async move { accounts::user_by_name(&mut store.transaction(Work::Read), &name_key).await }).await
+    }
+
+    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
+        let (store, space, actor) = (self.clone(), space.clone(), actor.clone());
+        run(async move { accounts::role(&mut store.transaction(Work::Read), &space, &actor).await }).await
+    }
+
+    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
+        let (store, space, actor) = (self.clone(), space.clone(), actor.clone());
+        run(async move {
+            let mut driver = store.transaction(Work::Write);
+            accounts::set_role(&mut driver, &space, &actor, role).await?;
+            driver.commit().await
+        })
+        .await
+    }
+
+    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
+        let (store, actor) = (self.clone(), actor.clone());
+        run(async move { accounts::spaces_of(&mut store.transaction(Work::Read), &actor, limit).await }).await
+    }
+
+    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
+        let (store, space) = (self.clone(), space.clone());
+        run(async move {
+            let mut driver = store.transaction(Work::Write);
+            accounts::forget_space(&mut driver, &space).await?;
+            driver.commit().await
+        })
+        .await
+    }
+}
