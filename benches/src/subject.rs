@@ -28,8 +28,11 @@ impl Subject {
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().expect("there is a place for temporary files");
         let store = format!("sqlite:{}", folder.path().join("sync.db").display());
-        let settings =
-            Settings { listen: Some("127.0.0.1:0".into()), store: Some(store), ..Settings::default() };
+        let settings = Settings {
+            listen: Some("127.0.0.1:0".into()),
+            store: Some(store.as_str().into()),
+            ..Settings::default()
+        };
         let config = Config::load(settings, |_| None, None).expect("the configuration is plain");
         let server = Server::start(config).await.expect("the server starts on an empty folder");
         let address = server.address();

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Settings};
 
-/// A sync server over SQLite.
+/// A sync server over SQLite or Postgres.
 ///
 /// Every setting can be given as a flag, as an environment variable, or as a key in a TOML file, in that order of
 /// precedence; keys are named like the flags.
@@ -69,6 +69,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Hidden;
     use clap::{CommandFactory, error::ErrorKind};
 
     fn parse(args: &[&str]) -> Result<Command, clap::Error> {
@@ -84,7 +85,7 @@ mod tests {
     fn serve_is_the_default_and_takes_the_same_flags() {
         for args in [&["--store", "memory:"][..], &["serve", "--store", "memory:"]] {
             let Command::Serve(options) = parse(args).unwrap() else { panic!("{args:?}") };
-            assert_eq!(options.settings.store.as_deref(), Some("memory:"), "{args:?}");
+            assert_eq!(options.settings.store.as_ref().map(Hidden::reveal), Some("memory:"), "{args:?}");
         }
         assert!(matches!(
             parse(&["healthcheck", "--listen", "127.0.0.1:1"]).unwrap(),

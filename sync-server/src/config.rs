@@ -7,7 +7,7 @@ mod duration;
 mod settings;
 mod store_url;
 
-pub use settings::Settings;
+pub use settings::{Hidden, Settings};
 pub use store_url::StoreUrl;
 
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data lives.
     pub store: StoreUrl,
-    /// The secret for tokens; without one it is kept beside the store, see [`StoreUrl::secret_path`].
+    /// The secret for tokens; without one it is kept with the store.
     pub jwt_secret: Option<JwtSecret>,
     /// How long an access token lives, in seconds.
     pub jwt_expire_s: u32,
@@ -79,7 +79,7 @@ impl Config {
         let expire = settings.jwt_expire.as_deref().unwrap_or(JWT_EXPIRE);
         Ok(Self {
             listen: address(settings.listen.as_deref().unwrap_or(LISTEN)).map_err(named("listen"))?,
-            store: settings.store.as_deref().unwrap_or(STORE).parse().map_err(named("store"))?,
+            store: settings.store.as_ref().map_or(STORE, Hidden::reveal).parse().map_err(named("store"))?,
             jwt_secret: secret.transpose().map_err(named("jwt-secret"))?,
             jwt_expire_s: duration::seconds(expire).map_err(named("jwt-expire"))?,
             cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,

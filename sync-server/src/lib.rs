@@ -20,6 +20,7 @@
 pub mod access;
 pub mod app;
 pub mod auth;
+mod backend;
 pub mod cli;
 pub mod config;
 pub mod cors;

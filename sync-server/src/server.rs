@@ -4,17 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sync_core::service::{Limits, Service};
-use sync_core::store::{MemoryStore, Store};
-use sync_core::{Accounts, Clock, IdSource, OsIds, SystemClock, TokioHandle};
-use sync_store_sqlite::SqliteStore;
+use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
 
 use crate::access::Access;
 use crate::app::{App, Parts};
 use crate::auth::password::{HashCost, Passwords};
-use crate::auth::secret::JwtSecret;
 use crate::auth::token::Tokens;
-use crate::config::{Config, StoreUrl};
+use crate::backend::Backend;
+use crate::config::Config;
 use crate::cors::Cors;
 use crate::edge::Edge;
 use crate::gate::{Gate, GateLimits};
@@ -72,56 +70,6 @@ impl Drop for DataRuntime {
     }
 }
 
-/// The store that was asked for, under the two contracts it keeps.
-#[derive(Clone, Debug)]
-enum Backend {
-    Memory(MemoryStore),
-    Sqlite(SqliteStore),
-}
-
-impl Backend {
-    async fn open(url: &StoreUrl) -> Result<Self, String> {
-        let opened = match url {
-            StoreUrl::Memory => return Ok(Self::Memory(MemoryStore::default())),
-            StoreUrl::SqliteFile(path) => SqliteStore::open_file(path).await,
-            StoreUrl::SqliteDir(path) => SqliteStore::open_dir(path).await,
-        };
-        opened.map(Self::Sqlite).map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
-    }
-
-    fn store(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory(store) => Arc::new(store.clone()),
-            Self::Sqlite(store) => Arc::new(store.clone()),
-        }
-    }
-
-    fn accounts(&self) -> Arc<dyn Accounts> {
-        match self {
-            Self::Memory(store) => Arc::new(store.clone()),
-            Self::Sqlite(store) => Arc::new(store.clone()),
-        }
-    }
-
-    async fn close(&self) {
-        if let Self::Sqlite(store) = self {
-            store.close().await;
-        }
-    }
-}
-
-/// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes
-/// themselves; nothing is said twice.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    causes.fold(
-        error.to_string(),
-        |text, cause| {
-            if text.contains(&cause) { text } else { format!("{text}: {cause}") }
-        },
-    )
-}
-
 impl Server {
     /// Opens the store, finds or makes the secret, and binds the address.
     ///
@@ -131,7 +79,11 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, String> {
         let ids: Arc<dyn IdSource> = Arc::new(OsIds);
         let backend = Backend::open(&config.store).await?;
-        let tokens = Tokens::new(&secret(&config, ids.as_ref())?, config.jwt_expire_s);
+        let secret = match &config.jwt_secret {
+            Some(secret) => secret.clone(),
+            None => backend.secret(&config.store, ids.as_ref()).await?,
+        };
+        let tokens = Tokens::new(&secret, config.jwt_expire_s);
         let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
@@ -179,15 +131,3 @@ impl Server {
 
 /// Bytes in one body. 8 MiB: a thousand mutations of 8 KiB; the limit of what the library reads as a body.
 const BODY_BYTES_MAX: usize = sync_core::json::Limits::BODY.bytes_max;
-
-fn secret(config: &Config, ids: &dyn IdSource) -> Result<JwtSecret, String> {
-    if let Some(secret) = &config.jwt_secret {
-        return Ok(secret.clone());
-    }
-    let fill = |bytes: &mut [u8]| ids.fill(bytes);
-    match config.store.secret_path() {
-        None => Ok(JwtSecret::generate(fill)),
-        Some(path) => JwtSecret::load_or_create(&path, fill)
-            .map_err(|error| format!("cannot keep the secret for tokens in {}: {error}", path.display())),
-    }
-}

@@ -7,18 +7,36 @@ use sync_core::{Error, ErrorKind};
 /// How long a client should wait when the database was too busy: longer than a transaction, shorter than patience.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// What Postgres says of an error, without its details: those quote rows, and content does not belong in logs.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} (code {code})")]
+struct Refused {
+    code: String,
+    message: String,
+}
+
 /// Makes an error of this library of one from sqlx; `what` says what was attempted.
 pub(crate) fn sorted(what: &str, error: sqlx::Error) -> Error {
     let kind = kind(&error);
-    let sorted = Error::new(kind, format!("cannot {what}")).with_source(error);
+    let sorted = with_cause(Error::new(kind, format!("cannot {what}")), error);
     if kind == ErrorKind::Overloaded { sorted.with_retry_after(RETRY_AFTER) } else { sorted }
+}
+
+fn with_cause(sorted: Error, error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default().into_owned();
+            sorted.with_source(Refused { code, message: error.message().to_owned() })
+        }
+        error => sorted.with_source(error),
+    }
 }
 
 /// The same for a commit: whether it happened is unknown, but for the few codes that say it did not.
 pub(crate) fn sorted_commit(error: sqlx::Error) -> Error {
     match kind(&error) {
         ErrorKind::Contended => sorted("commit", error),
-        _ => Error::new(ErrorKind::Unavailable, "cannot tell whether the commit happened").with_source(error),
+        _ => with_cause(Error::new(ErrorKind::Unavailable, "cannot tell whether the commit happened"), error),
     }
 }
 

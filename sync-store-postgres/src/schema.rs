@@ -136,17 +136,24 @@ async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<()> {
         run(&mut transaction, format!("CREATE SCHEMA \"{schema}\"")).await.map_err(failed)?;
     }
     run(&mut transaction, format!("SET LOCAL search_path TO \"{schema}\"")).await.map_err(failed)?;
-    let table = "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)";
-    run(&mut transaction, table.to_owned()).await.map_err(failed)?;
-    let version = "SELECT coalesce(max(version), 0) FROM schema_version".to_owned();
-    let found: i64 = one(&mut transaction, version).await.map_err(failed)?;
-    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    let found = version(&mut transaction, schema).await.map_err(failed)?;
     for n in pending_migrations(&format!("schema {schema}"), found, MIGRATIONS.len())? {
         run(&mut transaction, MIGRATIONS[n].to_owned()).await.map_err(failed)?;
         let note = format!("INSERT INTO schema_version VALUES ({})", n + 1);
         run(&mut transaction, note).await.map_err(failed)?;
     }
     transaction.commit().await.map_err(failed)
+}
+
+/// How many migrations have run, as the tables say.
+async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<usize> {
+    let is_there = format!("SELECT to_regclass('\"{schema}\".schema_version') IS NOT NULL");
+    if !one::<bool>(connection, is_there).await? {
+        run(connection, "CREATE TABLE schema_version (version bigint NOT NULL)".to_owned()).await?;
+    }
+    let newest = "SELECT coalesce(max(version), 0) FROM schema_version".to_owned();
+    let newest: i64 = one(connection, newest).await?;
+    Ok(usize::try_from(newest).unwrap_or(usize::MAX))
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {

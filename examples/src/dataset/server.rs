@@ -51,7 +51,11 @@ impl Server {
 
 async fn start(folder: &Path) -> Result<String, Error> {
     let store = format!("sqlite:{}", folder.join("server.db").display());
-    let settings = Settings { listen: Some("127.0.0.1:0".into()), store: Some(store), ..Settings::default() };
+    let settings = Settings {
+        listen: Some("127.0.0.1:0".into()),
+        store: Some(store.as_str().into()),
+        ..Settings::default()
+    };
     let server = sync_server::Server::start(Config::load(settings, |_| None, None)?).await?;
     let base = format!("http://{}", server.address());
     // It serves until the program ends.

@@ -91,6 +91,11 @@ impl JwtSecret {
         }
     }
 
+    /// The text to keep it as.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The bytes of the key: the text itself, so that a kept file can be pasted into the configuration.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

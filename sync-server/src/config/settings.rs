@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::log::LogFormat;
 
-/// A value that is not shown.
+/// A value that is not shown, as it is or may hold a secret.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Hidden(String);
@@ -23,6 +23,12 @@ impl Hidden {
 impl std::fmt::Debug for Hidden {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
+    }
+}
+
+impl From<&str> for Hidden {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
@@ -43,13 +49,13 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
 
-    /// Where the data lives: sqlite:FILE, sqlite-dir:DIR or memory: [env: STORE, DATABASE_URL, or DB_PATH for a
-    /// file] [default: sqlite:data/sync.db]
+    /// Where the data lives: sqlite:FILE, sqlite-dir:DIR, postgres://USER@HOST/DATABASE or memory: [env: STORE,
+    /// DATABASE_URL, or DB_PATH for a file] [default: sqlite:data/sync.db]
     #[arg(long, value_name = "URL")]
-    pub store: Option<String>,
+    pub store: Option<Hidden>,
 
     /// Secret that signs access tokens, at least 32 bytes [env: JWT_SECRET] [default: made at the first start and
-    /// kept beside the store]
+    /// kept with the store]
     #[arg(long, value_name = "TEXT")]
     pub jwt_secret: Option<Hidden>,
 
@@ -102,7 +108,7 @@ impl Settings {
         let file = || env("DB_PATH").map(|path| format!("sqlite:{path}"));
         Ok(Self {
             listen: env("LISTEN").or_else(port),
-            store: env("STORE").or_else(|| env("DATABASE_URL")).or_else(file),
+            store: env("STORE").or_else(|| env("DATABASE_URL")).or_else(file).map(Hidden),
             jwt_secret: env("JWT_SECRET").map(Hidden),
             jwt_expire: env("JWT_EXPIRE"),
             cors_origin: env("CORS_ORIGIN")

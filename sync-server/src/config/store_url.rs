@@ -3,21 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use sync_store_postgres::PostgresOptions;
+
 /// The store that was asked for.
 ///
 /// ```
 /// use sync_server::config::StoreUrl;
 /// let store: StoreUrl = "sqlite:data/sync.db".parse()?;
-/// assert_eq!(store, StoreUrl::SqliteFile("data/sync.db".into()));
+/// assert!(matches!(store, StoreUrl::SqliteFile(path) if path.ends_with("sync.db")));
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreUrl {
     /// `sqlite:FILE`: everything in one file.
     SqliteFile(PathBuf),
     /// `sqlite-dir:DIR`: one file per space.
     SqliteDir(PathBuf),
+    /// `postgres://…`: tables in a database, shared by any number of servers.
+    Postgres(Box<PostgresOptions>),
     /// `memory:`: nothing is kept when the process ends.
     Memory,
 }
@@ -30,7 +34,7 @@ impl StoreUrl {
         match self {
             Self::SqliteFile(file) => Some(file.with_added_extension("jwt-secret")),
             Self::SqliteDir(folder) => Some(folder.join("jwt-secret")),
-            Self::Memory => None,
+            Self::Postgres(_) | Self::Memory => None,
         }
     }
 
@@ -39,7 +43,7 @@ impl StoreUrl {
         match self {
             Self::SqliteFile(file) => file.parent().filter(|folder| !folder.as_os_str().is_empty()),
             Self::SqliteDir(folder) => Some(folder),
-            Self::Memory => None,
+            Self::Postgres(_) | Self::Memory => None,
         }
     }
 }
@@ -54,8 +58,11 @@ impl FromStr for StoreUrl {
             "sqlite" => path(rest).map(Self::SqliteFile),
             "sqlite-dir" => path(rest).map(Self::SqliteDir),
             "memory" if rest.is_empty() => Ok(Self::Memory),
-            "postgres" | "postgresql" => Err("postgres is not built into this binary".to_owned()),
-            _ => Err("a store is sqlite:FILE, sqlite-dir:DIR or memory:".to_owned()),
+            "postgres" | "postgresql" => match PostgresOptions::from_url(text) {
+                Ok(options) => Ok(Self::Postgres(Box::new(options))),
+                Err(error) => Err(error.to_string()),
+            },
+            _ => Err("a store is sqlite:FILE, sqlite-dir:DIR, postgres://… or memory:".to_owned()),
         }
     }
 }
@@ -93,19 +100,25 @@ mod tests {
             ("sqlite-dir:data", StoreUrl::SqliteDir("data".into())),
             ("memory:", StoreUrl::Memory),
         ] {
-            assert_eq!(parse(text), Ok(expected), "{text}");
+            assert_eq!(format!("{:?}", parse(text)), format!("{:?}", Ok::<_, String>(expected)), "{text}");
         }
     }
 
     #[test]
     fn other_stores_are_refused_without_their_password() {
-        for text in
-            ["", "sync.db", "sqlite:", "sqlite::memory:", "sqlite:a?mode=rwc", "mysql://u:hunter2@h/d"]
-        {
+        for text in [
+            "",
+            "sync.db",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:a?mode=rwc",
+            "mysql://u:hunter2@h/d",
+            "postgres://u:hunter2@h/d?shema=x",
+        ] {
             assert!(!parse(text).unwrap_err().contains("hunter2"), "{text}");
         }
-        let postgres = parse("postgres://u:hunter2@host/db").unwrap_err();
-        assert_eq!(postgres, "postgres is not built into this binary");
+        let postgres = parse("postgres://u:hunter2@host/db").unwrap();
+        assert!(matches!(postgres, StoreUrl::Postgres(_)) && !format!("{postgres:?}").contains("hunter2"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `GET /health`: 200 while the process answers. `GET /ready`: 200 when the store does too, else 503.
+//! `GET /health`: 200 while the process answers. `GET /ready`: 200 when the store does too (with what endangers its data, if anything does), else 503.
 //!
 //! `GET /limits`: 200 with what requests are held to. `GET /openapi.json`: the description of all routes.
 
@@ -33,8 +33,11 @@ async fn health(_: App, request: Request) -> Answer {
 
 async fn ready(app: App, request: Request) -> Answer {
     request.query(&[])?;
-    app.store.spaces(None, 1).await?;
-    Ok(json_of(&json!({"status": "ready"})))
+    let warnings = app.store.check().await?;
+    Ok(json_of(&match warnings.is_empty() {
+        true => json!({"status": "ready"}),
+        false => json!({"status": "ready", "warnings": warnings}),
+    }))
 }
 
 async fn openapi(_: App, request: Request) -> Answer {

@@ -1,0 +1,100 @@
+//! The store that was asked for.
+
+use std::sync::Arc;
+
+use sync_core::store::{MemoryStore, Store};
+use sync_core::{Accounts, IdSource};
+use sync_store_postgres::PostgresStore;
+use sync_store_sqlite::SqliteStore;
+
+use crate::auth::secret::JwtSecret;
+use crate::config::StoreUrl;
+
+/// Under which name a database keeps the secret for tokens.
+const TOKEN_SECRET: &str = "jwt-secret";
+
+/// A store, under the two contracts it keeps.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    Memory(MemoryStore),
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Backend {
+    /// Opens the store at `url`, creating what is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// Text for the person who starts the program.
+    pub(crate) async fn open(url: &StoreUrl) -> Result<Self, String> {
+        let opened = match url {
+            StoreUrl::Memory => Ok(Self::Memory(MemoryStore::default())),
+            StoreUrl::SqliteFile(path) => SqliteStore::open_file(path).await.map(Self::Sqlite),
+            StoreUrl::SqliteDir(path) => SqliteStore::open_dir(path).await.map(Self::Sqlite),
+            StoreUrl::Postgres(options) => {
+                PostgresStore::open(options.as_ref().clone()).await.map(Self::Postgres)
+            }
+        };
+        opened.map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
+    }
+
+    /// The secret for tokens that is kept with the store, made at the first start. Servers on one database share it.
+    ///
+    /// # Errors
+    ///
+    /// Text for the person who starts the program.
+    pub(crate) async fn secret(&self, url: &StoreUrl, ids: &dyn IdSource) -> Result<JwtSecret, String> {
+        let fill = |bytes: &mut [u8]| ids.fill(bytes);
+        if let Self::Postgres(store) = self {
+            let kept = store.shared_secret(TOKEN_SECRET, JwtSecret::generate(fill).as_str()).await;
+            let kept =
+                kept.map_err(|error| format!("cannot keep the secret for tokens: {}", with_causes(&error)))?;
+            return JwtSecret::given(&kept);
+        }
+        match url.secret_path() {
+            None => Ok(JwtSecret::generate(fill)),
+            Some(path) => JwtSecret::load_or_create(&path, fill)
+                .map_err(|error| format!("cannot keep the secret for tokens in {}: {error}", path.display())),
+        }
+    }
+
+    /// Its spaces.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => Arc::new(store.clone()),
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Its users and memberships.
+    pub(crate) fn accounts(&self) -> Arc<dyn Accounts> {
+        match self {
+            Self::Memory(store) => Arc::new(store.clone()),
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Waits for open transactions to end, and closes the store.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Memory(_) => {}
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+/// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes
+/// themselves; nothing is said twice.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    causes.fold(
+        error.to_string(),
+        |text, cause| {
+            if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+        },
+    )
+}
