@@ -63,12 +63,16 @@ impl Role {
 /// Users and memberships. All changes are durable when a method returns.
 #[async_trait]
 pub trait Accounts: Send + Sync + std::fmt::Debug {
-    /// Creates a user together with their ownership of `personal`, or neither.
+    /// Creates a user together with these roles of theirs, or neither. Each space is in `roles` at most once; a copy may
+    /// pass none.
     ///
     /// # Errors
     ///
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when the id or the normal form of the name is taken.
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()>;
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()>;
+
+    /// The users after `after` (or from the first), ascending by the bytes of their ids, at most `limit`.
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>>;
 
     /// The user with this id.
     async fn user(&self, id: &ActorId) -> Result<Option<User>>;
@@ -84,6 +88,14 @@ pub trait Accounts: Send + Sync + std::fmt::Debug {
 
     /// The spaces in which `actor` has a role, ascending by name, at most `limit`.
     async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>>;
+
+    /// Who has a role in `space`, after `after` (or from the first), ascending by the bytes of their ids, at most `limit`.
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>>;
 
     /// Removes every membership of a space that was deleted.
     async fn forget_space(&self, space: &SpaceId) -> Result<()>;

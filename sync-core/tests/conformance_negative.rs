@@ -95,9 +95,19 @@ noticed! {
     ReadersWait: isolation::a_reader_never_waits_for_a_writer;
     NoSpaceLock: writers::a_second_writer_waits_for_the_first, isolation::no_reader_passes_an_open_writer,
         lost_row::no_committed_change_is_ever_skipped, races::no_increment_is_ever_lost;
-    CommitAtTheHead: commits::commit_at_finds_the_commit_that_contains_a_seq;
+    CommitsAtTheHead: commits::commits_are_listed_from_the_one_that_contains_a_seq;
+    CommitsWithoutLimit: commits::commits_are_listed_from_the_one_that_contains_a_seq;
+    CommitsNewestFirst: commits::commits_are_listed_from_the_one_that_contains_a_seq;
+    FirstCommitIsTheHead: commits::a_write_of_many_commits_leaves_the_head_at_the_last;
+    WritesOnce: transactions::later_writes_go_on_from_earlier_ones, transactions::writing_and_collecting_take_turns;
+    EarlierStatesStay: transactions::later_writes_go_on_from_earlier_ones;
+    BlindToItself: transactions::a_transaction_sees_what_it_wrote_itself,
+        transactions::writing_and_collecting_take_turns;
     LogOldestFirst: log::entries_come_newest_first, log::pages_of_the_log_are_gap_free;
     ReplicasShared: clients::a_replica_belongs_to_one_space;
+    ReplicasAsNamed: clients::named_replicas_come_ascending_by_id, clients::many_replicas_are_read_at_once;
+    ReplicasFromTheLast: clients::replicas_are_listed_ascending_page_by_page;
+    ReplicasWithoutLimit: clients::replicas_are_listed_ascending_page_by_page;
     FloorFalls: collect::the_floor_rises_and_never_falls;
     CollectsLiveRecords: collect::tombstones_at_or_below_the_floor_go_and_live_records_stay,
         collect::a_record_that_came_back_stays;
@@ -108,6 +118,11 @@ noticed! {
     CreatesTwice: spaces::a_space_is_created_only_once, spaces::of_many_creators_at_once_one_succeeds;
     HintsEarly: hints::no_hint_tells_of_what_is_not_committed, hints::a_hint_comes_after_its_commit;
     HalfCreatesUsers: accounts::a_taken_name_or_id_is_refused_and_leaves_nothing;
+    CreatesUsersWithOneRole: accounts::a_new_user_has_the_roles_they_were_created_with;
+    UsersByName: accounts::users_are_listed_ascending_page_by_page;
+    UsersWithoutLimit: accounts::users_are_listed_ascending_page_by_page;
+    MembersFromTheLast: accounts::members_are_listed_ascending_page_by_page;
+    MembersByPrefix: accounts::members_are_listed_ascending_page_by_page;
 }
 
 /// What the gate is for: it must say which row was lost, not fail by accident.

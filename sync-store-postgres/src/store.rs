@@ -158,11 +158,11 @@ impl Store for PostgresStore {
 
 #[async_trait]
 impl Accounts for PostgresStore {
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
-        let (store, user, personal) = (self.clone(), user.clone(), personal.clone());
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
+        let (store, user, roles) = (self.clone(), user.clone(), roles.to_vec());
         run(async move {
             let mut driver = store.transaction(Work::Write);
-            accounts::create_user(&mut driver, &user, &personal).await?;
+            accounts::create_user(&mut driver, &user, &roles).await?;
             driver.commit().await
         })
         .await
@@ -176,6 +176,25 @@ impl Accounts for PostgresStore {
     async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
         let (store, name_key) = (self.clone(), name_key.to_owned());
         run(async move { accounts::user_by_name(&mut store.transaction(Work::Read), &name_key).await }).await
+    }
+
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+        let (store, after) = (self.clone(), after.cloned());
+        run(async move { accounts::users(&mut store.transaction(Work::Read), after.as_ref(), limit).await })
+            .await
+    }
+
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>> {
+        let (store, space, after) = (self.clone(), space.clone(), after.cloned());
+        run(async move {
+            accounts::members(&mut store.transaction(Work::Read), &space, after.as_ref(), limit).await
+        })
+        .await
     }
 
     async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {

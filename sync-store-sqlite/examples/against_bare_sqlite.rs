@@ -52,7 +52,7 @@ fn batch(first: i64, n: i64) -> CommitWrite {
         last: Seq::new(first + n - 1).unwrap(),
         tag: Tag::from_bytes([7; 16]),
     };
-    CommitWrite { records, commit: Some(info), ..CommitWrite::default() }
+    CommitWrite { records, commits: vec![info], ..CommitWrite::default() }
 }
 
 async fn write(store: &SqliteStore, space: &SpaceId, writes: &[CommitWrite]) {

@@ -82,9 +82,11 @@ impl Driver for SqliteDriver {
         self.run(statement).await
     }
 
-    /// Only noted here: they go together with whatever comes next, mostly the end of the transaction.
+    /// Only noted here: they go together with whatever comes next, mostly the end of the transaction. Those noted before
+    /// go now, so that what is held in memory is no more than one call brings.
     async fn execute_all(&mut self, statements: Vec<Statement>) -> Result<()> {
-        self.pending.extend(statements);
+        self.flush().await?;
+        self.pending = statements;
         Ok(())
     }
 

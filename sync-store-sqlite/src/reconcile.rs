@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sync_core::sql::{SqlTxn, spaces};
-use sync_core::store::{HintHub, Mode};
+use sync_core::store::{ClientQuery, HintHub, Mode, StoreTxn};
 use sync_core::{Error, ErrorKind, Result, Seq, SpaceId};
 
 use crate::database::Database;
@@ -94,9 +94,10 @@ async fn has_nothing(database: &Arc<Database>, space: &SpaceId) -> Result<bool> 
     }
     let Some(head) = spaces::head(&mut driver, space, Mode::Read).await? else { return Ok(true) };
     let mut txn = SqlTxn::begin(driver, space, Mode::Read, std::sync::Arc::new(HintHub::default())).await?;
-    let stats = txn.stats().await?;
     let is_untouched = head.head == Seq::ZERO && head.log_head == 0;
-    Ok(is_untouched && stats.collections.is_empty() && stats.clients.is_empty())
+    let has_records = !txn.stats().await?.collections.is_empty();
+    let has_clients = !txn.clients(ClientQuery::After(None, 1)).await?.is_empty();
+    Ok(is_untouched && !has_records && !has_clients)
 }
 
 fn free_name(aside: &Path, space: &SpaceId) -> Result<PathBuf> {

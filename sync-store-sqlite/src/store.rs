@@ -197,10 +197,14 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl Accounts for SqliteStore {
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Access)]) -> Result<()> {
         let mut driver = self.accounts(Mode::Write).await?;
-        accounts::create_user(&mut driver, user, personal).await?;
+        accounts::create_user(&mut driver, user, roles).await?;
         driver.commit().await
+    }
+
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+        accounts::users(&mut self.accounts(Mode::Read).await?, after, limit).await
     }
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
@@ -223,6 +227,15 @@ impl Accounts for SqliteStore {
 
     async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Access)>> {
         accounts::spaces_of(&mut self.accounts(Mode::Read).await?, actor, limit).await
+    }
+
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Access)>> {
+        accounts::members(&mut self.accounts(Mode::Read).await?, space, after, limit).await
     }
 
     async fn forget_space(&self, space: &SpaceId) -> Result<()> {

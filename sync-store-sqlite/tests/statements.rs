@@ -7,9 +7,12 @@ use async_trait::async_trait;
 use sync_core::conformance::{
     client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
 };
-use sync_core::sql::{Dialect, Driver, SqlTxn, Statement};
-use sync_core::store::{CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreTxn};
-use sync_core::{Collection, Result};
+use sync_core::sql::{Dialect, Driver, SqlTxn, Statement, accounts};
+use sync_core::store::{
+    ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
+    StoreTxnExt,
+};
+use sync_core::{ActorId, Collection, Result};
 use sync_store_sqlite::SqliteStore;
 
 /// A database that answers every question about a space with this head, and everything else with nothing.
@@ -61,7 +64,7 @@ async fn push(n_records: usize) -> (Recorder, CommitWrite) {
     let ids: Vec<String> = (0..n_records).map(|n| n.to_string()).collect();
     let keys: Vec<_> = ids.iter().map(|id| key("notes", id)).collect();
     txn.records(&keys).await.unwrap();
-    txn.clients(&[client_id("replica-1")]).await.unwrap();
+    txn.client(&client_id("replica-1")).await.unwrap();
     let mut write = stamp(&mut txn, ids.iter().map(|id| put("notes", id, "1"))).await.unwrap();
     write.clients = vec![client_state("replica-1", 1)];
     write.log = vec![log_entry(1, seq(1))];
@@ -83,6 +86,20 @@ async fn a_push_takes_as_many_statements_whatever_its_size() {
         largest.len()
     );
     assert!(largest.iter().all(|statement| statement.values.0.len() <= 32_766));
+}
+
+/// What one write brought is not kept in memory beside what the next one brings.
+#[tokio::test]
+async fn a_write_is_sent_at_the_latest_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open_file(folder.path().join("sync.db")).await.unwrap();
+    store.create_space(&space_id("family"), epoch(1)).await.unwrap();
+    let mut txn = store.write(&space_id("family")).await.unwrap();
+    let mut refused = stamp(&mut *txn, [put("notes", "1", "1"), put("notes", "2", "2")]).await.unwrap();
+    refused.records[1].meta.version = refused.records[0].meta.version;
+    txn.apply(&refused).await.unwrap();
+    let next = CommitWrite { clients: vec![client_state("replica-1", 1)], ..CommitWrite::default() };
+    assert!(txn.apply(&next).await.is_err(), "the first write was not sent, or it was not refused");
 }
 
 /// Runs everything a transaction can ask, on a schema with rows and statistics, and reads the plans.
@@ -117,8 +134,18 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
         let keys: Vec<_> = (0..n).map(|n: usize| key("notes", &n.to_string())).collect();
         txn.records(&keys).await.unwrap();
     }
-    txn.clients(&[client_id("replica-1"), client_id("replica-2")]).await.unwrap();
-    txn.commit_at(seq(3)).await.unwrap();
+    let names = [client_id("replica-1"), client_id("replica-2")];
+    for query in
+        [ClientQuery::Named(&names), ClientQuery::After(None, 9), ClientQuery::After(Some(&names[0]), 9)]
+    {
+        txn.clients(query).await.unwrap();
+    }
+    txn.commits(seq(3), 1).await.unwrap();
+    let anna = ActorId::new("anna").unwrap();
+    for after in [None, Some(&anna)] {
+        accounts::users(&mut recorder.clone(), after, 9).await.unwrap();
+        accounts::members(&mut recorder.clone(), &space_id("family"), after, 9).await.unwrap();
+    }
     txn.collect(seq(5), 10).await.unwrap();
     txn.log(Some(4), 10).await.unwrap();
     let mut write = push(3).await.1;

@@ -6,13 +6,14 @@ use crate::accounts::{Accounts, Role, User};
 use crate::clock::Timestamp;
 use crate::conformance::{Subject, Verdict, actor, in_parallel, space_id};
 use crate::error::ErrorKind;
+use crate::types::SpaceId;
 
 /// A user is found by id and by the normal form of the name, as they were created, and by nothing else.
 pub async fn a_user_is_found_by_id_and_by_name(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let anna = User { created_at: Timestamp::MAX, ..user("u1", "Änna O'Neil \"x\" 日本") };
-    accounts.create_user(&anna, &space_id("home1")).await?;
-    accounts.create_user(&user("u2", "Bob"), &space_id("home2")).await?;
+    accounts.create_user(&anna, &owns("home1")).await?;
+    accounts.create_user(&user("u2", "Bob"), &owns("home2")).await?;
     assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
     assert!(accounts.user_by_name(&anna.name_key).await?.as_ref() == Some(&anna));
     assert!(accounts.user_by_name(&anna.name).await?.is_none());
@@ -21,12 +22,61 @@ pub async fn a_user_is_found_by_id_and_by_name(subject: &dyn Subject) -> Verdict
     Ok(())
 }
 
-/// A user is created together with their ownership of their personal space.
-pub async fn a_new_user_owns_their_personal_space(subject: &dyn Subject) -> Verdict {
+/// A user is created together with the roles they are given: several, one or none.
+pub async fn a_new_user_has_the_roles_they_were_created_with(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
-    accounts.create_user(&user("u1", "Anna"), &space_id("home")).await?;
-    assert_eq!(accounts.role(&space_id("home"), &actor("u1")).await?, Some(Role::Owner));
-    assert_eq!(accounts.spaces_of(&actor("u1"), 10).await?, [(space_id("home"), Role::Owner)]);
+    let roles =
+        [(space_id("club"), Role::Viewer), (space_id("family"), Role::Editor), owns("home")[0].clone()];
+    for n in 0..=roles.len() {
+        let id = format!("u{n}");
+        accounts.create_user(&user(&id, &id), &roles[..n]).await?;
+        assert_eq!(accounts.spaces_of(&actor(&id), 10).await?, roles[..n]);
+    }
+    assert_eq!(accounts.role(&space_id("home"), &actor("u3")).await?, Some(Role::Owner));
+    Ok(())
+}
+
+/// Users are listed ascending by the bytes of their ids after any id, at most as many as asked for, each as they were
+/// created.
+pub async fn users_are_listed_ascending_page_by_page(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let ids = ["1", "A", "a", "a-b", "a:b", "aa", "~"];
+    for id in ["aa", "A", "a:b", "1", "~", "a", "a-b"] {
+        // Names sort the other way round.
+        let name = format!("{:03}", 200 - id.bytes().next().unwrap_or_default()) + id;
+        accounts.create_user(&user(id, &name), &[]).await?;
+    }
+    for n in 0..=ids.len() {
+        let after = n.checked_sub(1).map(|last| actor(ids[last]));
+        for limit in [0, 1, 3, 7, usize::MAX] {
+            let found = accounts.users(after.as_ref(), limit).await?;
+            assert!(found.iter().map(|user| user.id.as_str()).eq(ids[n..].iter().take(limit).copied()));
+            for user in found {
+                assert!(accounts.user(&user.id).await? == Some(user));
+            }
+        }
+    }
+    assert!(accounts.users(Some(&actor("a-")), 1).await?[0].id == actor("a-b"));
+    Ok(())
+}
+
+/// Members of a space are listed ascending by the bytes of their ids after any id, at most as many as asked for.
+pub async fn members_are_listed_ascending_page_by_page(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let members = [("1", Role::Owner), ("A", Role::Viewer), ("a", Role::Editor), ("a-b", Role::Owner)];
+    for (id, role) in members.iter().rev() {
+        accounts.set_role(&space_id("family"), &actor(id), Some(*role)).await?;
+        accounts.set_role(&space_id("family2"), &actor("a-a"), Some(Role::Viewer)).await?;
+    }
+    let members = members.map(|(id, role)| (actor(id), role));
+    for n in 0..=members.len() {
+        let after = n.checked_sub(1).map(|last| &members[last].0);
+        for limit in [0, 1, 3, 4, usize::MAX] {
+            let wanted: Vec<_> = members[n..].iter().take(limit).cloned().collect();
+            assert_eq!(accounts.members(&space_id("family"), after, limit).await?, wanted);
+        }
+    }
+    assert_eq!(accounts.members(&space_id("famil"), None, 10).await?, []);
     Ok(())
 }
 
@@ -34,7 +84,7 @@ pub async fn a_new_user_owns_their_personal_space(subject: &dyn Subject) -> Verd
 pub async fn a_taken_name_or_id_is_refused_and_leaves_nothing(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let anna = user("u1", "Anna");
-    accounts.create_user(&anna, &space_id("home1")).await?;
+    accounts.create_user(&anna, &owns("home1")).await?;
     let same_name = User { name: "ANNA".into(), password_hash: "other".into(), ..user("u2", "Anna") };
     refused(&*accounts, &same_name).await?;
     refused(&*accounts, &user("u1", "Bob")).await?;
@@ -54,7 +104,7 @@ pub async fn of_many_who_take_one_name_at_once_one_gets_it(subject: &dyn Subject
         let accounts = accounts.clone();
         async move {
             let user = user(&format!("u{n}"), "Anna");
-            (user.id.clone(), accounts.create_user(&user, &space_id(&format!("home{n}"))).await)
+            (user.id.clone(), accounts.create_user(&user, &owns(&format!("home{n}"))).await)
         }
     };
     let mut n_created = 0;
@@ -107,7 +157,7 @@ pub async fn spaces_of_an_actor_come_ascending_by_name(subject: &dyn Subject) ->
 pub async fn a_forgotten_space_has_no_members(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let anna = user("u1", "Anna");
-    accounts.create_user(&anna, &space_id("home")).await?;
+    accounts.create_user(&anna, &owns("home")).await?;
     for name in ["u1", "u2", "u3"] {
         accounts.set_role(&space_id("family"), &actor(name), Some(Role::Editor)).await?;
         accounts.set_role(&space_id("family2"), &actor(name), Some(Role::Viewer)).await?;
@@ -128,7 +178,7 @@ pub async fn a_forgotten_space_has_no_members(subject: &dyn Subject) -> Verdict 
 pub async fn accounts_survive_reopening(subject: &mut dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let anna = user("u1", "Anna");
-    accounts.create_user(&anna, &space_id("home")).await?;
+    accounts.create_user(&anna, &owns("home")).await?;
     accounts.set_role(&space_id("family"), &anna.id, Some(Role::Viewer)).await?;
     drop(accounts);
     if !subject.reopen().await? {
@@ -151,9 +201,13 @@ fn user(id: &str, name: &str) -> User {
     }
 }
 
+fn owns(space: &str) -> [(SpaceId, Role); 1] {
+    [(space_id(space), Role::Owner)]
+}
+
 async fn refused(accounts: &dyn Accounts, user: &User) -> Verdict {
     let personal = space_id("home2");
-    let created = accounts.create_user(user, &personal).await;
+    let created = accounts.create_user(user, &owns("home2")).await;
     assert_eq!(created.err().map(|error| error.kind()), Some(ErrorKind::AlreadyExists));
     assert_eq!(accounts.role(&personal, &user.id).await?, None);
     Ok(())

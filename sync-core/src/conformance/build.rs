@@ -141,7 +141,7 @@ pub async fn stamp_at(
     let records: Vec<Record> = stamped.collect();
     let last = records.last().map_or(first, |record| record.meta.version);
     let tag = txn.head().tag.after(first, last, &records);
-    Ok(CommitWrite { records, commit: Some(CommitInfo { first, last, tag }), ..CommitWrite::default() })
+    Ok(CommitWrite { records, commits: vec![CommitInfo { first, last, tag }], ..CommitWrite::default() })
 }
 
 /// Commits `changes` to a space and says what was written.

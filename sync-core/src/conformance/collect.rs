@@ -4,7 +4,7 @@ use crate::conformance::{
     Subject, Verdict, commit, commit_write, contents, delete, fresh_space, key, log_entry, put, seq,
 };
 use crate::error::Result;
-use crate::store::{Collected, CommitWrite, Store, StoreExt};
+use crate::store::{Collected, CommitWrite, Store, StoreExt, StoreTxnExt};
 use crate::types::{Record, Seq, SpaceId};
 
 /// The floor rises to what it is told, also where there is nothing to remove, and never falls.
@@ -119,7 +119,7 @@ pub async fn collecting_leaves_the_head_where_it_is(subject: &dyn Subject) -> Ve
         let head = before.head;
         (head.head, head.tag, head.epoch)
     });
-    assert_eq!((after.stats.clients, after.feed), (before.stats.clients, written.records[..1].to_vec()));
+    assert_eq!((after.clients, after.feed), (before.clients, written.records[..1].to_vec()));
     Ok(())
 }
 
@@ -144,7 +144,7 @@ async fn collect(store: &dyn Store, space: &SpaceId, floor: i64, limit: usize) -
 /// `n` commits of one record each, with seqs and log entries 1 to `n`.
 async fn logged_commits(store: &dyn Store, space: &SpaceId, n: i64) -> Result<()> {
     for n in 1..=n {
-        let head = commit(store, space, [put("notes", "1", &n.to_string())]).await?.commit;
+        let head = commit(store, space, [put("notes", "1", &n.to_string())]).await?.head();
         let log = vec![log_entry(n, head.map_or(Seq::ZERO, |commit| commit.last))];
         commit_write(store, space, &CommitWrite { log, ..CommitWrite::default() }).await?;
     }

@@ -26,7 +26,7 @@ pub async fn everything_survives_reopening(subject: &mut dyn Subject) -> Verdict
     let Some(store) = reopened(subject, store).await? else { return Ok(()) };
     assert_eq!(contents(&*store, &space).await?, before);
     let written = commit(&*store, &space, [put("notes", "1", "\"after\"")]).await?;
-    assert_eq!(written.commit.map(|commit| commit.first), before.head.head.checked_add(1));
+    assert_eq!(written.head().map(|commit| commit.first), before.head.head.checked_add(1));
     Ok(())
 }
 

@@ -93,7 +93,7 @@ pub async fn a_hint_comes_after_its_commit(subject: &dyn Subject) -> Verdict {
 }
 
 /// The first hint at or after `head`; earlier ones that were not read yet are passed over.
-async fn until(subject: &dyn Subject, hints: &mut BoxStream<'static, Seq>, head: Seq) -> Seq {
+pub(super) async fn until(subject: &dyn Subject, hints: &mut BoxStream<'static, Seq>, head: Seq) -> Seq {
     loop {
         let hint = in_time(subject, "waiting for a hint", hints.next()).await;
         let hint = hint.expect("hints end only with their store");

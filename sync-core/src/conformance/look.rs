@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::store::{
-    CommitInfo, FeedQuery, LogEntry, ScanQuery, SpaceHead, SpaceStats, Store, StoreExt, StoreTxn,
+    ClientQuery, ClientState, CommitInfo, FeedQuery, LogEntry, ScanQuery, SpaceHead, SpaceStats, Store,
+    StoreExt, StoreTxn,
 };
 use crate::types::{Record, Seq, SpaceId};
 
@@ -20,7 +21,9 @@ pub struct Contents {
     pub feed: Vec<Record>,
     /// Its commits, oldest first.
     pub commits: Vec<CommitInfo>,
-    /// Its counts and replicas.
+    /// What is known of its replicas, by name.
+    pub clients: Vec<ClientState>,
+    /// Its counts.
     pub stats: SpaceStats,
     /// Its audit log, newest first.
     pub log: Vec<LogEntry>,
@@ -37,9 +40,10 @@ pub async fn contents(store: &dyn Store, space: &SpaceId) -> Result<Contents> {
     let records = whole_scan(&mut *txn).await?;
     let feed = everything_after(&mut *txn, Seq::ZERO).await?;
     let commits = all_commits(&mut *txn).await?;
+    let clients = all_clients(&mut *txn).await?;
     txn.commit().await?;
     let (stats, log) = (store.stats(space).await?, store.log(space, None, usize::MAX).await?);
-    Ok(Contents { head, records, feed, commits, stats, log })
+    Ok(Contents { head, records, feed, commits, clients, stats, log })
 }
 
 /// A query for the whole feed in one page.
@@ -115,14 +119,44 @@ pub async fn whole_scan(txn: &mut dyn StoreTxn) -> Result<Vec<Record>> {
     }
 }
 
-async fn all_commits(txn: &mut dyn StoreTxn) -> Result<Vec<CommitInfo>> {
+/// All commits, oldest first, page by page.
+///
+/// # Errors
+///
+/// Those of the store.
+///
+/// # Panics
+///
+/// When a page begins before where it was asked to.
+pub async fn all_commits(txn: &mut dyn StoreTxn) -> Result<Vec<CommitInfo>> {
     let mut all: Vec<CommitInfo> = Vec::new();
     let mut next = Some(Seq::ZERO);
     while let Some(from) = next {
-        let Some(found) = txn.commit_at(from).await? else { break };
-        assert!(found.last >= from, "the commit at {from} ends before it, at {}", found.last);
-        next = found.last.checked_add(1);
-        all.push(found);
+        let page = txn.commits(from, PAGE_ROWS).await?;
+        assert!(
+            page.first().is_none_or(|first| first.last >= from),
+            "a commit from {from} on ends before it"
+        );
+        next =
+            if page.len() < PAGE_ROWS { None } else { page.last().and_then(|last| last.last.checked_add(1)) };
+        all.extend(page);
     }
     Ok(all)
+}
+
+async fn all_clients(txn: &mut dyn StoreTxn) -> Result<Vec<ClientState>> {
+    let mut all: Vec<ClientState> = Vec::new();
+    loop {
+        let after = all.last().map(|last| &last.client);
+        let page = txn.clients(ClientQuery::After(after, PAGE_ROWS)).await?;
+        assert!(
+            page.first().is_none_or(|first| Some(&first.client) > after),
+            "replicas after {after:?} begin before it"
+        );
+        let is_last = page.len() < PAGE_ROWS;
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
 }

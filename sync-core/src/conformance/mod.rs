@@ -52,7 +52,7 @@ pub use build::{
     put, seq, space_id, stamp, stamp_at,
 };
 pub use failure::{Failure, Verdict};
-pub use look::{Contents, contents, everything_after, whole_scan};
+pub use look::{Contents, all_commits, contents, everything_after, whole_scan};
 pub use model::{Dice, Model, sample};
 pub use subject::{Plain, Subject};
 pub use tasks::{in_parallel, in_time, is_contended};

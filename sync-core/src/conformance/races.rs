@@ -13,7 +13,7 @@ use crate::conformance::{
 };
 use crate::error::Result;
 use crate::runtime::Runtime;
-use crate::store::{Store, StoreExt};
+use crate::store::{Store, StoreExt, StoreTxnExt};
 use crate::types::{Seq, SpaceId};
 
 /// How often a writer that is in the way of others tries again.

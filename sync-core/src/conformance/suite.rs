@@ -33,6 +33,9 @@ macro_rules! store_suite {
                 a_transaction_that_wrote_nothing_may_be_committed
                 a_write_without_records_does_not_move_the_head
                 the_head_is_the_last_seq_of_the_newest_commit
+                a_transaction_sees_what_it_wrote_itself
+                later_writes_go_on_from_earlier_ones
+                writing_and_collecting_take_turns
                 futures_may_be_dropped_at_any_point
             }
             isolation {
@@ -91,12 +94,11 @@ macro_rules! store_suite {
                 pages_of_a_scan_are_gap_free
             }
             clients {
-                replicas_come_in_the_order_of_the_ids
+                named_replicas_come_ascending_by_id
                 many_replicas_are_read_at_once
                 a_new_state_of_a_replica_replaces_the_old_one
                 a_replica_belongs_to_one_space
-                stats_list_replicas_by_id
-                stats_list_a_bounded_number_of_replicas
+                replicas_are_listed_ascending_page_by_page
             }
             log {
                 log_head_is_the_number_of_the_newest_entry
@@ -105,8 +107,9 @@ macro_rules! store_suite {
             }
             commits {
                 an_empty_space_has_no_commits
-                commit_at_finds_the_commit_that_contains_a_seq
+                commits_are_listed_from_the_one_that_contains_a_seq
                 the_newest_commit_is_the_head
+                a_write_of_many_commits_leaves_the_head_at_the_last
             }
             collect {
                 the_floor_rises_and_never_falls
@@ -143,11 +146,13 @@ macro_rules! store_suite {
             }
             accounts {
                 a_user_is_found_by_id_and_by_name
-                a_new_user_owns_their_personal_space
+                a_new_user_has_the_roles_they_were_created_with
                 a_taken_name_or_id_is_refused_and_leaves_nothing
                 of_many_who_take_one_name_at_once_one_gets_it
                 a_role_is_given_changed_and_taken_away
                 spaces_of_an_actor_come_ascending_by_name
+                users_are_listed_ascending_page_by_page
+                members_are_listed_ascending_page_by_page
                 a_forgotten_space_has_no_members
                 accounts_survive_reopening
             }

@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::conformance::{
-    Contents, Subject, Verdict, client_state, commit, contents, delete, fresh_space, in_time, key, log_entry,
-    put, seq, stamp, stamp_at,
+    Contents, Subject, Verdict, client_state, commit, contents, delete, everything_after, fresh_space,
+    in_time, key, log_entry, put, seq, stamp, stamp_at, whole_scan,
 };
 use crate::error::{ErrorKind, Result};
-use crate::store::{CommitWrite, Store, StoreExt, StoreTxn};
-use crate::types::{Seq, SpaceId};
+use crate::store::{ClientQuery, Collected, CommitInfo, CommitWrite, Store, StoreExt, StoreTxn, StoreTxnExt};
+use crate::types::{Seq, SpaceId, Tag};
 
 /// A transaction that is dropped leaves no trace, whatever it wrote.
 pub async fn dropped_transaction_leaves_no_trace(subject: &dyn Subject) -> Verdict {
@@ -38,14 +38,14 @@ pub async fn a_commit_makes_everything_visible(subject: &dyn Subject) -> Verdict
     txn.apply(&write).await?;
     txn.commit().await?;
     let after = contents(&*store, &space).await?;
-    let written = write.commit.ok_or_else(|| crate::Error::new(ErrorKind::Internal, "a commit was built"))?;
+    let written = write.commits[0];
     assert_eq!((after.head.head, after.head.tag), (written.last, written.tag));
     assert_eq!((after.head.epoch, after.head.floor), (before.head.epoch, before.head.floor));
     assert_eq!((after.head.log_head, after.log.first()), (2, write.log.first()));
     assert_eq!(after.commits.last(), Some(&written));
     assert_eq!(after.feed[after.feed.len() - write.records.len()..], write.records);
     assert!(after.records.iter().all(|record| record.key != key("notes", "purged")));
-    assert!(after.stats.clients.contains(&write.clients[0]));
+    assert!(after.clients.contains(&write.clients[0]));
     Ok(())
 }
 
@@ -118,7 +118,7 @@ pub async fn a_write_without_records_does_not_move_the_head(subject: &dyn Subjec
         (before.head.head, before.head.tag, 2)
     );
     assert_eq!((after.commits, after.feed), (before.commits, before.feed));
-    assert_eq!((after.stats.clients.len(), after.log.len()), (2, 2));
+    assert_eq!((after.clients.len(), after.log.len()), (2, 2));
     Ok(())
 }
 
@@ -128,12 +128,95 @@ pub async fn the_head_is_the_last_seq_of_the_newest_commit(subject: &dyn Subject
     let (store, space) = fresh_space(subject).await?;
     let mut txn = store.write(&space).await?;
     let mut write = stamp_at(&mut *txn, seq(100), [put("notes", "1", "1")]).await?;
-    write.commit.iter_mut().for_each(|commit| commit.last = seq(120));
+    write.commits[0].last = seq(120);
     txn.apply(&write).await?;
     txn.commit().await?;
     let found = contents(&*store, &space).await?;
-    assert_eq!((found.head.head, found.commits), (seq(120), write.commit.into_iter().collect()));
+    assert_eq!((found.head.head, found.commits), (seq(120), write.commits));
     assert_eq!(found.feed, write.records);
+    Ok(())
+}
+
+/// A transaction sees what it wrote itself, in every way of reading.
+pub async fn a_transaction_sees_what_it_wrote_itself(subject: &dyn Subject) -> Verdict {
+    let (store, space, before) = filled(subject).await?;
+    let mut txn = store.write(&space).await?;
+    let write = everything(&mut *txn).await?;
+    txn.apply(&write).await?;
+    let keys: Vec<_> = write.records.iter().map(|record| record.key.clone()).collect();
+    assert!(txn.records(&keys).await?.into_iter().flatten().eq(write.records.iter().cloned()));
+    assert_eq!(txn.records(&write.purges).await?, [None]);
+    assert_eq!(everything_after(&mut *txn, before.head.head).await?, write.records);
+    let mut wanted = write.records.clone();
+    wanted.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(whole_scan(&mut *txn).await?, wanted);
+    assert_eq!(txn.clients(ClientQuery::After(None, 10)).await?, write.clients);
+    assert_eq!(txn.client(&write.clients[0].client).await?.as_ref(), Some(&write.clients[0]));
+    assert_eq!(txn.commit_at(Seq::MAX).await?, None);
+    assert_eq!(txn.commit_at(write.commits[0].first).await?, write.head());
+    Ok(())
+}
+
+/// Several writes of one transaction go on from each other: of two states of a record or a replica the later one stays,
+/// and they become visible together or not at all.
+pub async fn later_writes_go_on_from_earlier_ones(subject: &dyn Subject) -> Verdict {
+    let (store, space) = fresh_space(subject).await?;
+    let empty = contents(&*store, &space).await?;
+    let changes = ["first", "purged", "second", "first", "third"].map(|id| put("notes", id, "1"));
+    let records = stamp(&mut *store.read(&space).await?, changes).await?.records;
+    let writes =
+        [(0..2, 1), (2..3, 2), (3..5, 3)].map(|(part, n): (std::ops::Range<usize>, i64)| CommitWrite {
+            records: records[part.clone()].to_vec(),
+            purges: if n == 2 { vec![key("notes", "purged")] } else { Vec::new() },
+            clients: vec![client_state("replica-1", n), client_state(&format!("replica-1{n}"), n)],
+            log: vec![log_entry(n, records[part.end - 1].meta.version)],
+            commits: vec![CommitInfo {
+                first: records[part.start].meta.version,
+                last: records[part.end - 1].meta.version,
+                tag: Tag::from_bytes([part.end.to_be_bytes()[7]; 16]),
+            }],
+        });
+    for ends_well in [false, true] {
+        let mut txn = store.write(&space).await?;
+        for write in &writes {
+            txn.apply(write).await?;
+        }
+        if !ends_well {
+            drop(txn);
+            assert_eq!(contents(&*store, &space).await?, empty);
+            continue;
+        }
+        txn.commit().await?;
+    }
+    let found = contents(&*store, &space).await?;
+    let newest = writes[2].commits[0];
+    assert_eq!((found.head.head, found.head.tag, found.head.log_head), (newest.last, newest.tag, 3));
+    assert!(found.commits.into_iter().eq(writes.iter().flat_map(|write| write.commits.clone())));
+    assert!(found.log.into_iter().rev().eq(writes.iter().flat_map(|write| write.log.clone())));
+    assert_eq!(found.feed, records[2..]);
+    let clients: Vec<_> =
+        found.clients.iter().map(|state| (state.client.as_str(), state.last.get())).collect();
+    assert_eq!(clients, [("replica-1", 3), ("replica-11", 1), ("replica-12", 2), ("replica-13", 3)]);
+    Ok(())
+}
+
+/// Writing and collecting may take turns in one transaction: each goes on from what the one before it left.
+pub async fn writing_and_collecting_take_turns(subject: &dyn Subject) -> Verdict {
+    let (store, space) = fresh_space(subject).await?;
+    let mut txn = store.write(&space).await?;
+    txn.apply(&CommitWrite { log: vec![log_entry(7, Seq::ZERO)], ..CommitWrite::default() }).await?;
+    assert_eq!(txn.collect(seq(2), 10).await?, Collected { n_removed: 1, more: false });
+    let changes = [delete("notes", "1"), delete("notes", "2"), put("notes", "3", "3"), delete("notes", "4")];
+    let mut write = stamp(&mut *txn, changes).await?;
+    write.log = vec![log_entry(8, seq(4))];
+    txn.apply(&write).await?;
+    assert_eq!(txn.collect(seq(2), 0).await?, Collected { n_removed: 0, more: true });
+    assert_eq!(txn.collect(seq(2), 1).await?, Collected { n_removed: 1, more: true });
+    txn.commit().await?;
+    let found = contents(&*store, &space).await?;
+    assert_eq!(found.feed, write.records[1..]);
+    assert_eq!((found.head.head, found.head.floor, found.head.log_head), (seq(4), seq(2), 8));
+    assert_eq!((found.commits, found.log), (write.commits, write.log));
     Ok(())
 }
 
@@ -187,7 +270,7 @@ async fn filled(subject: &dyn Subject) -> Result<(std::sync::Arc<dyn Store>, Spa
     let mut txn = store.write(&space).await?;
     let mut write = stamp(&mut *txn, [delete("notes", "gone")]).await?;
     write.clients = vec![client_state("replica-1", 1)];
-    write.log = vec![log_entry(1, write.commit.map_or(Seq::ZERO, |commit| commit.last))];
+    write.log = vec![log_entry(1, write.head().map_or(Seq::ZERO, |commit| commit.last))];
     txn.apply(&write).await?;
     txn.commit().await?;
     let before = contents(&*store, &space).await?;

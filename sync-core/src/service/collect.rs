@@ -4,8 +4,8 @@ use crate::clock::Timestamp;
 use crate::conflict::{Conflict, ConflictState};
 use crate::error::Result;
 use crate::service::stage::{Author, Stage};
-use crate::service::{Inner, Limits, Service};
-use crate::store::{ClientState, Collected, Mode, ScanQuery};
+use crate::service::{Inner, Service};
+use crate::store::{CLIENTS_PAGE, ClientQuery, Collected, Mode, ScanQuery, StoreTxn};
 use crate::types::{ActorId, Collection, Record, RecordKey, Seq, SpaceId};
 
 /// What a collection did. One that only looked says how far the floor may rise, and counts nothing.
@@ -70,22 +70,30 @@ async fn collect_part(inner: &Inner, space: &SpaceId, floor: Seq) -> Result<Coll
     Ok(collected)
 }
 
+/// How far the floor may rise: seqs are microsecond stamps, so an age is a position.
 async fn next_floor(inner: &Inner, space: &SpaceId) -> Result<Seq> {
-    let stats = inner.store.stats(space).await?;
-    let head = inner.store.begin(space, Mode::Read).await?.head();
-    let floor = floor_for(inner.clock.now(), &inner.limits, &stats.clients).min(head.head);
-    Ok(floor.max(head.floor))
+    let (now, limits) = (inner.clock.now(), &inner.limits);
+    let mut txn = inner.store.begin(space, Mode::Read).await?;
+    let head = txn.head();
+    let by_age = Seq::new(now.saturating_sub(limits.retention).as_micros()).unwrap_or(Seq::ZERO);
+    let acked = oldest_acked(txn.as_mut(), now.saturating_sub(limits.lease)).await?;
+    let floor = acked.map_or(by_age, |acked| acked.min(by_age));
+    Ok(floor.min(head.head).max(head.floor))
 }
 
-/// How far the floor may rise: seqs are microsecond stamps, so an age is a position.
-fn floor_for(now: Timestamp, limits: &Limits, clients: &[ClientState]) -> Seq {
-    let position = |at: Timestamp| Seq::new(at.as_micros()).unwrap_or(Seq::ZERO);
-    let live_since = now.saturating_sub(limits.lease);
-    // A replica that never said how far it is, and pulls without pushing, is served by the retention alone.
-    let live = clients.iter().filter(|client| client.seen_at >= live_since && client.acked > Seq::ZERO);
-    let acked = live.map(|client| client.acked).min();
-    let by_age = position(now.saturating_sub(limits.retention));
-    acked.map_or(by_age, |acked| acked.min(by_age))
+/// What every replica has that was heard of since `live_since`.
+async fn oldest_acked(txn: &mut dyn StoreTxn, live_since: Timestamp) -> Result<Option<Seq>> {
+    let (mut oldest, mut last) = (None, None);
+    loop {
+        let page = txn.clients(ClientQuery::After(last.as_ref(), CLIENTS_PAGE)).await?;
+        // A replica that never said how far it is, and pulls without pushing, is served by the retention alone.
+        let live = page.iter().filter(|client| client.seen_at >= live_since && client.acked > Seq::ZERO);
+        oldest = live.map(|client| client.acked).chain(oldest).min();
+        if page.len() < CLIENTS_PAGE {
+            return Ok(oldest);
+        }
+        last = page.into_iter().next_back().map(|client| client.client);
+    }
 }
 
 /// What became of a part of the conflicts.

@@ -14,7 +14,7 @@ use crate::service::lane::Job;
 use crate::service::plan::{Planner, keys_of};
 use crate::service::stage::{Author, Stage};
 use crate::service::{Inner, cursors};
-use crate::store::{ClientState, CommitWrite, LogEntry, Mode, StoreTxn};
+use crate::store::{ClientQuery, ClientState, CommitWrite, LogEntry, Mode, StoreTxn};
 use crate::types::{ClientId, Cursor, MutationNumber, Seq, SpaceId};
 
 /// Processes the batches in order, in one transaction, and commits. The replies may be sent: everything in them is
@@ -32,7 +32,7 @@ pub(super) async fn commit(inner: &Inner, space: &SpaceId, jobs: &[Job]) -> Resu
     }
     let before = txn.head();
     txn.commit().await?;
-    Ok(answers.into_iter().map(|answer| answer.finish(space, &before, write.commit)).collect())
+    Ok(answers.into_iter().map(|answer| answer.finish(space, &before, write.head())).collect())
 }
 
 /// The state of one transaction.
@@ -41,7 +41,7 @@ struct Work<'a> {
     space: &'a SpaceId,
     stage: Stage,
     now: Timestamp,
-    clients: HashMap<ClientId, Option<ClientState>>,
+    clients: HashMap<ClientId, ClientState>,
     dirty_clients: HashSet<ClientId>,
     log: Vec<LogEntry>,
     /// Bytes of content that the answers of this commit may still carry together.
@@ -58,11 +58,9 @@ impl<'a> Work<'a> {
     ) -> Result<Self> {
         let now = inner.clock.now();
         let mut stage = Stage::new(txn.head(), now);
-        let mut ids: Vec<ClientId> =
+        let ids: Vec<ClientId> =
             jobs.iter().filter_map(|job| job.push.batch.as_ref()).map(|batch| batch.client.clone()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let states = if ids.is_empty() { Vec::new() } else { txn.clients(&ids).await? };
+        let states = if ids.is_empty() { Vec::new() } else { txn.clients(ClientQuery::Named(&ids)).await? };
         let mut keys: Vec<_> = jobs.iter().flat_map(|job| keys_of(&job.push.mutations)).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -75,7 +73,7 @@ impl<'a> Work<'a> {
             space,
             stage,
             now,
-            clients: ids.into_iter().zip(states).collect(),
+            clients: states.into_iter().map(|state| (state.client.clone(), state)).collect(),
             dirty_clients: HashSet::new(),
             log: Vec::new(),
             page_bytes_left: inner.limits.page_bytes_max,
@@ -83,7 +81,7 @@ impl<'a> Work<'a> {
     }
 
     async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job) -> Result<Answer> {
-        let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client)?.as_ref());
+        let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client));
         let stored = match admit(job, known) {
             Admission::Refused(reply) => return Ok(Answer::Ready(reply)),
             Admission::Again(answer) => Some(PushDone::outcomes_from_json(&answer)?),
@@ -132,7 +130,7 @@ impl<'a> Work<'a> {
     fn remember(&mut self, job: &Job, outcomes: &[Outcome], acked: Option<Seq>) {
         let Some(n_after_first) = outcomes.len().checked_sub(1) else { return };
         if let Some(batch) = &job.push.batch {
-            let old = self.clients.get(&batch.client).and_then(Option::as_ref);
+            let old = self.clients.get(&batch.client);
             let acked = acked.or(old.map(|old| old.acked)).unwrap_or(Seq::ZERO);
             let state = ClientState {
                 client: batch.client.clone(),
@@ -143,7 +141,7 @@ impl<'a> Work<'a> {
                 acked,
                 seen_at: self.now,
             };
-            self.clients.insert(batch.client.clone(), Some(state));
+            self.clients.insert(batch.client.clone(), state);
             self.dirty_clients.insert(batch.client.clone());
         }
         let entry = self.stage.head().log_head + 1 + i64::try_from(self.log.len()).unwrap_or(i64::MAX);
@@ -162,8 +160,7 @@ impl<'a> Work<'a> {
     fn into_write(mut self) -> CommitWrite {
         let head = self.stage.last();
         let mut write = self.stage.into_commit();
-        write.clients =
-            self.dirty_clients.iter().filter_map(|id| self.clients.remove(id).flatten()).collect();
+        write.clients = self.dirty_clients.iter().filter_map(|id| self.clients.remove(id)).collect();
         write.log = self.log;
         write.log.iter_mut().for_each(|entry| entry.head = head);
         write

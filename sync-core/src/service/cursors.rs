@@ -11,7 +11,7 @@
 
 use crate::error::{Error, Result};
 use crate::protocol::{Resync, ResyncReason, code};
-use crate::store::{SpaceHead, StoreTxn};
+use crate::store::{SpaceHead, StoreTxn, StoreTxnExt};
 use crate::types::{Cursor, CursorToken, Seq, SpaceId, Tag};
 
 /// Reads a token of `space`.

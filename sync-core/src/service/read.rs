@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::service::Service;
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{LogEntry, Mode, ScanQuery};
+use crate::store::{CLIENTS_PAGE, ClientQuery, LogEntry, Mode, ScanQuery, StoreTxn};
 use crate::types::{ClientId, Collection, Record, RecordId, RecordKey, Seq, SpaceId};
 
 /// Some records of a collection.
@@ -29,11 +29,16 @@ pub struct Status {
     pub epoch: String,
     /// Counts per collection, those of the library included.
     pub collections: Vec<CollectionStatus>,
-    /// The replicas that pushed to it.
+    /// The replicas that pushed to it, by name, at most [`Status::REPLICAS_MAX`] of them.
     pub replicas: Vec<ReplicaStatus>,
     /// Hash of all records, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<StateHash>,
+}
+
+impl Status {
+    /// How many replicas a status lists: more than a person can read, few enough to hold in memory.
+    pub const REPLICAS_MAX: usize = 10_000;
 }
 
 /// Counts of a collection.
@@ -60,6 +65,28 @@ pub struct ReplicaStatus {
     pub seen_at: Timestamp,
     /// Microseconds between the change it had last and the newest one.
     pub lag_us: i64,
+}
+
+/// How far the first replicas by name are.
+async fn replicas(txn: &mut dyn StoreTxn) -> Result<Vec<ReplicaStatus>> {
+    let head = txn.head().head;
+    let mut replicas: Vec<ReplicaStatus> = Vec::new();
+    loop {
+        let after = replicas.last().map(|last| &last.client_id);
+        let n_wanted = CLIENTS_PAGE.min(Status::REPLICAS_MAX - replicas.len());
+        let page = txn.clients(ClientQuery::After(after, n_wanted)).await?;
+        let n_found = page.len();
+        replicas.extend(page.into_iter().map(|client| ReplicaStatus {
+            client_id: client.client,
+            last: client.last.get(),
+            acked: client.acked,
+            seen_at: client.seen_at,
+            lag_us: (head.get() - client.acked.get()).max(0),
+        }));
+        if n_found < n_wanted || replicas.len() == Status::REPLICAS_MAX {
+            return Ok(replicas);
+        }
+    }
 }
 
 impl Service {
@@ -125,16 +152,10 @@ impl Service {
             let head = txn.head();
             let state_hash =
                 if with_hash { Some(state_hash(txn.as_mut(), |meta| meta.version).await?) } else { None };
+            let replicas = replicas(txn.as_mut()).await?;
             drop(txn);
             let stats = inner.store.stats(&space).await?;
             let collections = stats.collections.into_iter();
-            let replicas = stats.clients.into_iter().map(|client| ReplicaStatus {
-                client_id: client.client,
-                last: client.last.get(),
-                acked: client.acked,
-                seen_at: client.seen_at,
-                lag_us: (head.head.get() - client.acked.get()).max(0),
-            });
             Ok(Status {
                 head: head.head,
                 floor: head.floor,
@@ -146,7 +167,7 @@ impl Service {
                         n_tombstones: c.n_tombstones,
                     })
                     .collect(),
-                replicas: replicas.collect(),
+                replicas,
                 state_hash,
             })
         })

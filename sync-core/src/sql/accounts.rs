@@ -11,19 +11,22 @@ use crate::sql::tables::{Members, Users};
 use crate::sql::write::delete_of;
 use crate::types::{ActorId, SpaceId};
 
-/// Creates a user and their ownership of `personal`, in a write transaction that the caller commits.
+/// A user, column by column.
+const USER: [Users; 5] = [Users::Id, Users::Name, Users::NameKey, Users::PasswordHash, Users::CreatedAt];
+
+/// Creates a user and these roles of theirs, in a write transaction that the caller commits.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::AlreadyExists`] when the id or the normal form of the name is taken, [`ErrorKind::Invalid`] for a text
 /// with control characters; those of the driver.
-pub async fn create_user<D: Driver>(driver: &mut D, user: &User, personal: &SpaceId) -> Result<()> {
+pub async fn create_user<D: Driver>(driver: &mut D, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
     for text in [&user.name, &user.name_key, &user.password_hash] {
         check_plain("a user", text)?;
     }
     let mut insert = Query::insert()
         .into_table(Users::Table)
-        .columns([Users::Id, Users::Name, Users::NameKey, Users::PasswordHash, Users::CreatedAt])
+        .columns(USER)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .take();
     insert.values_panic([
@@ -37,7 +40,27 @@ pub async fn create_user<D: Driver>(driver: &mut D, user: &User, personal: &Spac
     if driver.execute(statement).await? == 0 {
         return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken"));
     }
-    set_role(driver, personal, &user.id, Some(Role::Owner)).await
+    for (space, role) in roles {
+        set_role(driver, space, &user.id, Some(*role)).await?;
+    }
+    Ok(())
+}
+
+/// The users after `after`, or from the first, ascending by id, at most `limit`.
+///
+/// # Errors
+///
+/// Those of the driver.
+pub async fn users<D: Driver>(driver: &mut D, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+    let mut select = Query::select();
+    select
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Id).gt(after.map_or("", |after| after.as_str())))
+        .order_by(Users::Id, sea_query::Order::Asc)
+        .limit(driver::limit(limit));
+    let users = pack::rows(row(USER.map(Field::Of)), select);
+    let packed = driver.text(Statement::new(driver.dialect(), &users)).await?;
+    split_rows(packed.as_deref()).map(parse_user).collect()
 }
 
 /// The user with this id.
@@ -59,9 +82,8 @@ pub async fn user_by_name<D: Driver>(driver: &mut D, name_key: &str) -> Result<O
 }
 
 async fn one_user<D: Driver>(driver: &mut D, which: Expr) -> Result<Option<User>> {
-    let columns = [Users::Id, Users::Name, Users::NameKey, Users::PasswordHash, Users::CreatedAt];
     let mut select = Query::select();
-    select.expr(row(columns.map(Field::Of))).from(Users::Table).and_where(which);
+    select.expr(row(USER.map(Field::Of))).from(Users::Table).and_where(which);
     let packed = driver.text(Statement::new(driver.dialect(), &select)).await?;
     packed.as_deref().map(parse_user).transpose()
 }
@@ -151,6 +173,34 @@ pub async fn spaces_of<D: Driver>(
 fn parse_membership(row: &str) -> Result<(SpaceId, Role)> {
     let [space, role] = fields(row)?;
     Ok((SpaceId::new(space).map_err(|_| damaged())?, Role::from_word(role).ok_or_else(damaged)?))
+}
+
+/// Who has a role in `space`, after `after` or from the first, ascending by id, at most `limit`.
+///
+/// # Errors
+///
+/// Those of the driver.
+pub async fn members<D: Driver>(
+    driver: &mut D,
+    space: &SpaceId,
+    after: Option<&ActorId>,
+    limit: usize,
+) -> Result<Vec<(ActorId, Role)>> {
+    let mut select = Query::select();
+    select
+        .from(Members::Table)
+        .and_where(Expr::col(Members::Space).eq(space.as_str()))
+        .and_where(Expr::col(Members::Actor).gt(after.map_or("", |after| after.as_str())))
+        .order_by(Members::Actor, sea_query::Order::Asc)
+        .limit(driver::limit(limit));
+    let members = pack::rows(row([Field::Of(Members::Actor), Field::Of(Members::Role)]), select);
+    let packed = driver.text(Statement::new(driver.dialect(), &members)).await?;
+    split_rows(packed.as_deref()).map(parse_member).collect()
+}
+
+fn parse_member(row: &str) -> Result<(ActorId, Role)> {
+    let [actor, role] = fields(row)?;
+    Ok((ActorId::new(actor).map_err(|_| damaged())?, Role::from_word(role).ok_or_else(damaged)?))
 }
 
 /// Removes every membership of a space, in a write transaction that the caller commits.

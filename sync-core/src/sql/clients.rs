@@ -54,10 +54,11 @@ pub(super) fn by_ids(dialect: Dialect, space: &SpaceId, ids: &[ClientId]) -> Sta
     if is_fixed { statement } else { statement.once() }
 }
 
-/// The states of at most `limit` replicas after the one named `after`, by name.
-pub(super) fn after(dialect: Dialect, space: &SpaceId, after: &str, limit: usize) -> Statement {
+/// The states of at most `limit` replicas after the one named `after`, or from the first, by name.
+pub(super) fn after(dialect: Dialect, space: &SpaceId, after: Option<&ClientId>, limit: usize) -> Statement {
     let mut select = client_rows(space);
-    select.and_where(Expr::col(Clients::Client).gt(after));
+    let first = after.map_or("", |after| after.as_str());
+    select.and_where(Expr::col(Clients::Client).gt(first));
     select.order_by(Clients::Client, sea_query::Order::Asc).limit(driver::limit(limit));
     Statement::new(dialect, &rows(client_row(), select))
 }

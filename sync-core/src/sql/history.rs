@@ -10,32 +10,32 @@ use crate::sql::tables::{Commits, Log};
 use crate::store::{CommitInfo, LogEntry};
 use crate::types::{Seq, SpaceId};
 
-/// Adds a commit to the history.
-pub(super) fn write_commit(dialect: Dialect, space: &SpaceId, commit: &CommitInfo) -> Statement {
-    let mut insert = Query::insert()
-        .into_table(Commits::Table)
-        .columns([Commits::Space, Commits::Last, Commits::First, Commits::Tag])
-        .take();
-    insert.values_panic([
-        Expr::val(space.as_str()),
-        Expr::val(commit.last.get()),
-        Expr::val(commit.first.get()),
-        Expr::val(commit.tag.to_string()),
-    ]);
-    Statement::new(dialect, &insert)
+const COMMITS: Insert<Commits, 3> = Insert {
+    table: Commits::Table,
+    space: Commits::Space,
+    columns: [Commits::Last, Commits::First, Commits::Tag],
+    n_key: None,
+};
+
+/// Adds commits to the history.
+pub(super) fn write_commits(dialect: Dialect, space: &SpaceId, commits: &[CommitInfo]) -> Statement {
+    let row = |commit: &CommitInfo| {
+        [Cell::Int(commit.last.get()), Cell::Int(commit.first.get()), commit.tag.to_string().into()]
+    };
+    COMMITS.rows(dialect, space, &commits.iter().map(row).collect::<Vec<_>>())
 }
 
-/// The oldest commit that ends at or after `seq`.
-pub(super) fn commit_at(dialect: Dialect, space: &SpaceId, seq: Seq) -> Statement {
+/// The oldest `limit` commits that end at or after `from`, ascending.
+pub(super) fn commits_from(dialect: Dialect, space: &SpaceId, from: Seq, limit: usize) -> Statement {
     let mut select = Query::select();
     select
-        .expr(row([Field::Of(Commits::First), Field::Of(Commits::Last), Field::Of(Commits::Tag)]))
         .from(Commits::Table)
         .and_where(Expr::col(Commits::Space).eq(space.as_str()))
-        .and_where(Expr::col(Commits::Last).gte(seq.get()))
+        .and_where(Expr::col(Commits::Last).gte(from.get()))
         .order_by(Commits::Last, sea_query::Order::Asc)
-        .limit(1);
-    Statement::new(dialect, &select)
+        .limit(driver::limit(limit));
+    let commit = row([Field::Of(Commits::First), Field::Of(Commits::Last), Field::Of(Commits::Tag)]);
+    Statement::new(dialect, &rows(commit, select))
 }
 
 const LOG: Insert<Log, 3> =

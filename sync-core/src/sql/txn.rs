@@ -1,28 +1,26 @@
 //! The store contract's transaction over SQL, once for all backends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sql::collect::{self, Collectable};
-use crate::sql::driver::Driver;
+use crate::sql::driver::{Driver, Statement};
 use crate::sql::pack::{damaged, fields, split_rows};
 use crate::sql::read::{self, Selection};
 use crate::sql::{clients, history, rows, spaces, write};
 use crate::store::{
-    CLIENTS_MAX, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
+    ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
     OnCommit, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
 };
-use crate::types::{ClientId, Record, RecordKey, Seq, SpaceId};
+use crate::types::{Record, RecordKey, Seq, SpaceId};
 
 /// How many records by key one statement reads: 500 of 1 MiB stay below the 10^9 bytes that SQLite takes for a text.
 const READ_KEYS_MAX: usize = 500;
 /// Content that one statement writes: well below the gigabyte that Postgres takes for a text.
 const WRITE_BYTES_MAX: usize = 128 << 20;
-/// How many replicas one statement of the statistics reads, each with the answer to its last batch.
-const READ_CLIENTS_MAX: usize = 100;
 
 /// A transaction on one space over an open transaction of a backend.
 #[derive(Debug)]
@@ -74,21 +72,7 @@ impl<D: Driver> SqlTxn<D> {
     /// Those of the driver.
     pub async fn stats(&mut self) -> Result<SpaceStats> {
         let collections = spaces::collections(&mut self.driver, &self.space).await?;
-        let mut clients: Vec<ClientState> = Vec::new();
-        while clients.len() < CLIENTS_MAX {
-            let after = clients.last().map_or("", |last| last.client.as_str());
-            let limit = READ_CLIENTS_MAX.min(CLIENTS_MAX - clients.len());
-            let statement = clients::after(self.driver.dialect(), &self.space, after, limit);
-            let packed = self.driver.text(statement).await?;
-            let n_before = clients.len();
-            for row in split_rows(packed.as_deref()) {
-                clients.push(rows::client(row)?);
-            }
-            if clients.len() < n_before + limit {
-                break;
-            }
-        }
-        Ok(SpaceStats { collections, clients })
+        Ok(SpaceStats { collections })
     }
 
     /// Entries for [`Store::log`](crate::store::Store::log).
@@ -152,10 +136,11 @@ impl<D: Driver> SqlTxn<D> {
         for chunk in write.log.chunks(KEYS_MAX) {
             statements.push(history::write_log(dialect, space, chunk)?);
         }
-        statements.extend(write.commit.as_ref().map(|commit| history::write_commit(dialect, space, commit)));
+        let commits = write.commits.chunks(KEYS_MAX);
+        statements.extend(commits.map(|chunk| history::write_commits(dialect, space, chunk)));
         statements.extend(write::head(dialect, space, write, self.largest));
         self.driver.execute_all(statements).await?;
-        self.moved_to = write.commit.map(|commit| commit.last).or(self.moved_to);
+        self.moved_to = write.head().map(|commit| commit.last).or(self.moved_to);
         Ok(())
     }
 
@@ -224,25 +209,32 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
         self.done(page)
     }
 
-    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
+    async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
         self.start()?;
-        let mut found = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(KEYS_MAX) {
-            let statement = clients::by_ids(self.driver.dialect(), &self.space, chunk);
+        let (dialect, space) = (self.driver.dialect(), &self.space);
+        let statements: Vec<Statement> = match query {
+            ClientQuery::Named(names) => {
+                names.chunks(KEYS_MAX).map(|chunk| clients::by_ids(dialect, space, chunk)).collect()
+            }
+            ClientQuery::After(after, limit) => vec![clients::after(dialect, space, after, limit)],
+        };
+        let mut found = BTreeMap::new();
+        for statement in statements {
             let packed = self.driver.text(statement).await?;
             for row in split_rows(packed.as_deref()) {
                 let state = rows::client(row)?;
                 found.insert(state.client.clone(), state);
             }
         }
-        self.done(ids.iter().map(|id| found.get(id).cloned()).collect())
+        self.done(found.into_values().collect())
     }
 
-    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
+    async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
         self.start()?;
-        let packed = self.driver.text(history::commit_at(self.driver.dialect(), &self.space, seq)).await?;
-        let commit = packed.as_deref().map(rows::commit).transpose()?;
-        self.done(commit)
+        let statement = history::commits_from(self.driver.dialect(), &self.space, from, limit);
+        let packed = self.driver.text(statement).await?;
+        let commits = split_rows(packed.as_deref()).map(rows::commit).collect::<Result<_>>()?;
+        self.done(commits)
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {

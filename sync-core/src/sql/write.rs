@@ -47,7 +47,7 @@ pub(super) fn head(
     largest: usize,
 ) -> Option<Statement> {
     let mut update = Query::update().table(Spaces::Table).take();
-    if let Some(commit) = &write.commit {
+    if let Some(commit) = write.head() {
         update.value(Spaces::Head, commit.last.get()).value(Spaces::Tag, commit.tag.to_string());
     }
     if let Some(entry) = write.log.last() {
@@ -57,7 +57,7 @@ pub(super) fn head(
         update.value(Spaces::Largest, i64::try_from(largest).unwrap_or(i64::MAX));
     }
     update.and_where(Expr::col(Spaces::Space).eq(space.as_str()));
-    let moves = write.commit.is_some() || !write.log.is_empty() || !write.records.is_empty();
+    let moves = !write.commits.is_empty() || !write.log.is_empty() || !write.records.is_empty();
     moves.then(|| Statement::new(dialect, &update))
 }
 

@@ -9,8 +9,8 @@ use crate::types::{ActorId, ClientId, Collection, MutationNumber, Record, Record
 /// Everything one transaction writes to a space.
 #[derive(Clone, Debug, Default)]
 pub struct CommitWrite {
-    /// New states of records, each with a version of its own, ascending, all within `commit`. A record is in here at
-    /// most once.
+    /// New states of records, each with a version of its own, ascending, none past the head that this write leaves. A
+    /// record is in here at most once.
     pub records: Vec<Record>,
     /// Records to remove without a tombstone, for bookkeeping that no one follows through the feed. Unknown keys are
     /// ignored.
@@ -19,8 +19,9 @@ pub struct CommitWrite {
     pub clients: Vec<ClientState>,
     /// New entries of the audit log, numbered on from the head's `log_head` without a gap.
     pub log: Vec<LogEntry>,
-    /// The new head, or `None` when no record changed.
-    pub commit: Option<CommitInfo>,
+    /// New commits, ascending; the last one is the new head. Usually one, none when no record changed, several when
+    /// history is copied.
+    pub commits: Vec<CommitInfo>,
 }
 
 impl CommitWrite {
@@ -30,7 +31,12 @@ impl CommitWrite {
             && self.purges.is_empty()
             && self.clients.is_empty()
             && self.log.is_empty()
-            && self.commit.is_none()
+            && self.commits.is_empty()
+    }
+
+    /// The commit that is the head after this write; `None` when the head stays where it is.
+    pub fn head(&self) -> Option<CommitInfo> {
+        self.commits.last().copied()
     }
 }
 

@@ -11,10 +11,10 @@ use futures_util::stream::BoxStream;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, LogEntry, Mode, Page, ScanQuery, SpaceHead,
-    SpaceStats, Store, StoreTxn,
+    ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, LogEntry, Mode, Page, ScanQuery,
+    SpaceHead, SpaceStats, Store, StoreTxn,
 };
-use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId};
+use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Call {
     Feed,
     Scan,
     Clients,
-    CommitAt,
+    Commits,
     Apply,
     Collect,
     Commit,
@@ -189,12 +189,12 @@ impl StoreTxn for FaultyTxn {
         pass_on!(self, Call::Scan, self.txn.scan(query))
     }
 
-    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
-        pass_on!(self, Call::Clients, self.txn.clients(ids))
+    async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
+        pass_on!(self, Call::Clients, self.txn.clients(query))
     }
 
-    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
-        pass_on!(self, Call::CommitAt, self.txn.commit_at(seq))
+    async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
+        pass_on!(self, Call::Commits, self.txn.commits(from, limit))
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {

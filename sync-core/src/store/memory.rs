@@ -5,7 +5,7 @@
 //! changes a copy (which shares all it did not touch) and `commit` puts it in place. So isolation, atomicity and
 //! abandonment need no code of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory_accounts::MemoryAccounts;
 use crate::store::query::{space_exists, space_not_found};
 use crate::store::{
-    CLIENTS_MAX, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
+    ClientQuery, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
     LogEntry, Mode, Page, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn,
 };
 use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
@@ -179,7 +179,7 @@ impl Store for MemoryStore {
                 *count += 1;
             }
         }
-        Ok(SpaceStats { collections, clients: state.clients.values().take(CLIENTS_MAX).cloned().collect() })
+        Ok(SpaceStats { collections })
     }
 
     async fn log(&self, space: &SpaceId, before: Option<i64>, limit: usize) -> Result<Vec<LogEntry>> {
@@ -268,12 +268,23 @@ impl StoreTxn for MemoryTxn {
         ))
     }
 
-    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
-        Ok(ids.iter().map(|id| self.state.clients.get(id).cloned()).collect())
+    async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
+        let clients = &self.state.clients;
+        Ok(match query {
+            ClientQuery::Named(names) => {
+                let names: BTreeSet<&ClientId> = names.iter().collect();
+                names.into_iter().filter_map(|name| clients.get(name)).cloned().collect()
+            }
+            ClientQuery::After(after, limit) => {
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let listed = clients.range::<ClientId, _>((from, Bound::Unbounded));
+                listed.take(limit).map(|(_, client)| client.clone()).collect()
+            }
+        })
     }
 
-    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
-        Ok(self.state.commits.range(seq..).next().map(|(_, commit)| *commit))
+    async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
+        Ok(self.state.commits.range(from..).take(limit).map(|(_, commit)| *commit).collect())
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
@@ -291,8 +302,8 @@ impl StoreTxn for MemoryTxn {
             self.state.head.log_head = entry.entry;
             self.state.log.insert_mut(entry.entry, entry.clone());
         }
-        if let Some(commit) = write.commit {
-            self.state.commits.insert_mut(commit.last, commit);
+        for commit in &write.commits {
+            self.state.commits.insert_mut(commit.last, *commit);
             (self.state.head.head, self.state.head.tag) = (commit.last, commit.tag);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Accounts of the in-memory store.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -33,14 +34,21 @@ impl MemoryAccounts {
 
 #[async_trait]
 impl Accounts for MemoryStore {
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
         let mut tables = self.accounts.tables();
         if tables.users.values().any(|other| other.id == user.id || other.name_key == user.name_key) {
             return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken"));
         }
         tables.users.insert(user.id.clone(), user.clone());
-        tables.members.insert((user.id.clone(), personal.clone()), Role::Owner);
+        tables.members.extend(roles.iter().map(|(space, role)| ((user.id.clone(), space.clone()), *role)));
         Ok(())
+    }
+
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let tables = self.accounts.tables();
+        let listed = tables.users.range::<ActorId, _>((from, Bound::Unbounded));
+        Ok(listed.take(limit).map(|(_, user)| user.clone()).collect())
     }
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
@@ -69,6 +77,17 @@ impl Accounts for MemoryStore {
         let tables = self.accounts.tables();
         let mine = tables.members.iter().filter(|((member, _), _)| member == actor);
         Ok(mine.take(limit).map(|((_, space), role)| (space.clone(), *role)).collect())
+    }
+
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>> {
+        let tables = self.accounts.tables();
+        let theirs = tables.members.iter().filter(|((actor, of), _)| of == space && after < Some(actor));
+        Ok(theirs.take(limit).map(|((actor, _), role)| (actor.clone(), *role)).collect())
     }
 
     async fn forget_space(&self, space: &SpaceId) -> Result<()> {

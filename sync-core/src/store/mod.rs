@@ -29,14 +29,16 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::error::Result;
-use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
+use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 
 pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
 #[cfg(feature = "conformance")]
 pub use faulty::{Call, Fault, FaultyStore};
 pub use hints::{HintHub, Hints, OnCommit};
 pub use memory::MemoryStore;
-pub use query::{FeedQuery, Page, ScanQuery, StoreExt, space_exists, space_not_found};
+pub use query::{
+    ClientQuery, FeedQuery, Page, ScanQuery, StoreExt, StoreTxnExt, space_exists, space_not_found,
+};
 pub use stamp::Stamper;
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
@@ -59,8 +61,6 @@ pub struct SpaceHead {
 pub struct SpaceStats {
     /// Records and tombstones per collection, by name.
     pub collections: Vec<CollectionStats>,
-    /// The replicas that pushed to this space, by id, at most [`CLIENTS_MAX`] of them.
-    pub clients: Vec<ClientState>,
 }
 
 /// Counts of one collection.
@@ -73,9 +73,6 @@ pub struct CollectionStats {
     /// Tombstones that were not collected yet.
     pub n_tombstones: u64,
 }
-
-/// How many replicas [`Store::stats`] lists: more than a person can read, few enough to hold in memory.
-pub const CLIENTS_MAX: usize = 10_000;
 
 /// How a transaction may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,7 +153,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
 /// One transaction on one space.
 ///
-/// Dropping it abandons it: nothing it wrote is ever seen. After a method failed, [`commit`](StoreTxn::commit) fails
+/// It sees what it wrote itself. Dropping it abandons it: nothing it wrote is ever seen by others. After a method failed, [`commit`](StoreTxn::commit) fails
 /// too. Writing in a transaction begun with [`Mode::Read`] is an error of kind [`Internal`](crate::ErrorKind::Internal).
 #[async_trait]
 pub trait StoreTxn: Send {
@@ -174,16 +171,20 @@ pub trait StoreTxn: Send {
     /// Records ascending by the bytes of (collection, id).
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page>;
 
-    /// What is known of these replicas, in the order of the ids; `None` for a replica that never pushed. One statement
-    /// for up to [`KEYS_MAX`] ids.
-    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>>;
+    /// What is known of replicas, ascending by the bytes of their ids, each once; one that never pushed is not there.
+    /// One statement for up to [`KEYS_MAX`] names.
+    async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>>;
 
-    /// The oldest commit whose last seq is at or after `seq`: the one that contains it, if any does.
-    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>>;
+    /// The commits whose last seq is at or after `from`, ascending, at most `limit`. If any contains `from`, it is the
+    /// first of them.
+    async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>>;
 
-    /// Writes what a commit does: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Call it at most
-    /// once per transaction. Takes a number of statements that does not depend on how many records there are (up to
-    /// [`KEYS_MAX`] a statement).
+    /// Writes what commits do: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Takes a number of
+    /// statements that does not depend on how many records there are (up to [`KEYS_MAX`] a statement).
+    ///
+    /// It may be called several times, also in turns with [`collect`](StoreTxn::collect): each call goes on from the
+    /// one before, and of several states of a record or a replica the last one stays. What earlier calls wrote need not
+    /// be held in memory.
     async fn apply(&mut self, write: &CommitWrite) -> Result<()>;
 
     /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries whose
@@ -199,6 +200,9 @@ pub trait StoreTxn: Send {
     /// kind means that it did not.
     async fn commit(self: Box<Self>) -> Result<()>;
 }
+
+/// How many replicas to list at once: the answers to their last batches may be of some megabytes each.
+pub const CLIENTS_PAGE: usize = 100;
 
 /// How many keys or records one statement carries: the parameters of a row times this must stay below the 32,766 that
 /// SQLite takes.

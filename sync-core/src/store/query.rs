@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Mode, Store, StoreTxn};
-use crate::types::{Collection, Record, RecordKey, Seq, SpaceId};
+use crate::store::{ClientState, CommitInfo, Mode, Store, StoreTxn};
+use crate::types::{ClientId, Collection, Record, RecordKey, Seq, SpaceId};
 
 /// Which part of the feed to read.
 #[derive(Clone, Debug)]
@@ -34,6 +34,16 @@ pub struct ScanQuery {
     pub rows_max: usize,
     /// Stop before the record with which the contents would exceed this many bytes, but yield at least one.
     pub bytes_max: usize,
+}
+
+/// Which replicas to tell of.
+#[derive(Clone, Copy, Debug)]
+pub enum ClientQuery<'a> {
+    /// Those with these names, in any order.
+    Named(&'a [ClientId]),
+    /// Those after this name, or from the first, at most so many. Each comes with the answer to its last batch, so ask
+    /// for few at once.
+    After(Option<&'a ClientId>, usize),
 }
 
 /// Some records, and whether there are more.
@@ -90,6 +100,22 @@ impl<S: Store + ?Sized> StoreExt for S {}
 pub fn space_exists(space: &SpaceId) -> Error {
     Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already"))
 }
+
+/// Conveniences over any [`StoreTxn`], written once.
+#[async_trait]
+pub trait StoreTxnExt: StoreTxn {
+    /// The oldest commit whose last seq is at or after `seq`: the one that contains it, if any does.
+    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
+        Ok(self.commits(seq, 1).await?.pop())
+    }
+
+    /// What is known of one replica; `None` when it never pushed.
+    async fn client(&mut self, name: &ClientId) -> Result<Option<ClientState>> {
+        Ok(self.clients(ClientQuery::Named(std::slice::from_ref(name))).await?.pop())
+    }
+}
+
+impl<T: StoreTxn + ?Sized> StoreTxnExt for T {}
 
 /// The error for a space that is not there; every store uses this one, so that they read alike.
 pub fn space_not_found(space: &SpaceId) -> Error {

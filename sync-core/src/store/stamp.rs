@@ -66,7 +66,7 @@ impl Stamper {
             let last = self.last();
             CommitInfo { first: self.first, last, tag: self.head.tag.after(self.first, last, &records) }
         });
-        CommitWrite { records, commit, ..CommitWrite::default() }
+        CommitWrite { records, commits: commit.into_iter().collect(), ..CommitWrite::default() }
     }
 
     /// The position after a commit this stamper made, or where the space stood if it made none.

@@ -40,9 +40,18 @@ pub(crate) enum Fault {
     ReadsMoveOn,
     ReadersWait,
     NoSpaceLock,
-    CommitAtTheHead,
+    CommitsAtTheHead,
+    CommitsWithoutLimit,
+    CommitsNewestFirst,
+    FirstCommitIsTheHead,
+    WritesOnce,
+    EarlierStatesStay,
+    BlindToItself,
     LogOldestFirst,
     ReplicasShared,
+    ReplicasAsNamed,
+    ReplicasFromTheLast,
+    ReplicasWithoutLimit,
     FloorFalls,
     CollectsLiveRecords,
     CollectsWithoutLimit,
@@ -51,6 +60,11 @@ pub(crate) enum Fault {
     CreatesTwice,
     HintsEarly,
     HalfCreatesUsers,
+    CreatesUsersWithOneRole,
+    UsersByName,
+    UsersWithoutLimit,
+    MembersFromTheLast,
+    MembersByPrefix,
 }
 
 #[derive(Clone, Debug)]
@@ -148,11 +162,23 @@ impl Store for BrokenStore {
 
 #[async_trait]
 impl Accounts for BrokenStore {
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
         if self.has(Fault::HalfCreatesUsers) {
-            self.inner.set_role(personal, &user.id, Some(Role::Owner)).await?;
+            for (space, role) in roles {
+                self.inner.set_role(space, &user.id, Some(*role)).await?;
+            }
         }
-        self.inner.create_user(user, personal).await
+        let n_roles = if self.has(Fault::CreatesUsersWithOneRole) { 1 } else { usize::MAX };
+        self.inner.create_user(user, &roles[..roles.len().min(n_roles)]).await
+    }
+
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+        let limit = if self.has(Fault::UsersWithoutLimit) { usize::MAX } else { limit };
+        let mut users = self.inner.users(after, limit).await?;
+        if self.has(Fault::UsersByName) {
+            users.sort_by(|a, b| a.name_key.cmp(&b.name_key));
+        }
+        Ok(users)
     }
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
@@ -173,6 +199,24 @@ impl Accounts for BrokenStore {
 
     async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
         self.inner.spaces_of(actor, limit).await
+    }
+
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>> {
+        let mut members = self.inner.members(space, after, limit).await?;
+        if let (Fault::MembersFromTheLast, Some(after)) = (self.fault, after) {
+            let last = self.inner.role(space, after).await?;
+            members.splice(0..0, last.map(|role| (after.clone(), role)));
+        }
+        if self.has(Fault::MembersByPrefix) {
+            let other = SpaceId::new(format!("{space}2")).expect("a valid name");
+            members.extend(self.inner.members(&other, after, limit).await?);
+        }
+        Ok(members)
     }
 
     async fn forget_space(&self, space: &SpaceId) -> Result<()> {

@@ -1,13 +1,14 @@
 //! The transactions of a store with a planted fault.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_executor::block_on;
 use sync_core::json::Json;
 use sync_core::store::{
-    ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery, SpaceHead, Store,
-    StoreExt, StoreTxn,
+    ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery,
+    SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt,
 };
 use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordKey, Result, Seq, SpaceId};
 
@@ -22,12 +23,23 @@ pub(crate) struct BrokenTxn {
     head: SpaceHead,
     /// Writes that go to the store with the commit only.
     late: Option<CommitWrite>,
+    has_written: bool,
+    written: BTreeSet<ClientId>,
 }
 
 impl BrokenTxn {
     pub(crate) fn new(store: BrokenStore, space: SpaceId, mode: Mode, inner: Box<dyn StoreTxn>) -> Self {
         let head = inner.head();
-        Self { store, space, mode, inner: Some(inner), head, late: None }
+        Self {
+            store,
+            space,
+            mode,
+            inner: Some(inner),
+            head,
+            late: None,
+            has_written: false,
+            written: BTreeSet::new(),
+        }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -72,15 +84,15 @@ impl BrokenTxn {
         let head = txn.head().head;
         let mut write = write;
         // The head does not fall back, so that what goes wrong is the feed alone.
-        write.commit.iter_mut().for_each(|commit| commit.last = commit.last.max(head));
+        write.commits.iter_mut().for_each(|commit| commit.last = commit.last.max(head));
         txn.apply(&write).await?;
         txn.commit().await
     }
 
     async fn write_in_halves(&mut self, mut write: CommitWrite) -> Result<()> {
         let second = write.records.split_off(write.records.len() / 2);
-        let first = CommitWrite { records: write.records, commit: write.commit, ..CommitWrite::default() };
-        write.records = second;
+        let first = CommitWrite { records: write.records, commits: write.commits, ..CommitWrite::default() };
+        (write.records, write.commits) = (second, Vec::new());
         self.inner = None;
         for half in [first, write] {
             let mut txn = self.store.inner.write(&self.space).await?;
@@ -155,22 +167,52 @@ impl StoreTxn for BrokenTxn {
         Ok(self.spoil_page(page))
     }
 
-    async fn clients(&mut self, ids: &[ClientId]) -> Result<Vec<Option<ClientState>>> {
+    async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
         if self.has(Fault::ReplicasShared) {
-            let memory = self.store.memory();
-            return Ok(ids.iter().map(|id| memory.clients.get(id).cloned()).collect());
+            return Ok(self.store.memory().clients.values().cloned().collect());
         }
-        self.inner().await?.clients(ids).await
+        let query = match query {
+            ClientQuery::After(after, _) if self.has(Fault::ReplicasWithoutLimit) => {
+                ClientQuery::After(after, usize::MAX)
+            }
+            query => query,
+        };
+        let mut found = self.inner().await?.clients(query).await?;
+        match (self.store.fault, query) {
+            (Fault::ReplicasAsNamed, ClientQuery::Named(names)) => {
+                let place = |state: &ClientState| names.iter().position(|name| *name == state.client);
+                found.sort_by_key(place);
+            }
+            (Fault::ReplicasFromTheLast, ClientQuery::After(Some(after), _)) => {
+                found.splice(0..0, self.inner().await?.client(after).await?);
+            }
+            _ => {}
+        }
+        Ok(found)
     }
 
-    async fn commit_at(&mut self, seq: Seq) -> Result<Option<CommitInfo>> {
+    async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
         let head = self.head.head;
-        let seq = if self.has(Fault::CommitAtTheHead) { seq.max(head) } else { seq };
-        self.inner().await?.commit_at(seq).await
+        let from = if self.has(Fault::CommitsAtTheHead) { from.max(head) } else { from };
+        let limit = if self.has(Fault::CommitsWithoutLimit) { usize::MAX } else { limit };
+        let mut found = self.inner().await?.commits(from, limit).await?;
+        if self.has(Fault::CommitsNewestFirst) {
+            found.reverse();
+        }
+        Ok(found)
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
         let mut write = write.clone();
+        if self.has(Fault::FirstCommitIsTheHead) {
+            write.commits.reverse();
+        }
+        if self.has(Fault::WritesOnce) && std::mem::replace(&mut self.has_written, true) {
+            return Ok(());
+        }
+        if self.has(Fault::EarlierStatesStay) {
+            write.clients.retain(|client| self.written.insert(client.client.clone()));
+        }
         if self.has(Fault::PurgeLeavesTombstone) {
             self.bury(&mut write).await?;
         }
@@ -178,17 +220,17 @@ impl StoreTxn for BrokenTxn {
             let states = write.clients.iter().map(|client| (client.client.clone(), client.clone()));
             self.store.memory().clients.extend(states);
         }
-        if let (true, Some(commit)) = (self.has(Fault::HintsEarly), write.commit) {
+        if let (true, Some(commit)) = (self.has(Fault::HintsEarly), write.head()) {
             self.store.hub.publish(&self.space, commit.last);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         if self.has(Fault::HeadMovesWithin) {
-            self.head.head = write.commit.map_or(self.head.head, |commit| commit.last);
+            self.head.head = write.head().map_or(self.head.head, |commit| commit.last);
         }
         let misused = self.mode == Mode::Read;
         let is_late = match self.store.fault {
             Fault::WritesWhereItReads => misused,
-            Fault::NoSpaceLock | Fault::CommitsInHalves => !misused,
+            Fault::NoSpaceLock | Fault::CommitsInHalves | Fault::BlindToItself => !misused,
             _ => false,
         };
         if is_late {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use sync_core::conformance::{client_state, commit_write};
 use sync_core::merge::{Clash, CollectionPolicy, UpdatePolicy};
 use sync_core::protocol::PushRequest;
-use sync_core::store::{Call, FaultyStore, MemoryStore};
-use sync_core::{ConflictState, Mutation, Policies, Seq};
+use sync_core::service::Status;
+use sync_core::store::{Call, ClientState, CommitWrite, FaultyStore, MemoryStore};
+use sync_core::{Clock, ConflictState, Mutation, Policies, Seq};
 
 use crate::world::{World, batch, create, key, limits, put};
 
@@ -53,6 +55,44 @@ async fn a_dry_run_says_the_floor_and_changes_nothing() {
     assert_eq!((report.floor, report.n_removed), (before.head, 0));
     assert_eq!(world.state().await, state);
     assert_eq!(world.service.status(&world.space, true).await.unwrap(), before);
+}
+
+/// States of `n` replicas that are up to date, the last of them by name without the newest change.
+async fn replicas(world: &World, n: usize, newest: Seq, before: Seq) {
+    let state = |idx: usize| ClientState {
+        acked: if idx + 1 < n { newest } else { before },
+        seen_at: world.clock.now(),
+        ..client_state(&format!("replica-{idx:06}"), 1)
+    };
+    let clients = (0..n).map(state).collect();
+    commit_write(&world.store, &world.space, &CommitWrite { clients, ..CommitWrite::default() })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_last_of_many_live_replicas_holds_the_floor_too() {
+    let world = World::new().await;
+    let (before, newest) = (world.set("1", json!(1)).await, world.set("1", json!(2)).await);
+    world.clock.advance(40 * DAY);
+    replicas(&world, 250, newest, before).await;
+    assert_eq!(world.service.collect(&world.space, true).await.unwrap().floor, before);
+}
+
+#[tokio::test]
+async fn a_status_lists_the_first_replicas_by_name_up_to_a_limit() {
+    let world = World::new().await;
+    let head = world.set("1", json!(1)).await;
+    for (n, n_listed) in [(250, 250), (Status::REPLICAS_MAX + 1, Status::REPLICAS_MAX)] {
+        replicas(&world, n, head, Seq::ZERO).await;
+        let replicas = world.service.status(&world.space, false).await.unwrap().replicas;
+        assert_eq!(replicas.len(), n_listed);
+        assert!(
+            replicas.iter().enumerate().all(|(idx, r)| r.client_id.as_str() == format!("replica-{idx:06}"))
+        );
+        let is_last = |idx: usize| idx + 1 == n;
+        assert!(replicas.iter().enumerate().all(|(idx, r)| (r.lag_us == 0) != is_last(idx)));
+    }
 }
 
 #[tokio::test]

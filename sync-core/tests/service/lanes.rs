@@ -10,7 +10,7 @@ use sync_core::merge::{CollectionPolicy, PathRule, Pointer, Resolver};
 use sync_core::protocol::{PushReply, PushRequest};
 use sync_core::service::{Actor, Service};
 use sync_core::store::{
-    Call, ClientState, CommitWrite, Fault, FaultyStore, MemoryStore, Mode, Store, StoreExt,
+    Call, ClientState, CommitWrite, Fault, FaultyStore, MemoryStore, Mode, Store, StoreExt, StoreTxnExt,
 };
 use sync_core::{
     ActorId, Error, ErrorKind, MutationNumber, Outcome, Policies, Role, Runtime, Seq, TokioRuntime,
@@ -130,7 +130,7 @@ async fn damage_that_one_batch_meets_is_no_concern_of_the_others() {
     let (world, _) = behind_front(|_| {}).await;
     world.done(one(1)).await;
     let mut txn = world.store.write(&world.space).await.unwrap();
-    let state: ClientState = txn.clients(&[client(1)]).await.unwrap().remove(0).unwrap();
+    let state: ClientState = txn.client(&client(1)).await.unwrap().unwrap();
     let damaged = ClientState { answer: "{".into(), ..state };
     txn.apply(&CommitWrite { clients: vec![damaged], ..CommitWrite::default() }).await.unwrap();
     txn.commit().await.unwrap();

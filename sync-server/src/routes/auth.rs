@@ -60,7 +60,8 @@ async fn register(app: App, request: Request) -> Answer {
 /// it is not known whether there is a user now: theirs must not be deleted.
 async fn create(app: &App, user: &User, space: &SpaceId) -> Result<(), Problem> {
     app.service.create_space(space).await?;
-    let Err(error) = app.accounts.create_user(user, space).await else { return Ok(()) };
+    let owner = [(space.clone(), Role::Owner)];
+    let Err(error) = app.accounts.create_user(user, &owner).await else { return Ok(()) };
     if nothing_happened(error.kind()) {
         app.service.delete_space(space).await?;
     }

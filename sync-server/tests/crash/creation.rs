@@ -26,9 +26,13 @@ struct Uncertain(MemoryStore);
 
 #[async_trait]
 impl Accounts for Uncertain {
-    async fn create_user(&self, user: &User, personal: &SpaceId) -> Result<()> {
-        self.0.create_user(user, personal).await?;
+    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
+        self.0.create_user(user, roles).await?;
         Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit"))
+    }
+
+    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
+        self.0.users(after, limit).await
     }
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
@@ -49,6 +53,15 @@ impl Accounts for Uncertain {
 
     async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
         self.0.spaces_of(actor, limit).await
+    }
+
+    async fn members(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>> {
+        self.0.members(space, after, limit).await
     }
 
     async fn forget_space(&self, space: &SpaceId) -> Result<()> {

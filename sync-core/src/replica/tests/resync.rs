@@ -8,7 +8,7 @@ use super::world::*;
 use crate::protocol::ResyncReason;
 use crate::replica::{LOST_IN_RESTORE, Replica};
 use crate::service::{Actor, Limits};
-use crate::store::{CommitWrite, MemoryStore, ScanQuery, Store, StoreExt};
+use crate::store::{ClientQuery, CommitWrite, MemoryStore, ScanQuery, Store, StoreExt};
 use crate::types::Epoch;
 
 /// A copy of a disk: everything in it, in a store of its own.
@@ -26,10 +26,10 @@ async fn copy(disk: &MemoryStore) -> MemoryStore {
     };
     let mut records = from.scan(&query).await.unwrap().records;
     records.sort_by_key(|record| record.meta.version);
-    let stats = disk.stats(&space()).await.unwrap();
     let mut txn = copy.write(&space()).await.unwrap();
-    let commit = from.commit_at(head.head).await.unwrap();
-    let write = CommitWrite { records, clients: stats.clients, commit, ..CommitWrite::default() };
+    let commits = from.commits(head.head, 1).await.unwrap();
+    let clients = from.clients(ClientQuery::After(None, 1000)).await.unwrap();
+    let write = CommitWrite { records, clients, commits, ..CommitWrite::default() };
     txn.apply(&write).await.unwrap();
     txn.commit().await.unwrap();
     copy
