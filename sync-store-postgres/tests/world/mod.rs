@@ -31,7 +31,7 @@ impl World {
 
     /// The same with other options.
     pub(crate) async fn with(options: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Option<Self> {
-        let url = std::env::var("TEST_DATABASE_URL").ok()?;
+        let url = postgres_testing::database_url()?;
         let n = N_WORLDS.fetch_add(1, Ordering::SeqCst);
         let schema = format!("test_{}_{n}", std::process::id());
         let base = PostgresOptions::from_url(&url).unwrap().schema(&schema).unwrap().connections_max(6);
