@@ -5,9 +5,9 @@ use hyper::Method;
 use crate::bare::Bare;
 use crate::data::{push_bodies, samples};
 use crate::report::{Report, rate, start};
-use crate::subject::Subject;
+use crate::subject::{Place, Subject};
 
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 /// Goal of the design: at least this part of the bare loop.
 const GOAL: f64 = 0.60;
@@ -18,7 +18,7 @@ pub(crate) async fn run(report: &mut Report, n: usize) {
     let (mut one, mut two) = (Vec::new(), Vec::new());
     for _ in 0..report.rounds() {
         let reference = {
-            let subject = Subject::start().await;
+            let subject = Subject::start(Place::Sqlite).await;
             let mut bare = Bare::create(subject.folder(), "bare.db");
             let clock = start();
             tokio::task::block_in_place(|| samples.chunks(BATCH).for_each(|batch| bare.write(batch)));
@@ -26,8 +26,8 @@ pub(crate) async fn run(report: &mut Report, n: usize) {
             subject.stop().await;
             reference
         };
-        one.push((push(&bodies, n, 1).await, reference));
-        two.push((push(&bodies, n, 2).await, reference));
+        one.push((push(Place::Sqlite, &bodies, n, 1).await, reference));
+        two.push((push(Place::Sqlite, &bodies, n, 2).await, reference));
     }
     report.add(
         "bulk push, HTTP, 1 client (records)",
@@ -39,8 +39,8 @@ pub(crate) async fn run(report: &mut Report, n: usize) {
 }
 
 /// Pushes the bodies over `n_clients` connections, each sending its next batch when the last was answered.
-async fn push(bodies: &[String], n: usize, n_clients: usize) -> f64 {
-    let subject = Subject::start().await;
+pub(crate) async fn push(place: Place<'_>, bodies: &[String], n: usize, n_clients: usize) -> f64 {
+    let subject = Subject::start(place).await;
     let path = format!("{}/changes", subject.space);
     let mut clients = Vec::new();
     for _ in 0..n_clients {

@@ -7,11 +7,13 @@
 //! - [`single_push`]: many writers of one durable record each, against a bare group commit and one commit each
 //! - [`pull`]: the whole feed by pages over HTTP, against a bare SELECT that writes JSON
 //! - [`snapshot`]: the first load, over HTTP and into a replica, against the bare SELECT and a bare INSERT
+//! - [`postgres`]: the first three on Postgres, and over several server processes
 
 mod bare;
 mod bulk_push;
 mod client;
 mod data;
+mod postgres;
 mod pull;
 mod report;
 mod single_push;
@@ -38,40 +40,68 @@ struct Options {
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only these benches: bulk-push, single-push, pull, snapshot
+    /// Only these benches: bulk-push, single-push, pull, snapshot, processes
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only on these stores: sqlite, postgres
+    #[arg(long, value_delimiter = ',')]
+    on: Vec<String>,
     /// A tenth of the work in two rounds, to see that everything runs
     #[arg(long)]
     quick: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serve the store at this URL until standard input ends; the bench of several processes starts itself so
+    #[command(hide = true)]
+    Serve { store: String },
 }
 
 impl Options {
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
+
+    fn is_on(&self, store: &str) -> bool {
+        self.on.is_empty() || self.on.iter().any(|on| on == store)
+    }
 }
 
 #[tokio::main]
 async fn main() {
     let mut options = Options::parse();
+    if let Some(Command::Serve { store }) = &options.command {
+        return postgres::serve(store).await;
+    }
     if options.quick {
         options.records = options.records.div_ceil(10);
         options.singles = options.singles.div_ceil(10);
         options.rounds = 2;
     }
     let mut report = Report::new(options.rounds);
-    if options.wants("bulk-push") {
-        bulk_push::run(&mut report, options.records).await;
+    if options.is_on("sqlite") {
+        on_sqlite(&mut report, &options).await;
     }
-    if options.wants("single-push") {
-        single_push::run(&mut report, options.writers, options.singles).await;
-    }
-    if options.wants("pull") {
-        pull::run(&mut report, options.records).await;
-    }
-    if options.wants("snapshot") {
-        snapshot::run(&mut report, options.records).await;
+    if options.is_on("postgres") {
+        postgres::run(&mut report, &options).await;
     }
     report.print();
+}
+
+async fn on_sqlite(report: &mut Report, options: &Options) {
+    if options.wants("bulk-push") {
+        bulk_push::run(report, options.records).await;
+    }
+    if options.wants("single-push") {
+        single_push::run(report, options.writers, options.singles).await;
+    }
+    if options.wants("pull") {
+        pull::run(report, options.records).await;
+    }
+    if options.wants("snapshot") {
+        snapshot::run(report, options.records).await;
+    }
 }

@@ -5,14 +5,14 @@ use hyper::Method;
 use crate::bare::Bare;
 use crate::data::{push_bodies, samples};
 use crate::report::{Report, rate, start};
-use crate::subject::Subject;
+use crate::subject::{Place, Subject};
 
 /// Goal of the design: at least this part of the bare loop.
 const GOAL: f64 = 0.70;
 
 pub(crate) async fn run(report: &mut Report, n: usize) {
     let samples = samples(n);
-    let subject = Subject::start().await;
+    let subject = Subject::start(Place::Sqlite).await;
     subject.fill(&push_bodies(&samples, 1000)).await;
     let mut bare = Bare::create(subject.folder(), "bare.db");
     samples.chunks(1000).for_each(|batch| bare.write(batch));
@@ -29,7 +29,8 @@ pub(crate) async fn run(report: &mut Report, n: usize) {
     report.add("pull, HTTP, pages of 1,000 (records)", "bare SELECT to JSON", &pairs, Some(GOAL));
 }
 
-async fn pull(subject: &Subject, n: usize) {
+/// Everything there is.
+pub(crate) async fn pull(subject: &Subject, n: usize) {
     let mut client = subject.client().await;
     let mut cursor = String::new();
     let mut n_pages = 0;

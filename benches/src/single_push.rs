@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::bare::{Bare, GroupCommit};
 use crate::data::{Sample, push_body, samples};
 use crate::report::{Report, rate, start};
-use crate::subject::Subject;
+use crate::subject::{Place, Subject};
 
 /// Goal of the design: at least this part of the bare group commit.
 const GOAL: f64 = 0.50;
@@ -16,7 +16,7 @@ pub(crate) async fn run(report: &mut Report, n_writers: usize, n_each: usize) {
     let n = n_writers * n_each;
     let (mut grouped, mut alone) = (Vec::new(), Vec::new());
     for _ in 0..report.rounds() {
-        let subject = Subject::start().await;
+        let subject = Subject::start(Place::Sqlite).await;
         let group = group_commit(Bare::create(subject.folder(), "group.db"), n_writers, n_each).await;
         let mut bare = Bare::create(subject.folder(), "alone.db");
         let samples = samples(n / 8);
@@ -33,7 +33,8 @@ pub(crate) async fn run(report: &mut Report, n_writers: usize, n_each: usize) {
     report.add(&what, "bare, one commit each", &alone, None);
 }
 
-async fn push(subject: &Subject, n_writers: usize, n_each: usize) -> f64 {
+/// Every writer over a connection of its own, each waiting for its answer.
+pub(crate) async fn push(subject: &Subject, n_writers: usize, n_each: usize) -> f64 {
     let mut writers = Vec::new();
     for bodies in bodies(n_writers, n_each) {
         writers.push((subject.client().await, bodies));

@@ -11,11 +11,11 @@ use sync_store_sqlite::SqliteStore;
 use crate::bare::Bare;
 use crate::data::{push_bodies, samples};
 use crate::report::{Report, rate, start};
-use crate::subject::Subject;
+use crate::subject::{Place, Subject};
 
 pub(crate) async fn run(report: &mut Report, n: usize) {
     let samples = samples(n);
-    let subject = Subject::start().await;
+    let subject = Subject::start(Place::Sqlite).await;
     subject.fill(&push_bodies(&samples, 1000)).await;
     let mut bare = Bare::create(subject.folder(), "bare.db");
     samples.chunks(1000).for_each(|batch| bare.write(batch));

@@ -1,7 +1,8 @@
-//! The server under test: the real one, on SQLite in a folder of its own, in this process.
+//! The server under test: the real one in this process, on a store of its own.
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::Method;
 use sync_server::Server;
@@ -23,27 +24,45 @@ pub(crate) struct Subject {
     folder: TempDir,
 }
 
+/// Where the data of a server is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// In one SQLite file.
+    Sqlite,
+    /// In a schema of its own of the Postgres database with this URL.
+    Postgres(&'a str),
+}
+
+/// Tells the schemas of one run apart.
+static N_SCHEMAS: AtomicUsize = AtomicUsize::new(0);
+
+impl Place<'_> {
+    /// An empty store.
+    pub(crate) fn store(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("sync.db").display()),
+            Self::Postgres(url) => format!("{url}&schema=bench_{}", N_SCHEMAS.fetch_add(1, Ordering::SeqCst)),
+        }
+    }
+}
+
+/// A server that listens on any free port.
+pub(crate) async fn server(store: &str) -> Server {
+    let settings =
+        Settings { listen: Some("127.0.0.1:0".into()), store: Some(store.into()), ..Settings::default() };
+    let config = Config::load(settings, |_| None, None).expect("the configuration is plain");
+    Server::start(config).await.expect("the server starts on an empty store")
+}
+
 impl Subject {
-    /// Starts a server on an empty database.
-    pub(crate) async fn start() -> Self {
+    /// Starts a server on an empty store.
+    pub(crate) async fn start(place: Place<'_>) -> Self {
         let folder = TempDir::new().expect("there is a place for temporary files");
-        let store = format!("sqlite:{}", folder.path().join("sync.db").display());
-        let settings = Settings {
-            listen: Some("127.0.0.1:0".into()),
-            store: Some(store.as_str().into()),
-            ..Settings::default()
-        };
-        let config = Config::load(settings, |_| None, None).expect("the configuration is plain");
-        let server = Server::start(config).await.expect("the server starts on an empty folder");
+        let server = server(&place.store(folder.path())).await;
         let address = server.address();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let served = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
-        let mut client = Client::connect(address, "").await;
-        let body = r#"{"username":"bench","password":"bench-password"}"#;
-        let (_, answer) = client.request(Method::POST, "/v1/auth/register", body).await;
-        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("the answer is JSON");
-        let text = |name: &str| answer[name].as_str().expect("registering yields it").to_owned();
-        let (token, space) = (text("access_token"), format!("/v1/spaces/{}", text("space")));
+        let (token, space) = register(address, "bench").await;
         Self { address, token, space, stop, served, folder }
     }
 
@@ -71,4 +90,14 @@ impl Subject {
         let _ = self.stop.send(());
         self.served.await.expect("the server ends in order");
     }
+}
+
+/// Registers someone; yields their token and the path of the routes of their space.
+pub(crate) async fn register(address: SocketAddr, name: &str) -> (String, String) {
+    let mut client = Client::connect(address, "").await;
+    let body = format!(r#"{{"username":"{name}","password":"bench-password"}}"#);
+    let (_, answer) = client.request(Method::POST, "/v1/auth/register", body).await;
+    let answer: serde_json::Value = serde_json::from_slice(&answer).expect("the answer is JSON");
+    let text = |name: &str| answer[name].as_str().expect("registering yields it").to_owned();
+    (text("access_token"), format!("/v1/spaces/{}", text("space")))
 }
