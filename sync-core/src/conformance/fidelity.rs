@@ -12,7 +12,7 @@ use crate::store::{
 use crate::types::{MutationNumber, Record, RecordKey, RecordMeta, Seq, Tag};
 
 /// JSON that a column type, an escape or a driver may be tempted to change.
-const TEXTS: [&str; 33] = [
+pub(super) const TEXTS: [&str; 33] = [
     "null",
     "true",
     "false",

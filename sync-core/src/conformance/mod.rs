@@ -27,6 +27,7 @@ mod build;
 pub mod clients;
 pub mod collect;
 pub mod commits;
+pub mod differential;
 pub mod durability;
 mod failure;
 pub mod feed;

@@ -79,18 +79,53 @@ impl Dice {
         usize::try_from(u32::from_le_bytes(bytes)).map_or(0, |number| number % n)
     }
 
+    /// Whether something happens that happens once in `n` times.
+    pub fn one_in(&self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
     /// One of these, of which there must be one.
     pub fn of<'a, T>(&self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
+    }
+
+    /// One of these texts.
+    pub fn word<'a>(&self, choices: &[&'a str]) -> &'a str {
+        choices[self.below(choices.len())]
     }
 }
 
 /// Collections whose order and equality a careless comparison gets wrong.
 pub(super) const COLLECTIONS: [&str; 7] = ["$conflicts", "notes", "Notes", "a", "a-b", "a:b", "ab"];
 
-/// Record ids of the same kind.
-const IDS: [&str; 14] =
-    ["1", "10", "2", "a", "A", "aa", "z", "Ä", "ä", "\u{fffd}", "\u{10000}", "日本", "~", "a b"];
+/// Record ids of the same kind: case, accents and their two spellings, blanks, prefixes, and characters that UTF-16
+/// orders differently.
+pub(super) const IDS: [&str; 24] = [
+    "1",
+    "10",
+    "2",
+    "a",
+    "A",
+    "aa",
+    "z",
+    "Ä",
+    "ä",
+    "a\u{308}",
+    "\u{e000}",
+    "\u{fffd}",
+    "\u{10000}",
+    "日本",
+    "~",
+    "a b",
+    "a ",
+    " a",
+    "a-b",
+    "a:b",
+    "ß",
+    "ss",
+    "İ",
+    "i",
+];
 
 /// Fills a space with `n_commits` commits of a few records each, with gaps between their seqs, and says what is in it.
 ///

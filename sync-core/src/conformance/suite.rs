@@ -144,6 +144,10 @@ macro_rules! store_suite {
             lost_row {
                 no_committed_change_is_ever_skipped
             }
+            differential {
+                random_scripts_have_the_same_effect_as_on_the_memory_store
+                random_pushes_have_the_same_outcomes_as_on_the_memory_store
+            }
             accounts {
                 a_user_is_found_by_id_and_by_name
                 a_new_user_has_the_roles_they_were_created_with
