@@ -123,6 +123,17 @@ noticed! {
     UsersWithoutLimit: accounts::users_are_listed_ascending_page_by_page;
     MembersFromTheLast: accounts::members_are_listed_ascending_page_by_page;
     MembersByPrefix: accounts::members_are_listed_ascending_page_by_page;
+    IdsFoldCase: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+        differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
+    NumbersAreFloats: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+        differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
+    ScanByUtf16: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+        differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
+    CommitsOffByOne: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+        differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
+    ReplicasEndAtTheFloor: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+        differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
+    PurgesForgotten: differential::random_scripts_have_the_same_effect_as_on_the_memory_store;
 }
 
 /// What the gate is for: it must say which row was lost, not fail by accident.
@@ -134,4 +145,23 @@ async fn the_gate_names_the_change_that_a_reader_passed() {
     assert!(passed.contains("past the uncommitted"), "{passed}");
     let skipped = notices(Fault::FeedSkipsARow, gate).await;
     assert!(skipped.contains("never saw"), "{skipped}");
+}
+
+/// A difference between two stores can be made again, and is shown where it begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_difference_names_the_seed_that_shows_it() {
+    let proof: Proof = |subject| {
+        Box::pin(
+            sync_core::conformance::differential::random_scripts_have_the_same_effect_as_on_the_memory_store(
+                subject,
+            ),
+        )
+    };
+    // A fault that no single sentence looks for: it takes a replica, a collection, and then the replica again.
+    let told = notices(Fault::ReplicasEndAtTheFloor, proof).await;
+    for part in
+        ["DIFFERENTIAL_SEED=", "DIFFERENTIAL_STEPS=", "on the memory store", "on the store under test: "]
+    {
+        assert!(told.contains(part), "{told}");
+    }
 }

@@ -65,6 +65,12 @@ pub(crate) enum Fault {
     UsersWithoutLimit,
     MembersFromTheLast,
     MembersByPrefix,
+    IdsFoldCase,
+    NumbersAreFloats,
+    ScanByUtf16,
+    PurgesForgotten,
+    CommitsOffByOne,
+    ReplicasEndAtTheFloor,
 }
 
 #[derive(Clone, Debug)]

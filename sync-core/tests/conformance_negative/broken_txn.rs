@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_executor::block_on;
+use serde_json::Value;
 use sync_core::json::Json;
 use sync_core::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery,
     SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt,
 };
-use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordKey, Result, Seq, SpaceId};
+use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordId, RecordKey, Result, Seq, SpaceId};
 
 use crate::broken::{BrokenStore, Fault};
 
@@ -61,6 +62,16 @@ impl BrokenTxn {
         if self.has(Fault::ContentReformatted) && large {
             record.data = Some(Json::from_canonical("9007199254740992"));
         }
+        if self.has(Fault::NumbersAreFloats) {
+            record.data = record.data.as_ref().map(through_floats);
+        }
+    }
+
+    /// The key as the store sees it.
+    fn folded(&self, key: &RecordKey) -> RecordKey {
+        let id =
+            if self.has(Fault::IdsFoldCase) { key.id.as_str().to_lowercase() } else { key.id.to_string() };
+        RecordKey::new(key.collection.clone(), RecordId::new(id).expect("a valid id stays one"))
     }
 
     fn spoil_page(&self, mut page: Page) -> Page {
@@ -119,7 +130,7 @@ impl StoreTxn for BrokenTxn {
     }
 
     async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>> {
-        let mut keys = keys.to_vec();
+        let mut keys: Vec<RecordKey> = keys.iter().map(|key| self.folded(key)).collect();
         if self.has(Fault::RecordsSorted) {
             keys.sort_unstable();
         }
@@ -160,6 +171,10 @@ impl StoreTxn for BrokenTxn {
         if self.has(Fault::ScanIgnoresCase) {
             page.records.sort_by_key(|record| record.key.to_string().to_lowercase());
         }
+        if self.has(Fault::ScanByUtf16) {
+            let units = |record: &Record| record.key.id.as_str().encode_utf16().collect::<Vec<_>>();
+            page.records.sort_by_key(|record| (record.key.collection.clone(), units(record)));
+        }
         if let (true, Some(after)) = (self.has(Fault::ScanRepeatsTheKey), &query.after) {
             let found = self.inner().await?.records(std::slice::from_ref(after)).await?;
             page.records.splice(0..0, found.into_iter().flatten());
@@ -186,6 +201,7 @@ impl StoreTxn for BrokenTxn {
             (Fault::ReplicasFromTheLast, ClientQuery::After(Some(after), _)) => {
                 found.splice(0..0, self.inner().await?.client(after).await?);
             }
+            (Fault::ReplicasEndAtTheFloor, _) => found.retain(|state| state.acked >= self.head.floor),
             _ => {}
         }
         Ok(found)
@@ -194,6 +210,7 @@ impl StoreTxn for BrokenTxn {
     async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
         let head = self.head.head;
         let from = if self.has(Fault::CommitsAtTheHead) { from.max(head) } else { from };
+        let from = if self.has(Fault::CommitsOffByOne) { from.checked_add(1).unwrap_or(from) } else { from };
         let limit = if self.has(Fault::CommitsWithoutLimit) { usize::MAX } else { limit };
         let mut found = self.inner().await?.commits(from, limit).await?;
         if self.has(Fault::CommitsNewestFirst) {
@@ -215,6 +232,12 @@ impl StoreTxn for BrokenTxn {
         }
         if self.has(Fault::PurgeLeavesTombstone) {
             self.bury(&mut write).await?;
+        }
+        if self.has(Fault::PurgesForgotten) {
+            write.purges.clear();
+        }
+        for record in &mut write.records {
+            record.key = self.folded(&record.key);
         }
         if self.has(Fault::ReplicasShared) {
             let states = write.clients.iter().map(|client| (client.client.clone(), client.clone()));
@@ -277,6 +300,21 @@ impl StoreTxn for BrokenTxn {
         let ended = inner.commit().await;
         if self.has(Fault::CommitsAfterFailure) { Ok(()) } else { ended }
     }
+}
+
+/// What becomes of content in a database that keeps every number as a double.
+fn through_floats(data: &Json) -> Json {
+    fn round(value: &mut Value) {
+        match value {
+            Value::Number(number) => *value = number.as_f64().map_or(Value::Null, Value::from),
+            Value::Array(items) => items.iter_mut().for_each(round),
+            Value::Object(members) => members.values_mut().for_each(round),
+            _ => {}
+        }
+    }
+    let mut value = data.to_value();
+    round(&mut value);
+    Json::from_value(&value).expect("rounded content stays within the limits")
 }
 
 impl Drop for BrokenTxn {
