@@ -131,7 +131,8 @@ noticed! {
         differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
     CommitsOffByOne: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
         differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
-    ReplicasEndAtTheFloor: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
+    ReplicasEndAtTheFloor: collect::collecting_leaves_the_head_where_it_is,
+        differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
         differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
     PurgesForgotten: differential::random_scripts_have_the_same_effect_as_on_the_memory_store;
 }
@@ -157,7 +158,7 @@ async fn a_difference_names_the_seed_that_shows_it() {
             ),
         )
     };
-    // A fault that no single sentence looks for: it takes a replica, a collection, and then the replica again.
+    // It takes a replica, a collection, and then the replica again.
     let told = notices(Fault::ReplicasEndAtTheFloor, proof).await;
     for part in
         ["DIFFERENTIAL_SEED=", "DIFFERENTIAL_STEPS=", "on the memory store", "on the store under test: "]

@@ -1,7 +1,8 @@
 //! Collecting what lies below the floor.
 
 use crate::conformance::{
-    Subject, Verdict, commit, commit_write, contents, delete, fresh_space, key, log_entry, put, seq,
+    Subject, Verdict, client_state, commit, commit_write, contents, delete, fresh_space, key, log_entry, put,
+    seq,
 };
 use crate::error::Result;
 use crate::store::{Collected, CommitWrite, Store, StoreExt, StoreTxnExt};
@@ -112,6 +113,9 @@ pub async fn the_commit_at_the_floor_stays(subject: &dyn Subject) -> Verdict {
 pub async fn collecting_leaves_the_head_where_it_is(subject: &dyn Subject) -> Verdict {
     let (store, space) = fresh_space(subject).await?;
     let written = commit(&*store, &space, [put("notes", "1", "1"), delete("notes", "2")]).await?;
+    // One that has everything, and one that is behind the floor.
+    let clients = vec![client_state("replica-1", 2), client_state("replica-2", 1)];
+    commit_write(&*store, &space, &CommitWrite { clients, ..CommitWrite::default() }).await?;
     let before = contents(&*store, &space).await?;
     collect(&*store, &space, 2, 100).await?;
     let after = contents(&*store, &space).await?;
