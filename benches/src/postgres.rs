@@ -22,12 +22,8 @@ use crate::{Options, bulk_push, pull, single_push};
 #[expect(clippy::print_stderr, reason = "a bench talks to its terminal")]
 pub(crate) async fn run(report: &mut Report, options: &Options) {
     // Durable, unlike the clusters of tests: what a commit costs is what is measured.
-    let settings = [
-        ("fsync", "on"),
-        ("full_page_writes", "on"),
-        ("shared_buffers", "'256MB'"),
-        ("max_wal_size", "'4GB'"),
-    ];
+    let settings =
+        [("fsync", "on"), ("full_page_writes", "on"), ("shared_buffers", "256MB"), ("max_wal_size", "4GB")];
     let Some(cluster) = tokio::task::block_in_place(|| Cluster::start(&settings)) else {
         eprintln!("the benches on Postgres are skipped: its programs are not here");
         return;
