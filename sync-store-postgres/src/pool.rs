@@ -75,7 +75,9 @@ impl Pool {
     /// it is a standby.
     ///
     /// All settings are of this transaction alone: nothing stays behind on a connection, which behind a pooler may be
-    /// someone else's next.
+    /// someone else's next. Plans are made once, for any parameters: each statement has one good plan, by index, and a
+    /// plan for a thousand keys in particular takes longer to make than to run, or reads the whole space where the table
+    /// was not analyzed yet.
     pub(crate) fn beginning(&self, work: Work) -> String {
         let wait_ms = self.options.wait_max.as_millis();
         let (isolation, statement_ms, idle_ms) = match work {
@@ -89,6 +91,7 @@ impl Pool {
              SET LOCAL lock_timeout TO {wait_ms}; \
              SET LOCAL statement_timeout TO {statement_ms}; \
              SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
+             SET LOCAL plan_cache_mode TO force_generic_plan; \
              SELECT pg_is_in_recovery()",
             self.options.schema
         )
