@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "what a failed run did, and how to repeat it")]
 #![expect(clippy::disallowed_methods, reason = "other processes are awaited in real time")]
 
+mod line;
 mod live;
 mod locked;
 mod outage;

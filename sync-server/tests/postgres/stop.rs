@@ -3,6 +3,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use postgres_testing::Cluster;
+
+use crate::line::Line;
 use crate::site::{Session, Site};
 use crate::support::crowd::account;
 use crate::support::in_flight::{ARRIVED, END_MAX, all_answered_at_stop, fill, small_push};
@@ -59,4 +62,20 @@ fn a_push_that_waits_for_a_lock_is_answered_before_the_end() {
         drop(foreign);
         assert_no_connections(&site);
     }
+}
+
+#[test]
+fn a_database_that_has_fallen_silent_cannot_hold_the_end() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let line = Line::to(cluster.socket_dir());
+    let mut site = Site::on(cluster, &format!("postgres://postgres@{}/postgres", line.address), 1);
+    let ada = account(&site.world, "ada");
+    line.fall_silent();
+    let mut pulling = site.world.http(&ada);
+    pulling.send_head("GET", &ada.path("changes"), 0, "").unwrap();
+    sleep(ARRIVED);
+    let mut server = site.processes.remove(0);
+    server.terminate();
+    // Orchestrators wait that long; a machine that stalls is forgiven twice as much.
+    assert_eq!(server.ended(END_MAX * 2).code(), Some(0), "{}", site.world.log());
 }
