@@ -15,6 +15,7 @@ mod locked;
 mod outage;
 mod pool;
 mod race;
+mod refused;
 mod sessions;
 mod site;
 mod soak;
