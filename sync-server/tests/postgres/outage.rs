@@ -68,9 +68,12 @@ fn survive(mut site: Site) {
     std::thread::sleep(ARRIVED);
     for how in [Shutdown::Fast, Shutdown::Immediate] {
         site.cluster.stop(how);
-        for n in 0..2 {
-            assert_refuses(&site.world.only(n), &ada);
-        }
+        std::thread::scope(|scope| {
+            for n in 0..2 {
+                let (world, ada) = (site.world.only(n), &ada);
+                scope.spawn(move || assert_refuses(&world, ada));
+            }
+        });
         site.cluster.start_again();
         let begun = Instant::now();
         for address in &site.world.addresses {
@@ -84,6 +87,27 @@ fn survive(mut site: Site) {
     let page = waiting.answer().unwrap().ok();
     assert_eq!(page["changes"][0]["id"], "0", "{page}");
     site.processes.iter_mut().for_each(Process::assert_alive);
+    site.stop();
+}
+
+#[test]
+fn a_restart_between_two_requests_costs_none_of_them() {
+    let Some(mut site) = Site::start(1) else { return };
+    let ada = account(&site.world, "ada");
+    for how in [Shutdown::Fast, Shutdown::Immediate] {
+        // Together, so that several connections are left to die.
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (mut http, ada) = (site.world.http(&ada), &ada);
+                scope.spawn(move || http.get(&ada.path(&format!("changes?limit={}", n + 1))).unwrap().ok());
+            }
+        });
+        assert!(site.n_connections() >= 2, "there should be idle connections");
+        site.cluster.restart(how);
+        let mut http = site.world.http(&ada);
+        http.post(&ada.path("changes"), &small_push(0)).unwrap().ok();
+        http.get(&ada.path("changes")).unwrap().ok();
+    }
     site.stop();
 }
 

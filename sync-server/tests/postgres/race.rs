@@ -54,8 +54,10 @@ fn no_reader_skips_a_commit_of_any_process_and_all_see_the_same_order() {
         let writers: Vec<_> = (0..WRITERS * N_SERVERS)
             .map(|n| scope.spawn(move || write(&worlds[n % N_SERVERS], ada, &format!("writer-{n}"))))
             .collect();
-        let n_written: usize = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+        let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        // Also when a writer has failed: the readers wait for it.
         is_written.store(true, Relaxed);
+        let n_written: usize = written.into_iter().map(|written| written.unwrap()).sum();
         let readers: Vec<Reader> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
         let pages: Vec<_> = readers.iter().map(|reader| reader.n_pages).collect();
         println!("race: {n_written} written, {:?} pages", pages);
