@@ -1,6 +1,7 @@
 //! The store that was asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, IdSource};
@@ -12,6 +13,10 @@ use crate::config::StoreUrl;
 
 /// Under which name a database keeps the secret for tokens.
 const TOKEN_SECRET: &str = "jwt-secret";
+
+/// How long to take leave of a database. 1 s: a healthy one needs milliseconds, and of the 10 s that orchestrators wait
+/// the requests in flight may have used 8.
+const CLOSE_MAX: Duration = Duration::from_secs(1);
 
 /// A store, under the two contracts it keeps.
 #[derive(Clone, Debug)]
@@ -77,12 +82,17 @@ impl Backend {
         }
     }
 
-    /// Waits for open transactions to end, and closes the store.
+    /// Waits for open transactions to end, and closes the store. A database that does not answer is not waited for: it rolls
+    /// back what it has not committed.
     pub(crate) async fn close(&self) {
         match self {
             Self::Memory(_) => {}
             Self::Sqlite(store) => store.close().await,
-            Self::Postgres(store) => store.close().await,
+            Self::Postgres(store) => {
+                if tokio::time::timeout(CLOSE_MAX, store.close()).await.is_err() {
+                    tracing::warn!("ended without closing all connections: the database does not answer");
+                }
+            }
         }
     }
 }

@@ -90,6 +90,14 @@ impl PostgresOptions {
         }
     }
 
+    /// Where the database is, without who connects.
+    pub(crate) fn place(&self) -> String {
+        match self.connect.get_socket() {
+            Some(folder) => folder.display().to_string(),
+            None => format!("{}:{}", self.connect.get_host(), self.connect.get_port()),
+        }
+    }
+
     fn parameter(self, name: &str, value: &str) -> Result<Self> {
         match name {
             "schema" => self.schema(value),
@@ -216,6 +224,8 @@ mod tests {
         assert!(options.is_pooled && !options.listens);
         assert_eq!(options.connect.get_socket().unwrap().to_str(), Some("/run/pg"));
         assert_eq!((options.connect.get_port(), options.connect.get_database()), (6432, Some("d")));
+        assert_eq!(options.place(), "/run/pg");
+        assert_eq!(PostgresOptions::from_url("postgres://u:p@h/d").unwrap().place(), "h:5432");
     }
 
     #[test]

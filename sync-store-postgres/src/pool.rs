@@ -1,12 +1,13 @@
 //! The connections of this process, and how a transaction begins on one of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPoolOptions, Postgres};
-use sync_core::Result;
+use sqlx::{ConnectOptions, PgPool};
 use sync_core::store::Mode;
+use sync_core::{Error, ErrorKind, Result};
 
 use crate::driver::PostgresDriver;
 use crate::error::sorted;
@@ -16,6 +17,9 @@ use crate::options::PostgresOptions;
 const IDLE_WRITER_MAX_MS: u32 = 15_000;
 /// How long a reader may: it holds no lock, but keeps the database from cleaning up.
 const IDLE_READER_MAX_MS: u32 = 300_000;
+
+/// How long to ask what keeps this process from connecting: a refusal comes at once.
+const ASK_WHY_MAX: Duration = Duration::from_secs(1);
 
 /// What a transaction is for, which decides its isolation and its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +72,32 @@ impl Pool {
     ///
     /// [`Overloaded`](sync_core::ErrorKind::Overloaded) after waiting too long.
     pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>> {
-        self.pool.acquire().await.map_err(|error| sorted("connect to the database", error))
+        self.pool.acquire().await.map_err(|error| self.unconnected(error))
+    }
+
+    /// Borrows the first connection. As a database may only just be starting, the pool tries for a while when it is
+    /// refused, and then does not say by what; so it is asked once more, past the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`connection`](Self::connection), with what keeps it from connecting.
+    pub(crate) async fn first_connection(&self) -> Result<PoolConnection<Postgres>> {
+        match self.pool.acquire().await {
+            Err(sqlx::Error::PoolTimedOut) => {}
+            acquired => return acquired.map_err(|error| self.unconnected(error)),
+        }
+        match tokio::time::timeout(ASK_WHY_MAX, self.options.connect.connect()).await {
+            Ok(Ok(_)) => self.connection().await,
+            Ok(Err(error)) => Err(self.unconnected(error)),
+            Err(_) => {
+                let message = format!("the database at {} does not answer", self.options.place());
+                Err(Error::new(ErrorKind::Overloaded, message))
+            }
+        }
+    }
+
+    fn unconnected(&self, error: sqlx::Error) -> Error {
+        sorted(&format!("connect to the database at {}", self.options.place()), error)
     }
 
     /// The statements that begin a transaction. They go to the database in one text, and end with the question whether

@@ -25,7 +25,7 @@ const MIGRATION_LOCK: i64 = 0x5379_6e63_4d69_6772;
 ///
 /// [`ErrorKind::Incompatible`] when its settings or its version do not do, or the tables are newer than this program.
 pub(crate) async fn prepare(pool: &Pool) -> Result<()> {
-    let mut connection = pool.connection().await?;
+    let mut connection = pool.first_connection().await?;
     let settings = Settings::read(&mut connection).await?;
     settings.refuse(pool.options().takes_weak_durability)?;
     for warning in settings.warnings() {

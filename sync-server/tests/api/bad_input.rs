@@ -21,6 +21,12 @@ async fn bad_input_gets_the_documented_answer_over_sqlite() {
     run(&World::sqlite().await).await;
 }
 
+#[tokio::test]
+async fn bad_input_gets_the_documented_answer_over_postgres() {
+    let Some(world) = World::postgres().await else { return };
+    run(&world).await;
+}
+
 /// Asks every row, checks everything about its answer, and notes which operation answered what.
 pub(crate) async fn run(world: &World) -> Ledger {
     let mark = log::mark();

@@ -31,6 +31,12 @@ async fn answers_are_the_same_for_ever_over_sqlite() {
     run(&World::sqlite().await).await;
 }
 
+#[tokio::test]
+async fn answers_are_the_same_for_ever_over_postgres() {
+    let Some(world) = World::postgres().await else { return };
+    run(&world).await;
+}
+
 /// A life of one space, and every kind of answer on the way.
 pub(crate) async fn run(world: &World) -> Ledger {
     let mut story = Story {

@@ -1,5 +1,6 @@
 //! A server without sockets: the edge over the routes over a store, with a clock and ids that repeat.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
+use postgres_testing::Cluster;
 use sync_core::service::{Limits, Service};
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, ManualClock, SeededIds, Timestamp, TokioRuntime};
@@ -20,8 +22,8 @@ use sync_server::edge::Edge;
 use sync_server::gate::{Gate, GateLimits};
 use sync_server::reply::Response;
 use sync_server::routes::routes;
+use sync_store_postgres::{PostgresOptions, PostgresStore};
 use sync_store_sqlite::SqliteStore;
-use tempfile::TempDir;
 
 /// What signs the tokens of these tests.
 pub(crate) const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
@@ -42,8 +44,8 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) clock: Arc<ManualClock>,
     ask: Ask,
-    /// Deleted with the world.
-    _folder: Option<TempDir>,
+    /// Where the data is, deleted with the world.
+    _home: Option<Box<dyn Any>>,
 }
 
 /// What came back.
@@ -63,7 +65,16 @@ impl World {
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open_dir(&folder.path().join("data")).await.unwrap();
-        Self::over(Arc::new(store.clone()), Arc::new(store), CHEAP, Some(folder))
+        Self::over(Arc::new(store.clone()), Arc::new(store), CHEAP, Some(Box::new(folder)))
+    }
+
+    /// On a database that endangers no data, so that `/ready` has no more to say than over the other stores. `None` where
+    /// there is no Postgres.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let cluster = Cluster::start(&[("fsync", "on"), ("full_page_writes", "on")])?;
+        let options = PostgresOptions::from_url(&cluster.url()).unwrap();
+        let store = PostgresStore::open(options).await.unwrap();
+        Some(Self::over(Arc::new(store.clone()), Arc::new(store), CHEAP, Some(Box::new(cluster))))
     }
 
     /// A world whose hashes cost something.
@@ -76,7 +87,7 @@ impl World {
         store: Arc<dyn Store>,
         accounts: Arc<dyn Accounts>,
         cost: HashCost,
-        folder: Option<TempDir>,
+        home: Option<Box<dyn Any>>,
     ) -> Self {
         super::log::start();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(START_US).unwrap()));
@@ -106,7 +117,7 @@ impl World {
             let edge = edge.clone();
             Box::pin(async move { edge.answer(request).await })
         });
-        Self { app, clock, ask, _folder: folder }
+        Self { app, clock, ask, _home: home }
     }
 
     /// The time in seconds.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::crowd::account;
 use crate::support::check::check;
+use crate::support::crowd::account;
 use crate::support::dump::Dump;
 use crate::support::reader::Reader;
 use crate::support::rig::{Mount, skipped};

@@ -5,7 +5,7 @@
 
 use std::thread::sleep;
 
-use crate::crowd::{Crowd, account};
+use crate::support::crowd::{Crowd, account};
 use crate::support::rng::{Rng, from_env};
 use crate::support::server::{Layout, World};
 

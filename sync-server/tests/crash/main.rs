@@ -11,7 +11,6 @@
 #![expect(clippy::disallowed_methods, reason = "another process is awaited in real time")]
 
 mod creation;
-mod crowd;
 mod full;
 mod kill;
 mod power;

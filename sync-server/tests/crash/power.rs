@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::thread::sleep;
 
-use crate::crowd::{Crowd, account};
+use crate::support::crowd::{Crowd, account};
 use crate::support::rig::{Mount, skipped};
 use crate::support::rng::{Rng, from_env};
 use crate::support::server::{Layout, Process, World};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::crowd::{Crowd, account};
+use crate::support::crowd::{Crowd, account};
 use crate::support::rng::Rng;
 use crate::support::server::{Layout, World};
 

@@ -3,23 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::crowd::account;
+use crate::support::crowd::account;
+use crate::support::refusal::refusal;
 use crate::support::server::{Layout, World};
 
 const LAYOUTS: [Layout; 2] = [Layout::OneFile, Layout::FilePerSpace];
-
-/// Runs a server that must refuse to start, and returns the one line in which it says why.
-fn refusal(mut command: Command) -> String {
-    let done = command.output().unwrap();
-    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert_eq!(done.status.code(), Some(1), "{out}{error}");
-    assert_eq!(out, "", "{error}");
-    let line = error.strip_suffix('\n').unwrap();
-    assert!(line.starts_with("sync-server: ") && !line.contains('\n'), "{error}");
-    line.to_owned()
-}
 
 /// Content of all files below a folder, apart from locks.
 fn content(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

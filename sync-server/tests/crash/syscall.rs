@@ -6,8 +6,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::crowd::account;
 use crate::support::check::check;
+use crate::support::crowd::account;
 use crate::support::http::Answer;
 use crate::support::reader::Reader;
 use crate::support::rig::{run, skipped};

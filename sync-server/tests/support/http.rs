@@ -10,7 +10,10 @@ use serde_json::Value;
 /// Longer than anything takes. A disk that is shared with builds may hold up every sync for half a minute.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where the server listens right now; it changes with every start.
+/// Requests after which a client of several servers goes to the next one: few, so that it gets around.
+const REQUESTS_PER_VISIT: usize = 3;
+
+/// Where a server listens right now; it changes with every start.
 #[derive(Clone, Debug)]
 pub(crate) struct Address(Arc<Mutex<SocketAddr>>);
 
@@ -28,10 +31,13 @@ impl Address {
     }
 }
 
-/// A connection that is made again when it was lost.
+/// A connection that is made again when it was lost. Of several servers the next one is asked each time, after a refusal
+/// and now and then without one.
 #[derive(Debug)]
 pub(crate) struct Http {
-    address: Address,
+    addresses: Vec<Address>,
+    n_connects: usize,
+    n_asked: usize,
     token: Option<String>,
     stream: Option<BufReader<TcpStream>>,
 }
@@ -41,6 +47,7 @@ pub(crate) struct Http {
 pub(crate) struct Head {
     pub(crate) status: u16,
     content_type: String,
+    retry_after: Option<u32>,
     length: Option<usize>,
     closes: bool,
 }
@@ -50,6 +57,7 @@ pub(crate) struct Head {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     content_type: String,
+    retry_after: Option<u32>,
     pub(crate) body: String,
 }
 
@@ -61,7 +69,11 @@ impl Answer {
     /// The code of a refusal, which must have the form of one.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.content_type, "application/problem+json", "{self:?}");
-        self.json()["code"].as_str().unwrap().to_owned()
+        let code = self.json()["code"].as_str().unwrap().to_owned();
+        // Damage does not go away by waiting; everything else that is not there now does.
+        let passes = self.status == 503 && code != "space_quarantined";
+        assert!(!passes || self.retry_after.is_some(), "when to come back? {self:?}");
+        code
     }
 
     /// The body of a success.
@@ -73,8 +85,9 @@ impl Answer {
 }
 
 impl Http {
-    pub(crate) fn new(address: &Address, token: Option<&str>) -> Self {
-        Self { address: address.clone(), token: token.map(str::to_owned), stream: None }
+    pub(crate) fn new(addresses: &[Address], token: Option<&str>) -> Self {
+        let token = token.map(str::to_owned);
+        Self { addresses: addresses.to_owned(), n_connects: 0, n_asked: 0, token, stream: None }
     }
 
     pub(crate) fn get(&mut self, path: &str) -> io::Result<Answer> {
@@ -90,7 +103,10 @@ impl Http {
             self.send_body(body)?;
             self.answer()
         });
-        if answer.is_err() {
+        self.n_asked += 1;
+        let has_seen_enough =
+            |answer: &Answer| answer.status == 503 || self.n_asked.is_multiple_of(REQUESTS_PER_VISIT);
+        if !answer.as_ref().is_ok_and(|answer| self.addresses.len() == 1 || !has_seen_enough(answer)) {
             self.stream = None;
         }
         answer
@@ -121,7 +137,8 @@ impl Http {
     pub(crate) fn answer(&mut self) -> io::Result<Answer> {
         let head = self.head()?;
         let body = self.body(&head)?;
-        Ok(Answer { status: head.status, content_type: head.content_type, body })
+        let Head { status, content_type, retry_after, .. } = head;
+        Ok(Answer { status, content_type, retry_after, body })
     }
 
     /// Reads the first part of an answer.
@@ -129,12 +146,14 @@ impl Http {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other("no status line"))?;
-        let mut head = Head { status, content_type: String::new(), length: Some(0), closes: false };
+        let mut head =
+            Head { status, content_type: String::new(), retry_after: None, length: Some(0), closes: false };
         loop {
             let line = self.line()?.to_ascii_lowercase();
             match line.split_once(": ") {
                 Some(("content-length", length)) => head.length = length.parse().ok(),
                 Some(("transfer-encoding", _)) => head.length = None,
+                Some(("retry-after", seconds)) => head.retry_after = seconds.parse().ok(),
                 Some(("content-type", name)) => name.clone_into(&mut head.content_type),
                 Some(("connection", "close")) => head.closes = true,
                 None if line.is_empty() => return Ok(head),
@@ -181,7 +200,9 @@ impl Http {
 
     fn stream(&mut self) -> io::Result<&mut BufReader<TcpStream>> {
         if self.stream.is_none() {
-            let stream = TcpStream::connect_timeout(&self.address.get(), PATIENCE)?;
+            let address = self.addresses[self.n_connects % self.addresses.len()].get();
+            self.n_connects += 1;
+            let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             stream.set_nodelay(true)?;

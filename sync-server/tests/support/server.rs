@@ -1,11 +1,11 @@
-//! The real binary, as a process that can be killed.
+//! The real binary, as one or several processes that can be killed.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -23,14 +23,21 @@ pub(crate) enum Layout {
     FilePerSpace,
 }
 
-/// Data on a disk and where the server that uses it listens.
-#[derive(Debug)]
+/// Where the data is.
+#[derive(Clone, Debug)]
+enum Data {
+    Files(PathBuf, Layout),
+    /// Address of a database.
+    Database(String),
+}
+
+/// Data, and where the servers that use it listen. A clone is the same world.
+#[derive(Clone, Debug)]
 pub(crate) struct World {
-    root: PathBuf,
-    layout: Layout,
+    data: Data,
     /// Holds the log, and the data unless it is elsewhere.
-    own: TempDir,
-    pub(crate) address: Address,
+    own: Arc<TempDir>,
+    pub(crate) addresses: Vec<Address>,
 }
 
 /// Someone with a space.
@@ -47,40 +54,60 @@ pub(crate) struct Process(Child);
 impl World {
     pub(crate) fn new(layout: Layout) -> Self {
         let own = tempfile::tempdir().unwrap();
-        Self { root: own.path().join("data"), ..Self::within(own, layout) }
+        Self::of(Data::Files(own.path().join("data"), layout), own, 1)
     }
 
     /// With its data in a folder of someone else.
     pub(crate) fn at(root: &Path, layout: Layout) -> Self {
-        Self { root: root.to_owned(), ..Self::within(tempfile::tempdir().unwrap(), layout) }
+        Self::of(Data::Files(root.to_owned(), layout), tempfile::tempdir().unwrap(), 1)
     }
 
-    fn within(own: TempDir, layout: Layout) -> Self {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        Self { root: PathBuf::new(), layout, own, address: Address::new(nowhere) }
+    /// With its data in a database, for this many servers.
+    pub(crate) fn on(database: &str, n_servers: usize) -> Self {
+        Self::of(Data::Database(database.to_owned()), tempfile::tempdir().unwrap(), n_servers)
+    }
+
+    fn of(data: Data, own: TempDir, n_servers: usize) -> Self {
+        let nowhere = || Address::new(SocketAddr::from(([127, 0, 0, 1], 1)));
+        Self { data, own: Arc::new(own), addresses: (0..n_servers).map(|_| nowhere()).collect() }
+    }
+
+    /// The same world, seen through one of its servers alone.
+    pub(crate) fn only(&self, server: usize) -> Self {
+        Self { addresses: vec![self.addresses[server].clone()], ..self.clone() }
     }
 
     /// Value for `--store`.
-    pub(crate) fn store(&self) -> String {
-        match self.layout {
-            Layout::OneFile => format!("sqlite:{}", self.main_file().display()),
-            Layout::FilePerSpace => format!("sqlite-dir:{}", self.root.display()),
+    fn store(&self) -> String {
+        match &self.data {
+            Data::Files(_, Layout::OneFile) => format!("sqlite:{}", self.main_file().display()),
+            Data::Files(root, Layout::FilePerSpace) => format!("sqlite-dir:{}", root.display()),
+            Data::Database(address) => address.clone(),
+        }
+    }
+
+    fn files(&self) -> (&Path, Layout) {
+        match &self.data {
+            Data::Files(root, layout) => (root, *layout),
+            Data::Database(_) => panic!("a database has no files that are ours"),
         }
     }
 
     /// The file that is always there.
     pub(crate) fn main_file(&self) -> PathBuf {
-        match self.layout {
-            Layout::OneFile => self.root.join("sync.db"),
-            Layout::FilePerSpace => self.root.join("platform.sqlite"),
+        match self.files() {
+            (root, Layout::OneFile) => root.join("sync.db"),
+            (root, Layout::FilePerSpace) => root.join("platform.sqlite"),
         }
     }
 
     /// The file that holds a space.
     pub(crate) fn file_of(&self, account: &Account) -> PathBuf {
-        match self.layout {
-            Layout::OneFile => self.main_file(),
-            Layout::FilePerSpace => self.root.join(&account.space[..2]).join(format!("{}.db", account.space)),
+        match self.files() {
+            (_, Layout::OneFile) => self.main_file(),
+            (root, Layout::FilePerSpace) => {
+                root.join(&account.space[..2]).join(format!("{}.db", account.space))
+            }
         }
     }
 
@@ -96,14 +123,23 @@ impl World {
         command
     }
 
-    /// Starts the server and waits until it listens.
+    /// Starts the server, or the first of them, and waits until it listens.
     #[track_caller]
     pub(crate) fn start(&self) -> Process {
         self.try_start().unwrap_or_else(|| panic!("the server does not start: {}", self.log()))
     }
 
+    /// Starts all servers at the same time, and waits until they listen.
+    pub(crate) fn start_all(&self) -> Vec<Process> {
+        std::thread::scope(|scope| {
+            let starts = (0..self.addresses.len()).map(|n| scope.spawn(move || self.only(n).start()));
+            let starts: Vec<_> = starts.collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        })
+    }
+
     /// `None` when it ended instead of listening.
-    pub(crate) fn try_start(&self) -> Option<Process> {
+    fn try_start(&self) -> Option<Process> {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut child = self.command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
@@ -116,11 +152,11 @@ impl World {
         });
         let line = line.recv_timeout(PATIENCE).expect("the server should listen or end");
         let address = line.trim_end().strip_prefix("listening on http://")?;
-        self.address.set(address.parse().unwrap());
+        self.addresses[0].set(address.parse().unwrap());
         Some(process)
     }
 
-    /// Everything the server has logged, over all its starts.
+    /// Everything the servers have logged, over all their starts.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
@@ -130,7 +166,7 @@ impl World {
     }
 
     pub(crate) fn http(&self, account: &Account) -> Http {
-        Http::new(&self.address, Some(&account.token))
+        Http::new(&self.addresses, Some(&account.token))
     }
 
     pub(crate) fn register(&self, name: &str) -> Account {
@@ -154,7 +190,7 @@ impl World {
 
     fn sign(&self, how: &str, name: &str) -> Result<Account, Answer> {
         let body = json!({"username": name, "password": "correct horse battery"}).to_string();
-        let answer = Http::new(&self.address, None).post(&format!("/v1/auth/{how}"), &body).unwrap();
+        let answer = Http::new(&self.addresses, None).post(&format!("/v1/auth/{how}"), &body).unwrap();
         if !matches!(answer.status, 200 | 201) {
             return Err(answer);
         }
@@ -171,6 +207,11 @@ impl World {
             let found: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
             assert_eq!(found, "ok", "{}", file.display());
         }
+        self.check_log();
+    }
+
+    /// That nothing ever panicked.
+    pub(crate) fn check_log(&self) {
         assert!(!self.log().contains("panicked"), "{}", self.log());
     }
 }
@@ -188,8 +229,15 @@ impl Process {
 
     /// As `kill -9`; returns when it is dead.
     pub(crate) fn kill(mut self) {
+        self.assert_alive();
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// That it has not ended by itself.
+    pub(crate) fn assert_alive(&mut self) {
+        let ended = self.0.try_wait().unwrap();
+        assert!(ended.is_none(), "the server ended by itself: {ended:?}");
     }
 
     /// As `kill`.

@@ -6,11 +6,11 @@ use std::thread::JoinHandle;
 
 use serde_json::json;
 
-use crate::support::check::check;
-use crate::support::reader::Reader;
-use crate::support::rng::Rng;
-use crate::support::server::{Account, World};
-use crate::support::writer::{BOARD, Counts, Writer};
+use super::check::check;
+use super::reader::Reader;
+use super::rng::Rng;
+use super::server::{Account, World};
+use super::writer::{BOARD, Counts, Writer};
 
 /// Clients of one space that are at work.
 pub(crate) struct Crowd {
