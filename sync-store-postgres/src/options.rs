@@ -72,7 +72,8 @@ impl PostgresOptions {
         }
         let connect = PgConnectOptions::from_url(&url)
             .map_err(|_| invalid("a parameter of the URL has a value that is not understood"))?;
-        let connect = connect.application_name("sync").disable_statement_logging();
+        let name = connect.get_application_name().unwrap_or("sync").to_owned();
+        let connect = connect.application_name(&name).disable_statement_logging();
         own.iter().try_fold(Self::new(connect), |options, (name, value)| options.parameter(name, value))
     }
 
@@ -226,6 +227,8 @@ mod tests {
         assert_eq!((options.connect.get_port(), options.connect.get_database()), (6432, Some("d")));
         assert_eq!(options.place(), "/run/pg");
         assert_eq!(PostgresOptions::from_url("postgres://u:p@h/d").unwrap().place(), "h:5432");
+        let named = PostgresOptions::from_url("postgres://u@h/d?application_name=sync-2").unwrap();
+        assert_eq!(named.connect.get_application_name(), Some("sync-2"));
     }
 
     #[test]
