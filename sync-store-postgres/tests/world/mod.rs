@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use sync_core::conformance::Subject;
 use sync_core::store::Store;
 use sync_core::{Accounts, ErrorKind, RecordKey, Result, Runtime, SpaceId, TokioRuntime};
@@ -31,22 +33,88 @@ impl World {
 
     /// The same with other options.
     pub(crate) async fn with(options: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Option<Self> {
-        let url = postgres_testing::database_url()?;
+        Some(Self::at(&postgres_testing::database_url()?, options).await)
+    }
+
+    /// The same on a database of the caller's. Its connections have the name of the schema.
+    pub(crate) async fn at(url: &str, options: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Self {
         let n = N_WORLDS.fetch_add(1, Ordering::SeqCst);
         let schema = format!("test_{}_{n}", std::process::id());
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{separator}application_name={schema}");
         let base = PostgresOptions::from_url(&url).unwrap().schema(&schema).unwrap().connections_max(6);
         let options = options(base);
         let store = PostgresStore::open(options.clone()).await.unwrap();
-        Some(Self { store, options, schema, url })
+        Self { store, options, schema, url }
+    }
+
+    /// Another store on the same schema, as another process has.
+    pub(crate) async fn second(&self) -> PostgresStore {
+        PostgresStore::open(self.options.clone()).await.unwrap()
+    }
+
+    /// A connection beside the store.
+    pub(crate) async fn connect(&self) -> Session {
+        let options: PgConnectOptions = self.url.parse().unwrap();
+        let mut session = Session(options.application_name("foreign").connect().await.unwrap());
+        session.run(&format!("SET search_path TO \"{}\"", self.schema)).await;
+        session
     }
 
     /// Runs SQL beside the store, and yields the first column of its first row.
     pub(crate) async fn sql(&self, sql: &str) -> Option<String> {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        let sql = format!("SET search_path TO \"{}\"; {sql}", self.schema);
-        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        let mut session = self.connect().await;
+        let answer = session.ask(sql).await;
+        session.0.close().await.unwrap();
+        answer
+    }
+
+    /// How many connections of stores on this schema are in a state (a pattern as of `LIKE`).
+    pub(crate) async fn n_backends(&self, state: &str) -> usize {
+        let of_it = format!("application_name = '{}' AND state LIKE '{state}'", self.schema);
+        let sql = format!("SELECT count(*)::text FROM pg_stat_activity WHERE {of_it}");
+        self.sql(&sql).await.unwrap().parse().unwrap()
+    }
+
+    /// Waits until no connection of the stores is in a transaction.
+    pub(crate) async fn is_quiet(&self) {
+        soon("the transactions to end", async || {
+            self.n_backends("idle in transaction%").await + self.n_backends("active").await == 0
+        })
+        .await;
+    }
+}
+
+/// A connection of someone else.
+pub(crate) struct Session(pub(crate) PgConnection);
+
+impl Session {
+    /// The first column of the first row.
+    pub(crate) async fn ask(&mut self, sql: &str) -> Option<String> {
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(&mut self.0).await.unwrap();
         row.and_then(|row| sqlx::Row::try_get::<Option<String>, _>(&row, 0).unwrap())
+    }
+
+    /// Runs statements of which nothing is to be known.
+    pub(crate) async fn run(&mut self, sql: &str) {
+        self.try_run(sql).await.unwrap();
+    }
+
+    /// The same where it may fail.
+    pub(crate) async fn try_run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.0).await.map(drop)
+    }
+}
+
+/// How long anything may take to happen by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks until it is so.
+pub(crate) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < until, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
