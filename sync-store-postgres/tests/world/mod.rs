@@ -95,6 +95,12 @@ impl Session {
         row.and_then(|row| sqlx::Row::try_get::<Option<String>, _>(&row, 0).unwrap())
     }
 
+    /// The first column of all rows.
+    pub(crate) async fn lines(&mut self, sql: &str) -> Vec<String> {
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut self.0).await.unwrap();
+        rows.iter().map(|row| sqlx::Row::get(row, 0)).collect()
+    }
+
     /// Runs statements of which nothing is to be known.
     pub(crate) async fn run(&mut self, sql: &str) {
         self.try_run(sql).await.unwrap();

@@ -1,0 +1,254 @@
+//! What the database is asked: how many times, and by which index it answers.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod world;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use postgres_testing::Cluster;
+use sea_query::Value;
+use sync_core::conformance::{
+    actor, client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
+};
+use sync_core::sql::{Dialect, Driver, SqlTxn, Statement, accounts, spaces};
+use sync_core::store::{
+    ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
+    StoreTxnExt,
+};
+use sync_core::{Collection, RecordKey, Result, SpaceId};
+use world::{Session, World};
+
+/// A database that answers every question about a space with this head, and everything else with nothing.
+#[derive(Clone, Debug, Default)]
+struct Recorder(Arc<Mutex<Vec<Statement>>>);
+
+impl Recorder {
+    /// What was asked since the last time.
+    fn take(&self) -> Vec<Statement> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    async fn txn(&self, mode: Mode) -> SqlTxn<Self> {
+        SqlTxn::begin(self.clone(), &space_id(SPACE), mode, Arc::new(HintHub::default())).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Driver for Recorder {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    async fn execute(&mut self, statement: Statement) -> Result<u64> {
+        self.0.lock().unwrap().push(statement);
+        Ok(1)
+    }
+
+    async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
+        let zeros = "0".repeat(32);
+        let head = format!("{zeros}\u{1f}900\u{1f}0\u{1f}{zeros}\u{1f}0\u{1f}1000");
+        let answer = if statement.sql.contains("count(*)") {
+            Some("5\u{1f}9".to_owned())
+        } else {
+            statement.sql.contains("\"largest\"").then_some(head)
+        };
+        self.0.lock().unwrap().push(statement);
+        Ok(answer)
+    }
+
+    async fn commit(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The space that is asked about: one of many in the database.
+const SPACE: &str = "s3";
+
+fn keys(n: usize) -> Vec<RecordKey> {
+    (0..n).map(|n| key("notes", &n.to_string())).collect()
+}
+
+/// Everything a push may do, with so many records.
+async fn push(txn: &mut dyn StoreTxn, n_records: usize) -> CommitWrite {
+    let keys = keys(n_records);
+    txn.client(&client_id("replica-1")).await.unwrap();
+    let mut write = stamp(txn, keys.iter().map(|key| put("notes", key.id.as_str(), "1"))).await.unwrap();
+    write.clients = vec![client_state("replica-1", 1)];
+    write.log = vec![log_entry(txn.head().log_head + 1, txn.head().head)];
+    write.purges = keys;
+    txn.apply(&write).await.unwrap();
+    write
+}
+
+/// Each text is prepared once and its plan kept, so they must not grow with what is pushed.
+#[tokio::test]
+async fn the_texts_of_a_push_do_not_depend_on_its_size() {
+    let texts = async |n| {
+        let recorder = Recorder::default();
+        push(&mut recorder.txn(Mode::Write).await, n).await;
+        recorder.take().into_iter().map(|statement| (statement.sql, statement.reusable)).collect::<Vec<_>>()
+    };
+    let two = texts(2).await;
+    assert!(two.iter().all(|(_, reusable)| *reusable));
+    for n in [17, 499, 500] {
+        assert_eq!(texts(n).await, two, "a push of {n}");
+    }
+    assert!(texts(KEYS_MAX).await.len() <= two.len() + 1, "keys are read in two statements");
+}
+
+/// Counted where it costs: by the server that is asked.
+#[tokio::test]
+async fn the_round_trips_of_a_push_do_not_depend_on_its_size() {
+    let Some(cluster) = Cluster::start(&[("log_statement", "all")]) else { return };
+    let world = World::at(&cluster.url(), |options| options.listens(false)).await;
+    world.store.create_space(&space_id(SPACE), epoch(1)).await.unwrap();
+    let n_asked = || {
+        let log = cluster.log();
+        log.lines().filter(|line| line.contains("statement: ") || line.contains("execute ")).count()
+    };
+    let mut counts = Vec::new();
+    for n in [1, 2, 50, 500] {
+        // Moves are told and connections given back by tasks of their own.
+        world.is_quiet().await;
+        let mut txn = world.store.write(&space_id(SPACE)).await.unwrap();
+        let before = n_asked();
+        push(&mut *txn, n).await;
+        counts.push(n_asked() - before);
+    }
+    world.is_quiet().await;
+    assert_eq!(counts, [5; 4], "the replica, the records, new records, purges, and the rest");
+}
+
+/// Everything a store asks, on a database with rows of many spaces, with and without knowing the parameters.
+#[tokio::test]
+async fn no_statement_reads_a_whole_table_or_sorts_a_whole_space() {
+    let Some(world) = World::new().await else { return };
+    fill(&world).await;
+    let statements = everything_that_is_asked().await;
+    let mut session = world.connect().await;
+    for mode in ["force_custom_plan", "force_generic_plan"] {
+        session.run(&format!("SET plan_cache_mode TO {mode}")).await;
+        for statement in &statements {
+            check_plan(&mut session, statement, mode).await;
+        }
+    }
+}
+
+async fn everything_that_is_asked() -> Vec<Statement> {
+    let recorder = Recorder::default();
+    let mut txn = recorder.txn(Mode::Write).await;
+    read_pages(&mut txn).await;
+    for n in [1, 2, KEYS_OF_REQUEST] {
+        txn.records(&keys(n)).await.unwrap();
+    }
+    let names = [client_id("replica-1"), client_id("replica-2")];
+    for query in
+        [ClientQuery::Named(&names), ClientQuery::After(None, 9), ClientQuery::After(Some(&names[0]), 9)]
+    {
+        txn.clients(query).await.unwrap();
+    }
+    txn.commits(seq(300), 1).await.unwrap();
+    txn.collect(seq(5), 10).await.unwrap();
+    txn.log(Some(4), 10).await.unwrap();
+    for n in [1, 3, KEYS_OF_REQUEST] {
+        push(&mut txn, n).await;
+    }
+    ask_about_accounts(&mut recorder.clone()).await;
+    // Of a twentieth of all rows and more, Postgres reads the whole table, and rightly so.
+    let followed: Vec<SpaceId> = (0..100).map(|n| space_id(&format!("s{n}"))).collect();
+    for n in [1, 100] {
+        spaces::heads(&mut recorder.clone(), &followed[..n]).await.unwrap();
+    }
+    for after in [None, Some(&followed[0])] {
+        spaces::list(&mut recorder.clone(), after, 9).await.unwrap();
+    }
+    spaces::create(&mut recorder.clone(), &followed[0], epoch(1)).await.unwrap();
+    recorder.take()
+}
+
+async fn read_pages(txn: &mut dyn StoreTxn) {
+    let notes = Collection::new("notes").unwrap();
+    for collections in [None, Some(vec![notes.clone()])] {
+        for bytes_max in [1, usize::MAX] {
+            let (collections, rows_max) = (collections.clone(), 10);
+            let query = FeedQuery { after: seq(1), up_to: seq(900), collections, rows_max, bytes_max };
+            txn.feed(&query).await.unwrap();
+        }
+    }
+    for collection in [None, Some(notes)] {
+        for after in [None, Some(key("notes", "1"))] {
+            for tombstones in [true, false] {
+                let (collection, after) = (collection.clone(), after.clone());
+                let query = ScanQuery { collection, after, tombstones, rows_max: 10, bytes_max: usize::MAX };
+                txn.scan(&query).await.unwrap();
+            }
+        }
+    }
+}
+
+async fn ask_about_accounts(recorder: &mut Recorder) {
+    let anna = actor("anna");
+    for after in [None, Some(&anna)] {
+        accounts::users(recorder, after, 9).await.unwrap();
+        accounts::members(recorder, &space_id(SPACE), after, 9).await.unwrap();
+    }
+    accounts::user(recorder, &anna).await.unwrap();
+    accounts::user_by_name(recorder, "anna").await.unwrap();
+    accounts::role(recorder, &space_id(SPACE), &anna).await.unwrap();
+    accounts::spaces_of(recorder, &anna, 9).await.unwrap();
+    accounts::set_role(recorder, &space_id(SPACE), &anna, None).await.unwrap();
+    accounts::forget_space(recorder, &space_id(SPACE)).await.unwrap();
+}
+
+/// Keys of the largest request here: they may be sorted.
+const KEYS_OF_REQUEST: usize = 500;
+/// Records of each space: they may not.
+const ROWS_OF_SPACE: usize = 1_000;
+
+/// 20 spaces with records, of which the one that is asked about was written as stores do.
+async fn fill(world: &World) {
+    let space = space_id(SPACE);
+    world.store.create_space(&space, epoch(1)).await.unwrap();
+    commit(&world.store, &space, keys(ROWS_OF_SPACE).iter().map(|key| put("notes", key.id.as_str(), "1")))
+        .await
+        .unwrap();
+    let copy = "
+        INSERT INTO records SELECT 'o' || n, collection, id, version, meta, CASE WHEN version % 10 > 0 THEN data END
+            FROM records, generate_series(1, 19) n;
+        INSERT INTO commits SELECT space, version, version, meta FROM records ON CONFLICT DO NOTHING;
+        INSERT INTO log SELECT space, version, version, meta FROM records;
+        INSERT INTO clients SELECT space, 'replica-' || n, 'anna', 1, '', 1, 1, '{}'
+            FROM (SELECT DISTINCT space FROM records) s, generate_series(1, 100) n;
+        INSERT INTO spaces SELECT 's' || (n + 100), epoch, head, floor, tag, log_head, largest
+            FROM spaces, generate_series(1, 20000) n;
+        INSERT INTO users SELECT 'u' || n, n, n, n, n FROM generate_series(1, 3000) n;
+        INSERT INTO members SELECT space, actor, 'editor' FROM (SELECT DISTINCT space FROM records) s,
+            (SELECT 'u' || n AS actor FROM generate_series(1, 200) n) a;
+        ANALYZE spaces, records, commits, clients, log, users, members";
+    world.sql(copy).await;
+}
+
+/// Sorting what is bounded already, such as the keys of a request, is fine; so is reading them.
+async fn check_plan(session: &mut Session, statement: &Statement, mode: &str) {
+    let (types, values): (Vec<_>, Vec<_>) = statement.values.0.iter().map(parameter).unzip();
+    session.run(&format!("PREPARE q ({}) AS {}", types.join(", "), statement.sql)).await;
+    let plan = session.lines(&format!("EXPLAIN EXECUTE q ({})", values.join(", "))).await;
+    session.run("DEALLOCATE q").await;
+    let told = format!("{mode}\n{}\n{}", statement.sql.replace('\u{1e}', "^"), plan.join("\n"));
+    for step in plan.iter().filter(|step| step.contains("Sort  (")) {
+        let n_rows = step.split("rows=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        assert!(n_rows.parse::<usize>().unwrap() <= KEYS_OF_REQUEST, "{told}");
+    }
+    assert!(!plan.iter().any(|step| step.contains("Seq Scan")), "{told}");
+}
+
+fn parameter(value: &Value) -> (&'static str, String) {
+    match value {
+        Value::String(Some(text)) => ("text", format!("'{}'", text.replace('\'', "''"))),
+        Value::BigInt(Some(number)) => ("bigint", number.to_string()),
+        Value::BigUnsigned(Some(number)) => ("bigint", number.to_string()),
+        Value::Int(Some(number)) => ("int", number.to_string()),
+        other => panic!("no such parameter is expected: {other:?}"),
+    }
+}
