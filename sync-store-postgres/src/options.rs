@@ -10,6 +10,8 @@ use url::Url;
 
 /// What [`PostgresStore::open`](crate::PostgresStore::open) takes.
 ///
+/// Durations are brought between a millisecond and a day: Postgres takes zero for "no limit", and cannot count far.
+///
 /// ```
 /// use std::time::Duration;
 /// use sync_store_postgres::PostgresOptions;
@@ -26,6 +28,7 @@ pub struct PostgresOptions {
     pub(crate) is_pooled: bool,
     pub(crate) wait_max: Duration,
     pub(crate) statement_max: Duration,
+    pub(crate) idle_writer_max: Duration,
     pub(crate) poll_every: Duration,
     pub(crate) listens: bool,
     pub(crate) takes_weak_durability: bool,
@@ -38,6 +41,8 @@ const CONNECTIONS_MAX: u32 = 16;
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long one statement may run: a push of the largest size takes a tenth of it on a slow machine.
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
+/// How long a transaction may sit idle while it holds a space: a process that froze must not stop all others.
+const IDLE_WRITER_MAX: Duration = Duration::from_secs(15);
 /// How often to look at the spaces that someone waits for: a lost hint costs at most this.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Prepared statements a connection keeps: there are about 40 texts.
@@ -85,6 +90,7 @@ impl PostgresOptions {
             is_pooled: false,
             wait_max: WAIT_MAX,
             statement_max: STATEMENT_MAX,
+            idle_writer_max: IDLE_WRITER_MAX,
             poll_every: POLL_EVERY,
             listens: true,
             takes_weak_durability: false,
@@ -144,19 +150,26 @@ impl PostgresOptions {
     /// How long to wait for a connection, and for the write transaction of someone else to end, before failing with
     /// [`Overloaded`](ErrorKind::Overloaded). By default 5 s.
     pub fn wait_max(mut self, wait: Duration) -> Self {
-        self.wait_max = wait;
+        self.wait_max = sayable(wait);
         self
     }
 
     /// How long one statement may run. By default 30 s. Deleting a space and migrating have no limit.
     pub fn statement_max(mut self, max: Duration) -> Self {
-        self.statement_max = max;
+        self.statement_max = sayable(max);
+        self
+    }
+
+    /// How long a write transaction may do nothing before the database ends it: its process may have frozen, and others
+    /// wait for the space. By default 15 s.
+    pub fn idle_writer_max(mut self, max: Duration) -> Self {
+        self.idle_writer_max = sayable(max);
         self
     }
 
     /// How often to look at the spaces that someone in this process waits for. By default once a second.
     pub fn poll_every(mut self, interval: Duration) -> Self {
-        self.poll_every = interval;
+        self.poll_every = sayable(interval);
         self
     }
 
@@ -207,6 +220,11 @@ fn is_of_driver(name: &str) -> bool {
         "options",
     ];
     NAMES.contains(&name) || name.starts_with("options[")
+}
+
+/// The nearest that can be said to Postgres and to a timer.
+fn sayable(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_millis(1), Duration::from_secs(24 * 60 * 60))
 }
 
 fn invalid(message: &str) -> Error {

@@ -13,10 +13,8 @@ use crate::driver::PostgresDriver;
 use crate::error::sorted;
 use crate::options::PostgresOptions;
 
-/// How long a transaction may sit idle while it holds a space: a process that froze must not stop all others.
-const IDLE_WRITER_MAX_MS: u32 = 15_000;
-/// How long a reader may: it holds no lock, but keeps the database from cleaning up.
-const IDLE_READER_MAX_MS: u32 = 300_000;
+/// How long a reader may sit idle: it holds no lock, but keeps the database from cleaning up.
+const IDLE_READER_MAX: Duration = Duration::from_secs(300);
 
 /// How long to ask what keeps this process from connecting: a refusal comes at once.
 const ASK_WHY_MAX: Duration = Duration::from_secs(1);
@@ -108,12 +106,13 @@ impl Pool {
     /// plan for a thousand keys in particular takes longer to make than to run, or reads the whole space where the table
     /// was not analyzed yet.
     pub(crate) fn beginning(&self, work: Work) -> String {
-        let wait_ms = self.options.wait_max.as_millis();
-        let (isolation, statement_ms, idle_ms) = match work {
-            Work::Read => ("REPEATABLE READ READ ONLY", self.statement_ms(), IDLE_READER_MAX_MS),
-            Work::Write => ("READ COMMITTED", self.statement_ms(), IDLE_WRITER_MAX_MS),
-            Work::LongWrite => ("READ COMMITTED", 0, IDLE_WRITER_MAX_MS),
+        let options = &self.options;
+        let (isolation, statement_ms, idle) = match work {
+            Work::Read => ("REPEATABLE READ READ ONLY", options.statement_max.as_millis(), IDLE_READER_MAX),
+            Work::Write => ("READ COMMITTED", options.statement_max.as_millis(), options.idle_writer_max),
+            Work::LongWrite => ("READ COMMITTED", 0, options.idle_writer_max),
         };
+        let (wait_ms, idle_ms) = (options.wait_max.as_millis(), idle.as_millis());
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; \
              SET LOCAL search_path TO \"{}\"; \
@@ -122,12 +121,8 @@ impl Pool {
              SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
              SET LOCAL plan_cache_mode TO force_generic_plan; \
              SELECT pg_is_in_recovery()",
-            self.options.schema
+            options.schema
         )
-    }
-
-    fn statement_ms(&self) -> u128 {
-        self.options.statement_max.as_millis()
     }
 
     /// What it was made with.
