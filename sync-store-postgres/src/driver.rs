@@ -16,7 +16,8 @@ use sync_core::{Error, ErrorKind, Result};
 use crate::error::{is_broken, sorted, sorted_commit};
 use crate::pool::{Pool, Work};
 
-/// How long a rollback may take before its connection is closed instead: it waits for nothing but the network.
+/// How long a rollback may take before its connection is closed instead: it waits for nothing but the network and, where
+/// a call was interrupted, for that to end.
 const ROLLBACK_MAX: Duration = Duration::from_secs(5);
 
 /// A transaction. It takes a connection and begins with its first statement, in one round trip.
@@ -112,9 +113,9 @@ fn beyond_standby(mut rows: Vec<PgRow>) -> Result<Vec<PgRow>> {
     }
 }
 
-async fn rolled_back(connection: &mut PgConnection) -> bool {
+async fn rolled_back(connection: &mut PgConnection, max: Duration) -> bool {
     let rollback = sqlx::raw_sql("ROLLBACK").execute(connection);
-    matches!(tokio::time::timeout(ROLLBACK_MAX, rollback).await, Ok(Ok(_)))
+    matches!(tokio::time::timeout(max, rollback).await, Ok(Ok(_)))
 }
 
 async fn close(connection: Option<PoolConnection<Postgres>>) {
@@ -187,8 +188,11 @@ impl Drop for PostgresDriver {
             drop(connection.detach());
             return;
         };
+        // Also before it closes: the database does not notice who left while it waits for a lock, and whoever tries again
+        // and again would have it hold many more connections than this pool may.
+        let max = self.pool.options().wait_max.saturating_add(ROLLBACK_MAX);
         runtime.spawn(async move {
-            if state == State::Unknown || !rolled_back(&mut connection).await {
+            if !rolled_back(&mut connection, max).await || state == State::Unknown {
                 close(Some(connection)).await;
             }
         });
