@@ -36,16 +36,30 @@ impl World {
         Some(Self::at(&postgres_testing::database_url()?, options).await)
     }
 
-    /// The same on a database of the caller's. Its connections have the name of the schema.
+    /// The same with a parameter in its URL, which is for the store alone.
+    pub(crate) async fn with_parameter(parameter: &str) -> Option<Self> {
+        Some(Self::made(&postgres_testing::database_url()?, parameter, |options| options).await)
+    }
+
+    /// The same on a database of the caller's.
     pub(crate) async fn at(url: &str, options: impl FnOnce(PostgresOptions) -> PostgresOptions) -> Self {
+        Self::made(url, "", options).await
+    }
+
+    /// The connections of the store have the name of the schema.
+    async fn made(
+        url: &str,
+        parameter: &str,
+        options: impl FnOnce(PostgresOptions) -> PostgresOptions,
+    ) -> Self {
         let n = N_WORLDS.fetch_add(1, Ordering::SeqCst);
         let schema = format!("test_{}_{n}", std::process::id());
         let separator = if url.contains('?') { '&' } else { '?' };
-        let url = format!("{url}{separator}application_name={schema}");
-        let base = PostgresOptions::from_url(&url).unwrap().schema(&schema).unwrap().connections_max(6);
+        let own = format!("{url}{separator}application_name={schema}&{parameter}");
+        let base = PostgresOptions::from_url(&own).unwrap().schema(&schema).unwrap().connections_max(6);
         let options = options(base);
         let store = PostgresStore::open(options.clone()).await.unwrap();
-        Self { store, options, schema, url }
+        Self { store, options, schema, url: url.to_owned() }
     }
 
     /// Another store on the same schema, as another process has.
@@ -53,7 +67,7 @@ impl World {
         PostgresStore::open(self.options.clone()).await.unwrap()
     }
 
-    /// A connection beside the store.
+    /// A connection beside the store, with the settings of the database.
     pub(crate) async fn connect(&self) -> Session {
         let options: PgConnectOptions = self.url.parse().unwrap();
         let mut session = Session(options.application_name("foreign").connect().await.unwrap());
