@@ -19,6 +19,13 @@ const VERSION_MIN: i32 = 150_000;
 /// Whoever holds this advisory lock migrates; others wait. A number of no meaning, the same in every version.
 const MIGRATION_LOCK: i64 = 0x5379_6e63_4d69_6772;
 
+/// Whatever the role has as its default: in any other isolation, who waited for the lock would not see what was migrated
+/// meanwhile, and do it again.
+const MIGRATION_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Migrating takes as long as it takes, and so does waiting for it.
+const MIGRATION_LIMITS: &str = "SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0";
+
 /// Looks at the database and brings the tables up to date. Processes that start together do it one after the other.
 ///
 /// # Errors
@@ -127,8 +134,8 @@ fn statement(sql: &str, texts: &[&str]) -> Statement {
 /// One transaction under a lock: who starts at the same time waits and finds the work done.
 async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<()> {
     let failed = |error| sorted("migrate the database", error);
-    let mut transaction = connection.begin().await.map_err(failed)?;
-    let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+    let mut transaction = connection.begin_with(MIGRATION_BEGIN).await.map_err(failed)?;
+    let lock = format!("{MIGRATION_LIMITS}; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
     run(&mut transaction, lock).await.map_err(failed)?;
     // Asked first, because creating one needs a right that the owner of an existing one may not have.
     let is_there = format!("SELECT to_regnamespace('\"{schema}\"') IS NOT NULL");
