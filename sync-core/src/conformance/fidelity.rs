@@ -145,6 +145,10 @@ pub async fn replicas_come_back_at_their_extremes(subject: &dyn Subject) -> Verd
     };
     let mixed =
         ClientState { batch_hash: std::array::from_fn(|n| n as u8 * 17), ..client_state("replica-1", 2) };
+    // Alone as well: a list of one empty text is easily taken for an empty list.
+    let alone = CommitWrite { clients: vec![least.clone()], ..CommitWrite::default() };
+    commit_write(&*store, &space, &alone).await?;
+    assert!(contents(&*store, &space).await?.clients == alone.clients, "a replica alone came back changed");
     let clients = vec![least, mixed, most];
     commit_write(&*store, &space, &CommitWrite { clients: clients.clone(), ..CommitWrite::default() })
         .await?;

@@ -140,7 +140,16 @@ fn column_of<const N: usize>(rows: &[[Cell<'_>; N]], column: usize) -> (String, 
         }
     }
     // The space is the first parameter.
-    (format!("string_to_array(${}, '{ROW}'{null}){cast}", column + 2), joined)
+    let parameter = column + 2;
+    let array = format!("string_to_array(${parameter}, '{ROW}'{null}){cast}");
+    let may_be_empty = cast.is_empty() && null.is_empty();
+    // Of an empty text Postgres makes no element, but it is one: there is never no row.
+    let array = if may_be_empty {
+        format!("CASE ${parameter} WHEN '' THEN ARRAY[''] ELSE {array} END")
+    } else {
+        array
+    };
+    (array, joined)
 }
 
 fn len(cell: &Cell<'_>) -> usize {
@@ -248,6 +257,14 @@ mod tests {
         let begin = "INSERT INTO \"log\" (\"space\", \"entry\", \"body\")";
         assert_eq!(statement.sql, format!("{begin} SELECT $1, * FROM {source} {END}"));
         assert_eq!(statement.values, Values(vec!["s".into(), "1\u{1e}-2".into(), "a\u{1e}".into()]));
+    }
+
+    #[test]
+    fn postgres_takes_one_empty_text_for_a_row() {
+        let rows = [[Cell::Int(1), Cell::Text("".into())]];
+        let sql = INSERT.rows(Dialect::Postgres, &SpaceId::new("s").unwrap(), &rows).sql;
+        let texts = "CASE $3 WHEN '' THEN ARRAY[''] ELSE string_to_array($3, '\u{1e}') END";
+        assert!(sql.contains(texts), "{sql}");
     }
 
     #[test]
