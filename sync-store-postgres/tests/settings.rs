@@ -141,7 +141,34 @@ async fn a_role_that_owns_its_schema_needs_no_other_right() {
     store.create_space(&space, epoch(1)).await.unwrap();
     commit(&store, &space, [put("notes", "1", "1")]).await.unwrap();
     assert_eq!(contents(&store, &space).await.unwrap().records.len(), 1);
+
+    // Someone who only looks sees the view, and nothing behind it.
+    run(&url, "GRANT USAGE ON SCHEMA sync TO PUBLIC; GRANT SELECT ON sync.records_json TO PUBLIC").await;
+    run(&cluster.url(), "CREATE ROLE guest LOGIN; GRANT CONNECT ON DATABASE postgres TO guest").await;
+    let mut guest = PgConnection::connect(&cluster.url().replace("//postgres@", "//guest@")).await.unwrap();
+    sqlx::raw_sql("SELECT data FROM sync.records_json").fetch_one(&mut guest).await.unwrap();
+    for table in ["records", "secrets", "users"] {
+        let sql = format!("SELECT * FROM sync.{table}");
+        assert!(sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut guest).await.is_err(), "{table}");
+    }
+    guest.close().await.unwrap();
     assert!(store.delete_space(&space).await.unwrap());
+}
+
+/// As an operator, or a provider whose disk is nearly full, sets it: to be respected.
+#[tokio::test]
+async fn a_database_that_is_set_to_reading_only_is_read_and_refuses_writers() {
+    let Some(world) = World::new().await else { return };
+    let space = space_id("family");
+    world.store.create_space(&space, epoch(1)).await.unwrap();
+    commit(&world.store, &space, [put("notes", "1", "1")]).await.unwrap();
+    let url = postgres_testing::database_url().unwrap() + "&options=-c%20default_transaction_read_only%3Don";
+    let options = PostgresOptions::from_url(&url).unwrap().schema(&world.schema).unwrap();
+    let store = PostgresStore::open(options).await.unwrap();
+    assert_eq!(contents(&store, &space).await.unwrap().records.len(), 1);
+    assert_eq!(kind_of(store.write(&space).await.map(drop)), ErrorKind::Unavailable);
+    assert_eq!(kind_of(store.delete_space(&space).await), ErrorKind::Unavailable);
+    store.close().await;
 }
 
 #[tokio::test]
