@@ -71,17 +71,19 @@ impl PostgresDriver {
     /// A connection that has been idle may be dead without anyone knowing; then the next one is tried, as nothing has
     /// happened yet. There are not more of them than the pool holds.
     async fn begin(&mut self, query: &str) -> Result<Vec<PgRow>> {
-        let sql = format!("{}; {query}", self.pool.beginning(self.work));
+        let sql = self.pool.beginning(self.work, query);
+        let max = self.pool.beginning_max(self.work);
         let mut n_tries = self.pool.options().connections_max;
         loop {
             let connection = self.connection.insert(self.pool.connection().await?);
             self.state = State::Unknown;
-            match sqlx::raw_sql(AssertSqlSafe(sql.as_str())).fetch_all(&mut **connection).await {
+            let rows = sqlx::raw_sql(AssertSqlSafe(sql.as_str())).fetch_all(&mut **connection);
+            match in_time(max, rows).await {
                 Ok(rows) => {
                     self.state = State::InTransaction;
                     return beyond_standby(rows);
                 }
-                Err(error) if is_broken(&error) && n_tries > 0 => {
+                Err(error) if is_broken(&error) && !is_silence(&error) && n_tries > 0 => {
                     n_tries -= 1;
                     close(self.connection.take()).await;
                 }
@@ -113,6 +115,18 @@ fn beyond_standby(mut rows: Vec<PgRow>) -> Result<Vec<PgRow>> {
     }
 }
 
+/// Waits for an answer of the database, but not for ever.
+async fn in_time<T>(max: Duration, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(max, answer).await.unwrap_or_else(|_| {
+        let silence = std::io::Error::new(std::io::ErrorKind::TimedOut, "the database does not answer");
+        Err(sqlx::Error::Io(silence))
+    })
+}
+
+fn is_silence(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
+}
+
 async fn rolled_back(connection: &mut PgConnection, max: Duration) -> bool {
     let rollback = sqlx::raw_sql("ROLLBACK").execute(connection);
     matches!(tokio::time::timeout(max, rollback).await, Ok(Ok(_)))
@@ -134,7 +148,8 @@ impl Driver for PostgresDriver {
     async fn execute(&mut self, statement: Statement) -> Result<u64> {
         let keep = self.keeps_prepared(&statement);
         let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
-        let done = query.persistent(keep).execute(&mut **self.begun().await?).await;
+        let max = self.pool.answer_max(self.work);
+        let done = in_time(max, query.persistent(keep).execute(&mut **self.begun().await?)).await;
         let done = done.map_err(|error| self.failed("write", error))?;
         self.state = State::InTransaction;
         Ok(done.rows_affected())
@@ -149,13 +164,15 @@ impl Driver for PostgresDriver {
     }
 
     async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
-        let row = match with_literals(&statement).filter(|_| self.connection.is_none()) {
+        let first = if self.connection.is_none() { with_literals(&statement) } else { None };
+        let row = match first {
             Some(sql) => self.begin(&sql).await?.pop(),
             None => {
                 let keep = self.keeps_prepared(&statement);
                 let query = sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(statement.values));
-                let row = query.persistent(keep).fetch_optional(&mut **self.begun().await?).await;
-                let row = row.map_err(|error| self.failed("read", error))?;
+                let max = self.pool.answer_max(self.work);
+                let row = query.persistent(keep).fetch_optional(&mut **self.begun().await?);
+                let row = in_time(max, row).await.map_err(|error| self.failed("read", error))?;
                 self.state = State::InTransaction;
                 row
             }
@@ -169,7 +186,9 @@ impl Driver for PostgresDriver {
             return Ok(());
         }
         // Not `failed`: after an error it is not known whether the transaction has ended.
-        sqlx::raw_sql("COMMIT").execute(&mut **self.open()?).await.map_err(sorted_commit)?;
+        let max = self.pool.answer_max(self.work);
+        let committed = in_time(max, sqlx::raw_sql("COMMIT").execute(&mut **self.open()?)).await;
+        committed.map_err(sorted_commit)?;
         self.state = State::Idle;
         Ok(())
     }

@@ -8,19 +8,18 @@
 //! A hint is sent after its commit and apart from it: `NOTIFY` within a transaction makes all commits of the whole
 //! database with such a thing wait for each other. What is lost on the way, the poller finds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgListener, PgPoolOptions};
-use sync_core::sql::spaces;
+use sea_query::Values;
+use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
+use sync_core::sql::{Driver, Statement, spaces};
 use sync_core::store::{HintHub, KEYS_MAX, OnCommit};
 use sync_core::{Result, Seq, SpaceId};
 use tokio::sync::Notify;
 
-use crate::error::sorted;
 use crate::pool::{Pool, Work};
 
 /// Bytes of one notification: Postgres takes fewer than 8,000.
@@ -29,6 +28,8 @@ const PAYLOAD_BYTES_MAX: usize = 7_000;
 const TELL_EVERY: Duration = Duration::from_millis(5);
 /// Moves that may wait to be told. More is told by nobody, and found by the pollers.
 const MOVES_MAX: usize = 10_000;
+/// How long it may be quiet before the listener asks whether anyone is there.
+const QUIET_MAX: Duration = Duration::from_secs(30);
 /// How long to wait before listening again after that failed.
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -101,7 +102,7 @@ impl Hints {
         loop {
             // What moved before, or while there was no connection, was told to nobody.
             self.must_look.notify_one();
-            while let Some(hint) = listener.try_recv().await? {
+            while let Some(hint) = next(&mut listener).await? {
                 parse(hint.payload()).for_each(|(space, head)| self.hub.publish(&space, head));
             }
         }
@@ -120,7 +121,8 @@ impl Hints {
 
     async fn look_once(&self, pool: &Arc<Pool>, known: &mut HashMap<SpaceId, Seq>) -> Result<()> {
         let followed = self.hub.followed();
-        known.retain(|space, _| followed.contains(space));
+        let still_followed: HashSet<&SpaceId> = followed.iter().collect();
+        known.retain(|space, _| still_followed.contains(space));
         for chunk in followed.chunks(KEYS_MAX) {
             for (space, head) in spaces::heads(&mut pool.transaction(Work::Read), chunk).await? {
                 if known.insert(space.clone(), head) != Some(head) {
@@ -137,12 +139,26 @@ fn channel(pool: &Pool) -> String {
     format!("sync_hints_{}", pool.options().schema)
 }
 
-async fn notify(pool: &Pool, payload: &str) -> Result<()> {
-    // As text, for poolers. Names of spaces and numbers need no quoting, and there is nothing else in it.
+/// The next hint; `None` when the connection was lost and there is a new one.
+async fn next(listener: &mut PgListener) -> sqlx::Result<Option<PgNotification>> {
+    loop {
+        if let Ok(hint) = tokio::time::timeout(QUIET_MAX, listener.try_recv()).await {
+            return hint;
+        }
+        // Nothing happens, or the other side is gone without a word.
+        let answer = sqlx::raw_sql("SELECT 1").execute(&mut *listener);
+        if tokio::time::timeout(QUIET_MAX, answer).await.is_err() {
+            return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        }
+    }
+}
+
+async fn notify(pool: &Arc<Pool>, payload: &str) -> Result<()> {
+    // Names of spaces and numbers need no quoting, and there is nothing else in it.
     let sql = format!("NOTIFY \"{}\", '{payload}'", channel(pool));
-    let mut connection = pool.connection().await?;
-    let told = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await;
-    told.map(drop).map_err(|error| sorted("send a hint", error))
+    let mut transaction = pool.transaction(Work::Read);
+    transaction.text(Statement { sql, values: Values(Vec::new()), reusable: false }).await?;
+    transaction.commit().await
 }
 
 /// One line for each space: its name and its head.

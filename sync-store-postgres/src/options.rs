@@ -154,7 +154,8 @@ impl PostgresOptions {
         self
     }
 
-    /// How long one statement may run. By default 30 s. Deleting a space and migrating have no limit.
+    /// How long one statement may run. By default 30 s. Deleting a space may take an hour; migrating has no
+    /// limit.
     pub fn statement_max(mut self, max: Duration) -> Self {
         self.statement_max = sayable(max);
         self

@@ -13,6 +13,10 @@ use crate::driver::PostgresDriver;
 use crate::error::sorted;
 use crate::options::PostgresOptions;
 
+/// How long a statement may run that takes as long as it takes: deleting a space of some hundred million records.
+const LONG_STATEMENT_MAX: Duration = Duration::from_secs(3600);
+/// How long after its own limits the database may be silent: a slow network, not a dead one.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long a reader may sit idle: it holds no lock, but keeps the database from cleaning up.
 const IDLE_READER_MAX: Duration = Duration::from_secs(300);
 
@@ -98,31 +102,51 @@ impl Pool {
         sorted(&format!("connect to the database at {}", self.options.place()), error)
     }
 
-    /// The statements that begin a transaction. They go to the database in one text, and end with the question whether
-    /// it is a standby.
+    /// The statements that begin a transaction, as one text: its settings, the question whether the database is a
+    /// standby, and the first query.
     ///
     /// All settings are of this transaction alone: nothing stays behind on a connection, which behind a pooler may be
     /// someone else's next. Plans are made once, for any parameters: each statement has one good plan, by index, and a
     /// plan for a thousand keys in particular takes longer to make than to run, or reads the whole space where the table
     /// was not analyzed yet.
-    pub(crate) fn beginning(&self, work: Work) -> String {
+    pub(crate) fn beginning(&self, work: Work, query: &str) -> String {
         let options = &self.options;
-        let (isolation, statement_ms, idle) = match work {
-            Work::Read => ("REPEATABLE READ READ ONLY", options.statement_max.as_millis(), IDLE_READER_MAX),
-            Work::Write => ("READ COMMITTED", options.statement_max.as_millis(), options.idle_writer_max),
-            Work::LongWrite => ("READ COMMITTED", 0, options.idle_writer_max),
+        let (isolation, idle) = match work {
+            Work::Read => ("REPEATABLE READ READ ONLY", IDLE_READER_MAX),
+            Work::Write | Work::LongWrite => ("READ COMMITTED", options.idle_writer_max),
         };
         let (wait_ms, idle_ms) = (options.wait_max.as_millis(), idle.as_millis());
+        let statement_ms = self.statement_max(work).as_millis();
+        // Where many wait for one row, each waits for its turn and then for the row: two locks, with a timeout each.
+        let first_ms = if work == Work::Write { wait_ms } else { statement_ms };
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; \
              SET LOCAL search_path TO \"{}\"; \
              SET LOCAL lock_timeout TO {wait_ms}; \
-             SET LOCAL statement_timeout TO {statement_ms}; \
+             SET LOCAL statement_timeout TO {first_ms}; \
              SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
              SET LOCAL plan_cache_mode TO force_generic_plan; \
-             SELECT pg_is_in_recovery()",
+             SELECT pg_is_in_recovery(); \
+             {query}; \
+             SET LOCAL statement_timeout TO {statement_ms}",
             options.schema
         )
+    }
+
+    /// How long the database may work on one statement.
+    fn statement_max(&self, work: Work) -> Duration {
+        if work == Work::LongWrite { LONG_STATEMENT_MAX } else { self.options.statement_max }
+    }
+
+    /// How long to wait for an answer at all. The database keeps to its limits if it can; it may also have gone without
+    /// a word.
+    pub(crate) fn answer_max(&self, work: Work) -> Duration {
+        self.statement_max(work) + self.options.wait_max + SILENCE_MAX
+    }
+
+    /// The same for the beginning of a transaction.
+    pub(crate) fn beginning_max(&self, work: Work) -> Duration {
+        if work == Work::Write { self.options.wait_max + SILENCE_MAX } else { self.answer_max(work) }
     }
 
     /// What it was made with.

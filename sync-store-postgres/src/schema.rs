@@ -1,5 +1,7 @@
 //! The tables, and the settings of the database they are in.
 
+use std::sync::Arc;
+
 use sea_query::Values;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
@@ -8,7 +10,7 @@ use sync_core::{Error, ErrorKind, Result};
 
 use crate::driver::PostgresDriver;
 use crate::error::sorted;
-use crate::pool::Pool;
+use crate::pool::{Pool, Work};
 
 /// What to run to get from version `n` to `n + 1`, for each `n` from 0.
 const MIGRATIONS: [&str; 1] = [include_str!("../migrations/1.sql")];
@@ -31,26 +33,25 @@ const MIGRATION_LIMITS: &str = "SET LOCAL statement_timeout TO 0; SET LOCAL lock
 /// # Errors
 ///
 /// [`ErrorKind::Incompatible`] when its settings or its version do not do, or the tables are newer than this program.
-pub(crate) async fn prepare(pool: &Pool) -> Result<()> {
-    let mut connection = pool.first_connection().await?;
-    let settings = Settings::read(&mut connection).await?;
+pub(crate) async fn prepare(pool: &Arc<Pool>) -> Result<()> {
+    drop(pool.first_connection().await?);
+    let settings = Settings::read(pool).await?;
     settings.refuse(pool.options().takes_weak_durability)?;
     for warning in settings.warnings() {
         tracing::error!("{warning}");
     }
-    migrate(&mut connection, &pool.options().schema).await
+    migrate(&mut *pool.connection().await?, &pool.options().schema).await
 }
 
 /// What about the settings of the database endangers data now.
-pub(crate) async fn warnings(pool: &Pool) -> Result<Vec<String>> {
-    let settings = Settings::read(&mut *pool.connection().await?).await?;
+pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
+    let settings = Settings::read(pool).await?;
     settings.refuse(true)?;
     Ok(settings.warnings())
 }
 
 #[derive(Debug, Default)]
 struct Settings {
-    is_standby: bool,
     version: i32,
     encoding: String,
     fsync: String,
@@ -59,21 +60,20 @@ struct Settings {
 }
 
 impl Settings {
-    async fn read(connection: &mut PgConnection) -> Result<Self> {
-        // As plain text, which needs no preparing and so passes through any pooler.
-        let question = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::int, \
+    /// Whether it is a standby was asked when the transaction began.
+    async fn read(pool: &Arc<Pool>) -> Result<Self> {
+        let question = "SELECT concat_ws(' ', current_setting('server_version_num'), \
                         current_setting('server_encoding'), current_setting('fsync'), \
-                        current_setting('synchronous_commit'), current_setting('full_page_writes')";
-        let failed = |error| sorted("read the settings of the database", error);
-        let row = sqlx::raw_sql(question).fetch_one(connection).await.map_err(failed)?;
-        let text = |idx: usize| row.try_get::<String, _>(idx).map_err(failed);
+                        current_setting('synchronous_commit'), current_setting('full_page_writes'))";
+        let answer = pool.transaction(Work::Read).text(Statement::fixed(question)).await?.unwrap_or_default();
+        let mut words = answer.split(' ').map(str::to_owned);
+        let mut word = || words.next().unwrap_or_default();
         Ok(Self {
-            is_standby: row.try_get(0).map_err(failed)?,
-            version: row.try_get(1).map_err(failed)?,
-            encoding: text(2)?,
-            fsync: text(3)?,
-            synchronous_commit: text(4)?,
-            full_page_writes: text(5)?,
+            version: word().parse().unwrap_or_default(),
+            encoding: word(),
+            fsync: word(),
+            synchronous_commit: word(),
+            full_page_writes: word(),
         })
     }
 
@@ -83,8 +83,6 @@ impl Settings {
             format!("it is version {} and 15 is the oldest that will do", self.version / 10_000)
         } else if self.encoding != "UTF8" {
             format!("its encoding is {}; create a database with encoding UTF8", self.encoding)
-        } else if self.is_standby {
-            "it is a standby, which may not have what clients have seen; connect to the primary".to_owned()
         } else if self.synchronous_commit == "off" && !takes_weak_durability {
             "synchronous_commit is off, so that a crash takes back what was acknowledged; \
              run ALTER ROLE … SET synchronous_commit = on for the role of this program"
@@ -92,9 +90,7 @@ impl Settings {
         } else {
             return Ok(());
         };
-        // A standby may be promoted; the others stay as they are until someone changes them.
-        let kind = if self.is_standby { ErrorKind::Unavailable } else { ErrorKind::Incompatible };
-        Err(Error::new(kind, format!("cannot use this database: {refusal}")))
+        Err(Error::new(ErrorKind::Incompatible, format!("cannot use this database: {refusal}")))
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -181,7 +177,6 @@ mod tests {
     fn good() -> Settings {
         let on = || "on".to_owned();
         Settings {
-            is_standby: false,
             version: 150_018,
             encoding: "UTF8".to_owned(),
             fsync: on(),
@@ -194,13 +189,13 @@ mod tests {
     fn what_cannot_work_or_loses_data_is_refused() {
         assert!(good().refuse(false).is_ok());
         let off = || "off".to_owned();
-        for (settings, kind) in [
-            (Settings { version: 140_009, ..good() }, ErrorKind::Incompatible),
-            (Settings { encoding: "SQL_ASCII".to_owned(), ..good() }, ErrorKind::Incompatible),
-            (Settings { is_standby: true, ..good() }, ErrorKind::Unavailable),
-            (Settings { synchronous_commit: off(), ..good() }, ErrorKind::Incompatible),
+        for settings in [
+            Settings { version: 140_009, ..good() },
+            Settings { encoding: "SQL_ASCII".to_owned(), ..good() },
+            Settings { synchronous_commit: off(), ..good() },
         ] {
-            assert_eq!(settings.refuse(false).unwrap_err().kind(), kind, "{settings:?}");
+            let refused = settings.refuse(false).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Incompatible, "{settings:?}");
         }
         assert!(Settings { synchronous_commit: off(), ..good() }.refuse(true).is_ok());
         // `local` and `remote_write` wait for the disk of this machine; that is what is promised.

@@ -117,7 +117,8 @@ async fn the_index_of_the_guide_is_used_through_the_view() {
     session
         .run(&INDEX.replace("CREATE INDEX people_by_city", "CREATE INDEX CONCURRENTLY people_by_city"))
         .await;
-    let city = |n: usize| format!("{{\"city\":\"{}\"}}", if n % 100 == 0 { "Bern" } else { "Basel" });
+    let city =
+        |n: usize| format!("{{\"city\":\"{}\"}}", if n.is_multiple_of(100) { "Bern" } else { "Basel" });
     for from in [0, 1_000, 2_000] {
         let changes = (from..from + 1_000).map(|n| put("people", &n.to_string(), &city(n)));
         commit(&world.store, &space, changes).await.unwrap();
