@@ -5,6 +5,7 @@ mod clock;
 mod conflict;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 mod error;
 mod id_source;
 pub mod json;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::store::{ScanQuery, StoreTxn};
-use crate::types::{RecordMeta, Version};
+use crate::types::{Record, RecordMeta, Version};
 
 /// Hash of all records of the application in a space: 64 hexadecimal digits of BLAKE3.
 ///
@@ -44,6 +44,31 @@ impl TryFrom<String> for StateHash {
     }
 }
 
+/// Hashes records as they come by, for who reads them anyway.
+#[derive(Debug, Default)]
+pub(crate) struct StateHasher(blake3::Hasher);
+
+impl StateHasher {
+    /// Takes in the next record by key. Those that do not count are passed over.
+    pub(crate) fn add(&mut self, record: &Record, version: Version) {
+        let Some(data) = record.data.as_ref().filter(|_| !record.key.collection.is_system()) else { return };
+        let parts = [
+            record.key.collection.as_str().as_bytes(),
+            record.key.id.as_str().as_bytes(),
+            &version.get().to_le_bytes(),
+            data.as_str().as_bytes(),
+        ];
+        for part in parts {
+            self.0.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+    }
+
+    /// The hash of all that came by.
+    pub(crate) fn finish(&self) -> StateHash {
+        StateHash(*self.0.finalize().as_bytes())
+    }
+}
+
 /// Records read at once while hashing.
 const PAGE_ROWS: usize = 1000;
 /// Bytes of content read at once while hashing.
@@ -56,7 +81,7 @@ const PAGE_BYTES: usize = 8 << 20;
 ///
 /// What the store reports.
 pub async fn state_hash(txn: &mut dyn StoreTxn, version: fn(&RecordMeta) -> Version) -> Result<StateHash> {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = StateHasher::default();
     let mut query = ScanQuery {
         collection: None,
         after: None,
@@ -66,22 +91,10 @@ pub async fn state_hash(txn: &mut dyn StoreTxn, version: fn(&RecordMeta) -> Vers
     };
     loop {
         let page = txn.scan(&query).await?;
-        for record in page.records.iter().filter(|record| !record.key.collection.is_system()) {
-            let version = version(&record.meta).get().to_le_bytes();
-            let data = record.data.as_ref().map_or("", |data| data.as_str());
-            let parts = [
-                record.key.collection.as_str().as_bytes(),
-                record.key.id.as_str().as_bytes(),
-                &version,
-                data.as_bytes(),
-            ];
-            for part in parts {
-                hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-            }
-        }
+        page.records.iter().for_each(|record| hasher.add(record, version(&record.meta)));
         query.after = page.records.into_iter().next_back().map(|record| record.key);
         if !page.more {
-            return Ok(StateHash(*hasher.finalize().as_bytes()));
+            return Ok(hasher.finish());
         }
     }
 }

@@ -99,7 +99,7 @@ impl Backend {
 
 /// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes
 /// themselves; nothing is said twice.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
     causes.fold(
         error.to_string(),

@@ -1,10 +1,10 @@
-//! The command line: `sync-server [serve] [flags]` and `sync-server healthcheck`.
+//! The command line: `sync-server [serve] [flags]`, `healthcheck`, `export` and `import`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Hidden, Settings};
 
 /// A sync server over SQLite or Postgres.
 ///
@@ -27,6 +27,18 @@ pub enum Command {
     Serve(Options),
     /// Ask the server at the configured address for its health; exit with 0 if it is well and 1 if not
     Healthcheck(Options),
+    /// Write everything in a store to a file, to be imported into another store
+    ///
+    /// Stop the server first: what is written to the store meanwhile may be missing from the file. The file holds all
+    /// records and hashes of all passwords; it is made for its owner alone. It does not hold the secret that signs access
+    /// tokens: give the new server the old one's with --jwt-secret, or else people sign in again and nothing is lost.
+    Export(CopyOptions),
+    /// Read everything from an export into a store
+    ///
+    /// Replicas go on with the new server as if it were the old one. Nothing that is in the store is changed or replaced;
+    /// an import that broke can simply be started again. Do not serve from the store until it is through. The secret that
+    /// signs access tokens is not in the export: see `export --help`.
+    Import(CopyOptions),
 }
 
 /// The settings and where else to find them.
@@ -39,6 +51,39 @@ pub struct Options {
     /// TOML file with settings
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// What to move, and where.
+#[derive(Args, Clone, Debug)]
+pub struct CopyOptions {
+    /// Where the data lives: sqlite:FILE, sqlite-dir:DIR or postgres://… [env: STORE, DATABASE_URL, or DB_PATH for a file]
+    /// [default: sqlite:data/sync.db]
+    #[arg(long, value_name = "URL")]
+    pub store: Option<Hidden>,
+
+    /// TOML file with settings
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+
+    /// Say nothing unless something goes wrong
+    #[arg(long)]
+    pub quiet: bool,
+
+    /// The export; - is standard output or input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+impl CopyOptions {
+    /// The configuration these options lead to, with the environment seen through `env`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::load`].
+    pub fn load(&self, env: impl Fn(&str) -> Option<String>) -> Result<Config, String> {
+        let settings = Settings { store: self.store.clone(), ..Settings::default() };
+        Config::load(settings, env, self.config.as_deref())
+    }
 }
 
 impl Cli {
@@ -91,6 +136,21 @@ mod tests {
             parse(&["healthcheck", "--listen", "127.0.0.1:1"]).unwrap(),
             Command::Healthcheck(_)
         ));
+    }
+
+    #[test]
+    fn a_copy_needs_a_file_and_tells_of_the_secret() {
+        for (args, name) in [(["export", "--quiet", "x"], "export"), (["import", "--quiet", "-"], "import")] {
+            let (Command::Export(options) | Command::Import(options)) = parse(&args).unwrap() else {
+                panic!()
+            };
+            assert!(options.quiet && options.file.as_os_str().len() == 1);
+            let missing = parse(&[name]).unwrap_err().kind();
+            assert_eq!(missing, ErrorKind::MissingRequiredArgument);
+            let mut cli = Cli::command();
+            let help = cli.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            assert!(help.contains("secret") && help.contains("--store"), "{help}");
+        }
     }
 
     #[test]
@@ -148,6 +208,8 @@ mod tests {
             "RUST_LOG",
             "--config",
             "healthcheck",
+            "export",
+            "import",
         ] {
             assert!(help.contains(name), "{name}");
         }

@@ -14,6 +14,7 @@
 //! - [`stopping`] tells requests that wait when the server is about to end.
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
+//! - [`copy`] moves everything from one store to another, by way of a file.
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
 
@@ -23,6 +24,7 @@ pub mod auth;
 mod backend;
 pub mod cli;
 pub mod config;
+pub mod copy;
 pub mod cors;
 pub mod edge;
 pub mod gate;

@@ -5,19 +5,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sync_server::Server;
-use sync_server::cli::{Cli, Command};
+use sync_server::cli::{Cli, Command, CopyOptions};
 use sync_server::config::Config;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().into_command();
-    let (options, is_check) = match command {
-        Command::Serve(options) => (options, false),
-        Command::Healthcheck(options) => (options, true),
+    let env = |name: &str| std::env::var(name).ok();
+    let done = match Cli::parse().into_command() {
+        Command::Serve(options) => options.load(env).and_then(run),
+        Command::Healthcheck(options) => options.load(env).and_then(|config| check(&config)),
+        Command::Export(options) => options.load(env).and_then(|config| export(&config, &options)),
+        Command::Import(options) => options.load(env).and_then(|config| import(&config, &options)),
     };
-    let done = options
-        .load(|name| std::env::var(name).ok())
-        .and_then(|config| if is_check { check(&config) } else { run(config) });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -31,6 +30,18 @@ fn main() -> ExitCode {
 fn check(config: &Config) -> Result<(), String> {
     sync_server::health::check(config.listen)
         .map_err(|error| format!("{} is not well: {error}", config.listen))
+}
+
+#[tokio::main]
+async fn export(config: &Config, options: &CopyOptions) -> Result<(), String> {
+    sync_server::log::start(config.log_format, &config.log_level)?;
+    sync_server::copy::export(config, &options.file, options.quiet).await
+}
+
+#[tokio::main]
+async fn import(config: &Config, options: &CopyOptions) -> Result<(), String> {
+    sync_server::log::start(config.log_format, &config.log_level)?;
+    sync_server::copy::import(config, &options.file, options.quiet).await
 }
 
 #[tokio::main]

@@ -17,7 +17,8 @@ pub struct CommitWrite {
     pub purges: Vec<RecordKey>,
     /// New states of replicas; replaces what was known of them.
     pub clients: Vec<ClientState>,
-    /// New entries of the audit log, numbered on from the head's `log_head` without a gap.
+    /// New entries of the audit log, numbered on from the head's `log_head` without a gap. The first entry of a space may
+    /// have a later number, when history is copied of which the beginning was collected.
     pub log: Vec<LogEntry>,
     /// New commits, ascending; the last one is the new head. Usually one, none when no record changed, several when
     /// history is copied.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::types::{Record, Seq};
 
 /// Bytes that are hashed at once: enough to use the whole width of the processor, little beside the commit itself.
@@ -10,8 +12,23 @@ const CHUNK_BYTES: usize = 64 << 10;
 macro_rules! bytes16 {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name([u8; 16]);
+
+        impl From<$name> for String {
+            fn from(bytes: $name) -> Self {
+                bytes.to_string()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = &'static str;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::from_hex(&text).ok_or("not 32 hexadecimal digits")
+            }
+        }
 
         impl $name {
             /// Takes the 16 bytes as they are.

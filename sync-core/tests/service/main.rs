@@ -13,5 +13,6 @@ mod groups;
 mod lanes;
 mod limits;
 mod long_poll;
+mod moved;
 mod snapshot;
 mod world;

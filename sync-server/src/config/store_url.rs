@@ -38,6 +38,17 @@ impl StoreUrl {
         }
     }
 
+    /// Whether there is something to open, as far as can be told without opening it. Opening makes what is missing, which
+    /// is of no use to who wants to read.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::SqliteFile(file) => file.is_file(),
+            Self::SqliteDir(folder) => folder.is_dir(),
+            Self::Postgres(_) => true,
+            Self::Memory => false,
+        }
+    }
+
     /// The folder that must exist before the store is opened.
     pub fn folder(&self) -> Option<&Path> {
         match self {

@@ -3,5 +3,6 @@
 mod faults;
 mod flow;
 mod laws;
+mod moved;
 mod resync;
 mod world;

@@ -1,0 +1,91 @@
+//! Servers with some history, and ways to compare them.
+
+use std::collections::BTreeMap;
+
+use sync_core::conformance::{
+    Contents, Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
+};
+use sync_core::copy::{Totals, export, import};
+use sync_core::store::{ClientState, CommitWrite, LogEntry, MemoryStore, Store, StoreExt};
+use sync_core::{Accounts, ActorId, Result, Role, SpaceId, Timestamp, User};
+
+/// All there is in a store.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Everything {
+    pub(crate) spaces: BTreeMap<SpaceId, Contents>,
+    users: Vec<User>,
+    members: BTreeMap<SpaceId, Vec<(ActorId, Role)>>,
+}
+
+pub(crate) async fn everything(store: &MemoryStore) -> Everything {
+    let (mut spaces, mut members) = (BTreeMap::new(), BTreeMap::new());
+    for name in store.spaces(None, usize::MAX).await.unwrap() {
+        members.insert(name.clone(), store.members(&name, None, usize::MAX).await.unwrap());
+        spaces.insert(name.clone(), contents(store, &name).await.unwrap());
+    }
+    Everything { spaces, users: store.users(None, usize::MAX).await.unwrap(), members }
+}
+
+pub(crate) async fn exported(store: &MemoryStore) -> Vec<u8> {
+    let mut text = Vec::new();
+    export(store, store, &mut text, &mut |_| {}).await.unwrap();
+    text
+}
+
+pub(crate) async fn imported(store: &MemoryStore, mut text: &[u8]) -> Result<Totals> {
+    import(store, store, &mut text, &mut |_| {}).await
+}
+
+pub(crate) fn user(id: &str, name: &str) -> User {
+    User {
+        id: actor(id),
+        name: name.into(),
+        name_key: name.to_lowercase(),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        created_at: Timestamp::MAX,
+    }
+}
+
+/// A server with spaces of every kind and a few people, which follows from a seed.
+pub(crate) async fn server(seed: u64) -> MemoryStore {
+    let (store, dice) = (MemoryStore::default(), Dice::new(seed));
+    for n in 0..=dice.below(4) {
+        let space = space_id(&format!("space-{n}"));
+        store.create_space(&space, epoch(u8::try_from(seed % 200).unwrap())).await.unwrap();
+        history(&store, &space, &dice, seed * 10 + n as u64).await;
+        for role in [Role::Viewer, Role::Editor, Role::Owner] {
+            if dice.below(2) == 0 {
+                let who = dice.of(&["u1", "u2", "device:x@example.org"].map(actor)).clone();
+                store.set_role(&space, &who, Some(role)).await.unwrap();
+            }
+        }
+    }
+    store.create_user(&user("u1", "Änna \"O'Neil\""), &[]).await.unwrap();
+    if dice.below(2) == 0 {
+        store.create_user(&user("u2", "bob"), &[]).await.unwrap();
+    }
+    store
+}
+
+/// Commits, replicas and log entries, some of them collected.
+async fn history(store: &MemoryStore, space: &SpaceId, dice: &Dice, seed: u64) {
+    sample(store, space, dice.below(30), seed).await.unwrap();
+    let head = store.read(space).await.unwrap().head().head;
+    let n_log = *dice.of(&[0, 1, 5]);
+    let log: Vec<LogEntry> = (1..=n_log).map(|n| log_entry(n, seq(n * head.get() / n_log.max(1)))).collect();
+    let clients: Vec<ClientState> = (0..dice.below(4)).map(|n| client(n, dice)).collect();
+    commit_write(store, space, &CommitWrite { log, clients, ..CommitWrite::default() }).await.unwrap();
+    if dice.below(2) == 0 {
+        // Also past the head, which the service never does, and with a part of what could go left over.
+        let floor = seq(i64::try_from(dice.below(usize::try_from(head.get()).unwrap() + 3)).unwrap());
+        let mut txn = store.write(space).await.unwrap();
+        txn.collect(floor, *dice.of(&[0, 1, 3, 100])).await.unwrap();
+        txn.commit().await.unwrap();
+    }
+}
+
+fn client(n: usize, dice: &Dice) -> ClientState {
+    let batch_hash = [u8::try_from(dice.below(256)).unwrap(); 16];
+    let answer = format!("{{\"text\":\"{}\\n\"}}", "ü\\\"".repeat(dice.below(5)));
+    ClientState { batch_hash, answer, ..client_state(&format!("replica-{n}"), 1 + n as i64) }
+}

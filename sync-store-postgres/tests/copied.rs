@@ -1,0 +1,84 @@
+//! A server that moves to Postgres and away from it is the same in everything.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod world;
+
+use sync_core::conformance::{
+    Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
+};
+use sync_core::copy::{export, import};
+use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
+use sync_core::{Accounts, ErrorKind, Role, Timestamp, User};
+use world::World;
+
+/// Spaces with history, some of it collected, and two people.
+async fn server(seed: u64) -> MemoryStore {
+    let (store, dice) = (MemoryStore::default(), Dice::new(seed));
+    for n in 0..3 {
+        let space = space_id(&format!("space-{n}"));
+        store.create_space(&space, epoch(7)).await.unwrap();
+        sample(&store, &space, 20 + dice.below(20), seed + n).await.unwrap();
+        let head = store.read(&space).await.unwrap().head().head;
+        let log = (1..=4).map(|n| log_entry(n, seq(n * head.get() / 4))).collect();
+        let clients = (0..dice.below(4)).map(|n| client_state(&format!("replica-{n}"), 9)).collect();
+        commit_write(&store, &space, &CommitWrite { log, clients, ..CommitWrite::default() }).await.unwrap();
+        let floor = seq(i64::try_from(dice.below(usize::try_from(head.get()).unwrap() + 2)).unwrap());
+        let mut txn = store.write(&space).await.unwrap();
+        txn.collect(floor, dice.below(20)).await.unwrap();
+        txn.commit().await.unwrap();
+    }
+    for (id, role) in [("u1", Role::Owner), ("u2", Role::Viewer)] {
+        let user = User {
+            id: actor(id),
+            name: format!("Name 'of' {id}"),
+            name_key: id.into(),
+            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+            created_at: Timestamp::MAX,
+        };
+        store.create_user(&user, &[(space_id("space-1"), role)]).await.unwrap();
+    }
+    store
+}
+
+async fn exported(store: &dyn Store, accounts: &dyn Accounts) -> Vec<u8> {
+    let mut text = Vec::new();
+    export(store, accounts, &mut text, &mut |_| {}).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_server_goes_to_postgres_and_back_unchanged() {
+    for seed in 0..8 {
+        let Some(world) = World::new().await else { return };
+        let (old, postgres) = (server(seed).await, &world.store);
+        let text = exported(&old, &old).await;
+        import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
+        for name in old.spaces(None, 10).await.unwrap() {
+            let wanted = contents(&old, &name).await.unwrap();
+            assert_eq!(contents(postgres, &name).await.unwrap(), wanted, "seed {seed}");
+        }
+        assert!(exported(postgres, postgres).await == text, "seed {seed}: Postgres exports another text");
+        let again = import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
+        assert_eq!(again.n_spaces_there, 3, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_import_leaves_spaces_whole_or_empty_and_can_be_started_again() {
+    let Some(world) = World::new().await else { return };
+    let (old, postgres) = (server(3).await, &world.store);
+    let text = exported(&old, &old).await;
+    let ends: Vec<usize> =
+        text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(n, _)| n + 1).collect();
+    for end in ends.iter().step_by(9) {
+        let cut = import(postgres, postgres, &mut &text[..*end], &mut |_| {}).await;
+        assert!(end == &text.len() || cut.unwrap_err().kind() == ErrorKind::Corrupt);
+        for name in postgres.spaces(None, 10).await.unwrap() {
+            let found = contents(postgres, &name).await.unwrap();
+            let is_empty = found.records.is_empty() && found.clients.is_empty() && found.log.is_empty();
+            assert!(is_empty || found == contents(&old, &name).await.unwrap(), "{name} is there in part");
+        }
+    }
+    import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
+    assert!(exported(postgres, postgres).await == text);
+}
