@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "another process is awaited in real time")]
+#![allow(clippy::print_stdout, reason = "the seed of a run is shown")]
 
 mod files;
 mod moved;
-#[allow(dead_code, clippy::print_stdout, reason = "shared with tests that do more")]
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

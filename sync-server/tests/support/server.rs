@@ -78,7 +78,7 @@ impl World {
     }
 
     /// Value for `--store`.
-    fn store(&self) -> String {
+    pub(crate) fn store(&self) -> String {
         match &self.data {
             Data::Files(_, Layout::OneFile) => format!("sqlite:{}", self.main_file().display()),
             Data::Files(root, Layout::FilePerSpace) => format!("sqlite-dir:{}", root.display()),
