@@ -117,8 +117,9 @@ impl Pool {
         };
         let (wait_ms, idle_ms) = (options.wait_max.as_millis(), idle.as_millis());
         let statement_ms = self.statement_max(work).as_millis();
-        // Where many wait for one row, each waits for its turn and then for the row: two locks, with a timeout each.
-        let first_ms = if work == Work::Write { wait_ms } else { statement_ms };
+        // Where many wait for one row, each waits for its turn and then for the row: two locks, with a timeout each. And
+        // a first query is a small one.
+        let first_ms = if work == Work::LongWrite { statement_ms } else { wait_ms };
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; \
              SET LOCAL search_path TO \"{}\"; \
@@ -146,7 +147,10 @@ impl Pool {
 
     /// The same for the beginning of a transaction.
     pub(crate) fn beginning_max(&self, work: Work) -> Duration {
-        if work == Work::Write { self.options.wait_max + SILENCE_MAX } else { self.answer_max(work) }
+        match work {
+            Work::Read | Work::Write => self.options.wait_max + SILENCE_MAX,
+            Work::LongWrite => self.answer_max(work),
+        }
     }
 
     /// What it was made with.

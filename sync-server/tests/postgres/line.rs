@@ -45,6 +45,11 @@ impl Line {
     pub(crate) fn fall_silent(&self) {
         self.is_silent.store(true, SeqCst);
     }
+
+    /// What was held up gets through, and so does what comes.
+    pub(crate) fn speak_again(&self) {
+        self.is_silent.store(false, SeqCst);
+    }
 }
 
 fn pass_on(mut from: impl Read, mut to: impl Write, is_silent: &AtomicBool) {

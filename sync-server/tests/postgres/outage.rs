@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use postgres_testing::{Cluster, Shutdown};
 
+use crate::line::Line;
 use crate::site::{Site, ready};
 use crate::support::crowd::account;
 use crate::support::http::Http;
@@ -87,6 +88,22 @@ fn survive(mut site: Site) {
     let page = waiting.answer().unwrap().ok();
     assert_eq!(page["changes"][0]["id"], "0", "{page}");
     site.processes.iter_mut().for_each(Process::assert_alive);
+    site.stop();
+}
+
+/// As when a cable is pulled: no connection ends, and no limit of the database is of any use.
+#[test]
+fn servers_refuse_while_postgres_is_silent_and_recover_too() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    let line = Line::to(cluster.socket_dir());
+    let site = Site::on(cluster, &format!("postgres://postgres@{}/postgres", line.address), 1);
+    let ada = account(&site.world, "ada");
+    site.world.http(&ada).post(&ada.path("changes"), &small_push(0)).unwrap().ok();
+    line.fall_silent();
+    assert_refuses(&site.world, &ada);
+    line.speak_again();
+    ready(&site.world.addresses[0], RECOVERED_WITHIN);
+    site.world.http(&ada).post(&ada.path("changes"), &small_push(1)).unwrap().ok();
     site.stop();
 }
 
