@@ -37,8 +37,10 @@ pub(crate) struct PostgresDriver {
 enum State {
     /// Nothing: no transaction was begun, or it has ended.
     Idle,
-    /// Roll back.
+    /// Roll back, unless it is committed.
     InTransaction,
+    /// Roll back: a statement has failed. Postgres answers a commit of such a transaction with a rollback and no error.
+    Failed,
     /// Close: a call is under way or was interrupted, or the other side is gone.
     Unknown,
 }
@@ -49,7 +51,8 @@ impl PostgresDriver {
         Self { pool, work, connection: None, state: State::Idle }
     }
 
-    /// The connection, with the transaction begun on it.
+    /// The connection, with the transaction begun on it. From here to the answer its state is unknown, and whoever drops
+    /// the future in between leaves it so.
     async fn begun(&mut self) -> Result<&mut PoolConnection<Postgres>> {
         if self.connection.is_none() {
             self.begin("").await?;
@@ -58,10 +61,11 @@ impl PostgresDriver {
     }
 
     fn open(&mut self) -> Result<&mut PoolConnection<Postgres>> {
-        // From here to the answer; whoever drops the future in between leaves it so.
-        let was = std::mem::replace(&mut self.state, State::Unknown);
         match &mut self.connection {
-            Some(connection) if was == State::InTransaction => Ok(connection),
+            Some(connection) if self.state == State::InTransaction => {
+                self.state = State::Unknown;
+                Ok(connection)
+            }
             _ => Err(Error::new(ErrorKind::Internal, "cannot go on with a transaction that has failed")),
         }
     }
@@ -93,7 +97,7 @@ impl PostgresDriver {
     }
 
     fn failed(&mut self, what: &str, error: sqlx::Error) -> Error {
-        self.state = if is_broken(&error) { State::Unknown } else { State::InTransaction };
+        self.state = if is_broken(&error) { State::Unknown } else { State::Failed };
         sorted(what, error)
     }
 
@@ -321,6 +325,24 @@ mod tests {
         assert_eq!((joined.sql.as_str(), joined.reusable), (wanted, false));
         assert_eq!(joined.values, Values(vec![a.clone(), b, c, a]));
         assert!(join(Vec::new()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_transaction_in_which_a_statement_failed_is_not_committed() {
+        let Some(url) = postgres_testing::database_url() else { return };
+        let pool = Pool::new(crate::PostgresOptions::from_url(&url).unwrap());
+        let mut driver = pool.transaction(Work::Write);
+        driver.execute(statement("SELECT 1", [])).await.unwrap();
+        assert_eq!(
+            driver.execute(statement("SELECT 1 / 0", [])).await.unwrap_err().kind(),
+            ErrorKind::Internal
+        );
+        assert!(driver.execute(statement("SELECT 1", [])).await.is_err());
+        assert!(
+            driver.commit().await.is_err(),
+            "it was rolled back, and someone would be told that it was not"
+        );
+        pool.close().await;
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Hints {
     pub(crate) async fn listen(self: Arc<Self>, pool: Arc<Pool>) {
         let mut is_well = true;
         loop {
-            let Err(error) = self.listen_once(&pool).await;
+            let Err(error) = self.listen_once(&pool, &mut is_well).await;
             if std::mem::replace(&mut is_well, false) {
                 tracing::warn!(%error, "cannot listen for hints; looking at the spaces instead");
             }
@@ -94,11 +94,16 @@ impl Hints {
     }
 
     /// Listens until that fails. The connection is its own, beside the pool's: a pool that is used up must not stop it.
-    async fn listen_once(&self, pool: &Pool) -> Result<std::convert::Infallible, sqlx::Error> {
+    async fn listen_once(
+        &self,
+        pool: &Pool,
+        is_well: &mut bool,
+    ) -> Result<std::convert::Infallible, sqlx::Error> {
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let own = own.connect_lazy_with(pool.options().connect.clone());
         let mut listener = PgListener::connect_with(&own).await?;
         listener.listen(&channel(pool)).await?;
+        *is_well = true;
         loop {
             // What moved before, or while there was no connection, was told to nobody.
             self.must_look.notify_one();
