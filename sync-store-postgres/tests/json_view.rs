@@ -15,7 +15,7 @@ async fn with_space() -> Option<(World, SpaceId)> {
     Some((world, space))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn content_is_asked_for_by_its_members() {
     let Some((world, space)) = with_space().await else { return };
     let people = [
@@ -39,7 +39,7 @@ async fn content_is_asked_for_by_its_members() {
     assert_eq!(ask("SELECT count(*)::text FROM records_json").await, "4", "a tombstone is no record");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_known_of_a_record_is_shown_beside_its_content() {
     let Some((world, space)) = with_space().await else { return };
     let edited_at = [1_790_000_000_123_456, Timestamp::MAX.as_micros()];
@@ -61,7 +61,7 @@ async fn what_is_known_of_a_record_is_shown_beside_its_content() {
 }
 
 /// A cast that fails would fail every question, about whatever record.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_content_that_is_taken_breaks_the_view() {
     let Some((world, space)) = with_space().await else { return };
     let deepest = Limits::RECORD.depth_max;
@@ -106,7 +106,7 @@ const INDEX: &str = "CREATE INDEX people_by_city ON records (space, (left(data::
 const QUERY: &str = "SELECT id, data FROM records_json
     WHERE space = 'family' AND collection = 'people' AND left(data ->> 'city', 100) = 'Bern'";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_index_of_the_guide_is_used_through_the_view() {
     let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/postgres.md")).unwrap();
     for sql in [INDEX, QUERY] {

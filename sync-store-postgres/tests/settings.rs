@@ -28,7 +28,7 @@ async fn refusal(url: &str) -> (ErrorKind, String) {
     (error.kind(), error.to_string())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn asynchronous_commits_are_refused_unless_they_are_asked_for_and_then_told() {
     let Some(mut world) = World::new().await else { return };
     let url = format!("{}&options=-c%20synchronous_commit%3Doff", postgres_testing::database_url().unwrap());
@@ -41,7 +41,7 @@ async fn asynchronous_commits_are_refused_unless_they_are_asked_for_and_then_tol
     assert!(warnings.iter().any(|warning| warning.contains("synchronous_commit=off")), "{warnings:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_does_not_wait_for_its_disk_is_told_by_the_check() {
     let Some(mut cluster) = Cluster::start(&[("fsync", "off"), ("full_page_writes", "off")]) else { return };
     let store = open(&cluster.url()).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_standby_is_refused_for_opening_reading_and_writing_until_it_is_promot
     assert_eq!(contents(&store, &space).await.unwrap().records.len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_that_are_newer_than_the_program_are_refused() {
     let Some(world) = World::new().await else { return };
     world.sql("INSERT INTO schema_version VALUES (99)").await;
@@ -156,7 +156,7 @@ async fn a_role_that_owns_its_schema_needs_no_other_right() {
 }
 
 /// As an operator, or a provider whose disk is nearly full, sets it: to be respected.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_set_to_reading_only_is_read_and_refuses_writers() {
     let Some(world) = World::new().await else { return };
     let space = space_id("family");
@@ -171,7 +171,7 @@ async fn a_database_that_is_set_to_reading_only_is_read_and_refuses_writers() {
     store.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_an_encoding_is_refused() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     let create =

@@ -82,7 +82,7 @@ async fn push(txn: &mut dyn StoreTxn, n_records: usize) -> CommitWrite {
 }
 
 /// Each text is prepared once and its plan kept, so they must not grow with what is pushed.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_texts_of_a_push_do_not_depend_on_its_size() {
     let texts = async |n| {
         let recorder = Recorder::default();
@@ -98,7 +98,7 @@ async fn the_texts_of_a_push_do_not_depend_on_its_size() {
 }
 
 /// Counted where it costs: by the server that is asked.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_round_trips_of_a_push_do_not_depend_on_its_size() {
     let Some(cluster) = Cluster::start(&[("log_statement", "all")]) else { return };
     let world = World::at(&cluster.url(), |options| options.listens(false)).await;
@@ -121,7 +121,7 @@ async fn the_round_trips_of_a_push_do_not_depend_on_its_size() {
 }
 
 /// Everything a store asks, on a database with rows of many spaces, with and without knowing the parameters.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_statement_reads_a_whole_table_or_sorts_a_whole_space() {
     let Some(world) = World::new().await else { return };
     fill(&world).await;

@@ -139,7 +139,8 @@ pub(crate) async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 impl Drop for World {
-    /// Leaves the database as it was, which may be someone's own.
+    /// Leaves the database as it was, which may be someone's own. Blocks until transactions on it have ended, so other
+    /// threads must be there to end them.
     fn drop(&mut self) {
         let (url, schema) = (self.url.clone(), self.schema.clone());
         let dropped = std::thread::spawn(move || {
