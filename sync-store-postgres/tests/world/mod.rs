@@ -67,18 +67,23 @@ impl World {
         PostgresStore::open(self.options.clone()).await.unwrap()
     }
 
-    /// A connection beside the store, with the settings of the database.
+    /// A connection beside the store, with the settings of the database. Not for use behind a pooler.
     pub(crate) async fn connect(&self) -> Session {
-        let options: PgConnectOptions = self.url.parse().unwrap();
-        let mut session = Session(options.application_name("foreign").connect().await.unwrap());
+        let mut session = self.session().await;
         session.run(&format!("SET search_path TO \"{}\"", self.schema)).await;
         session
     }
 
-    /// Runs SQL beside the store, and yields the first column of its first row.
+    async fn session(&self) -> Session {
+        let options: PgConnectOptions = self.url.parse().unwrap();
+        Session(options.application_name("foreign").connect().await.unwrap())
+    }
+
+    /// Runs SQL beside the store, and yields the first column of its first row. As one text: behind a pooler the next one
+    /// may come to another connection, where the schema is not set.
     pub(crate) async fn sql(&self, sql: &str) -> Option<String> {
-        let mut session = self.connect().await;
-        let answer = session.ask(sql).await;
+        let mut session = self.session().await;
+        let answer = session.ask(&format!("SET LOCAL search_path TO \"{}\"; {sql}", self.schema)).await;
         session.0.close().await.unwrap();
         answer
     }
