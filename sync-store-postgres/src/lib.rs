@@ -22,12 +22,13 @@
 //! prepared statements, and without `LISTEN`.
 //!
 //! Statements and row mapping are in [`sync_core::sql`]. `store` says what a call does; `pool` holds connections,
-//! `driver` is a transaction on one of them; `hints` carries heads between processes; `schema` makes the tables and looks
-//! at the settings; `options` and `error` are what their names say.
+//! `driver` is a transaction on one of them, and `joined` saves it round trips; `hints` carries heads between
+//! processes; `schema` makes the tables and looks at the settings; `options` and `error` are what their names say.
 
 mod driver;
 mod error;
 mod hints;
+mod joined;
 mod options;
 mod pool;
 mod schema;
