@@ -23,6 +23,14 @@ const IDLE_READER_MAX: Duration = Duration::from_secs(300);
 /// How long to ask what keeps this process from connecting: a refusal comes at once.
 const ASK_WHY_MAX: Duration = Duration::from_secs(1);
 
+/// How statements are planned. Each has one good plan: by index, in the order of the index. Postgres finds it where it
+/// knows the tables, but a plan that is made while they are empty, and kept, may read and sort a whole space. And a plan
+/// for a thousand keys in particular takes longer to make than to run.
+const PLANS: &str = "SET LOCAL plan_cache_mode TO force_generic_plan; \
+    SET LOCAL enable_seqscan TO off; \
+    SET LOCAL enable_bitmapscan TO off; \
+    SET LOCAL enable_sort TO off;";
+
 /// What a transaction is for, which decides its isolation and its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -106,9 +114,7 @@ impl Pool {
     /// standby, and the first query.
     ///
     /// All settings are of this transaction alone: nothing stays behind on a connection, which behind a pooler may be
-    /// someone else's next. Plans are made once, for any parameters: each statement has one good plan, by index, and a
-    /// plan for a thousand keys in particular takes longer to make than to run, or reads the whole space where the table
-    /// was not analyzed yet.
+    /// someone else's next.
     pub(crate) fn beginning(&self, work: Work, query: &str) -> String {
         let options = &self.options;
         let (isolation, idle) = match work {
@@ -126,7 +132,7 @@ impl Pool {
              SET LOCAL lock_timeout TO {wait_ms}; \
              SET LOCAL statement_timeout TO {first_ms}; \
              SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
-             SET LOCAL plan_cache_mode TO force_generic_plan; \
+             {PLANS} \
              SELECT pg_is_in_recovery(); \
              {query}; \
              SET LOCAL statement_timeout TO {statement_ms}",

@@ -17,7 +17,7 @@ use sync_core::store::{
     StoreTxnExt,
 };
 use sync_core::{Collection, RecordKey, Result, SpaceId};
-use world::{Session, World};
+use world::{Session, World, soon};
 
 /// A database that answers every question about a space with this head, and everything else with nothing.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +133,35 @@ async fn no_statement_reads_a_whole_table_or_sorts_a_whole_space() {
             check_plan(&mut session, statement, mode).await;
         }
     }
+}
+
+/// The first plans are made while the tables are empty, and they are kept. Counted by the rows that were looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushes_and_pulls_read_what_they_touch_also_before_postgres_knows_the_tables() {
+    const N_PUSHES: usize = 20;
+    let Some(world) = World::with(|options| options.connections_max(1)).await else { return };
+    world.sql("ALTER TABLE records SET (autovacuum_enabled = off)").await;
+    let space = space_id(SPACE);
+    world.store.create_space(&space, epoch(1)).await.unwrap();
+    let n_rows = N_PUSHES * KEYS_OF_REQUEST;
+    for chunk in keys(n_rows).chunks(KEYS_OF_REQUEST) {
+        let changes = chunk.iter().map(|key| put("notes", key.id.as_str(), "1"));
+        commit(&world.store, &space, changes).await.unwrap();
+        let mut txn = world.store.read(&space).await.unwrap();
+        let (collections, rows_max) = (Some(vec![Collection::new("notes").unwrap()]), 10);
+        let (up_to, bytes_max) = (txn.head().head, usize::MAX);
+        txn.feed(&FeedQuery { after: seq(1), up_to, collections, rows_max, bytes_max }).await.unwrap();
+    }
+    world.is_quiet().await;
+    let of_records = "FROM pg_stat_user_tables WHERE relname = 'records' AND schemaname = current_schema()";
+    // Connections report now and then.
+    soon("all rows to be counted", async || {
+        world.sql(&format!("SELECT n_tup_ins::text {of_records}")).await.unwrap() == n_rows.to_string()
+    })
+    .await;
+    let n_read =
+        world.sql(&format!("SELECT (seq_tup_read + idx_tup_fetch)::text {of_records}")).await.unwrap();
+    assert!(n_read.parse::<usize>().unwrap() <= n_rows, "{n_read} rows were read to write {n_rows}");
 }
 
 async fn everything_that_is_asked() -> Vec<Statement> {

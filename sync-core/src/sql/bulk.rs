@@ -7,10 +7,13 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use sea_query::{Alias, Expr, ExprTrait, Iden, IntoValueTuple, OnConflict, Query, Value, ValueTuple, Values};
+use sea_query::{
+    Alias, Expr, ExprTrait, Iden, IntoValueTuple, OnConflict, Query, SelectStatement, Value, ValueTuple,
+    Values,
+};
 
 use crate::sql::driver::{Dialect, Statement};
-use crate::sql::pack::ROW;
+use crate::sql::pack::{self, ROW};
 use crate::sql::tables::Records;
 use crate::store::KEYS_MAX;
 use crate::types::{RecordKey, SpaceId};
@@ -160,37 +163,69 @@ fn len(cell: &Cell<'_>) -> usize {
     }
 }
 
-/// The condition that a record has one of these keys, and whether its text is the same for any number of them.
-pub(super) fn is_one_of(dialect: Dialect, keys: &[RecordKey]) -> (Expr, bool) {
+/// The statement that packs the records of these keys with `packed`, in no order.
+pub(super) fn records_of(dialect: Dialect, space: &SpaceId, keys: &[RecordKey], packed: Expr) -> Statement {
+    let mut select = Query::select().from(Records::Table).take();
+    if dialect == Dialect::Postgres && keys.len() > 1 {
+        select.expr_as(packed, Alias::new("packed"));
+        return for_each_key(space, keys, "string_agg(\"found\".\"packed\", '\u{1e}')", select);
+    }
+    select.and_where(Expr::col(Records::Space).eq(space.as_str())).and_where(is_one_of(keys));
+    let statement = Statement::new(dialect, &pack::rows(packed, select));
+    if keys.len() == 1 { statement } else { statement.once() }
+}
+
+/// The statement that removes the records of these keys without a trace.
+pub(super) fn delete_records(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
+    if dialect == Dialect::Postgres && keys.len() > 1 {
+        let row = Query::select().expr(Expr::cust("ctid")).from(Records::Table).take();
+        let rows = for_each_key(space, keys, "\"found\".ctid", row);
+        return Statement {
+            sql: format!("DELETE FROM \"records\" WHERE ctid = ANY(ARRAY({}))", rows.sql),
+            ..rows
+        };
+    }
+    let mut delete = Query::delete().from_table(Records::Table).take();
+    delete.and_where(Expr::col(Records::Space).eq(space.as_str())).and_where(is_one_of(keys));
+    Statement::new(dialect, &delete).once()
+}
+
+/// For Postgres: `yields` over the one record of each key, which `select` reads as `found`.
+///
+/// A sub-query with a limit can be run in one way only: for each key, by the index. As a list of keys to be in, Postgres
+/// may take it for a reason to read the whole space and compare.
+fn for_each_key(space: &SpaceId, keys: &[RecordKey], yields: &str, mut select: SelectStatement) -> Statement {
+    select
+        .and_where(Expr::col(Records::Space).eq(space.as_str()))
+        .and_where(Expr::cust("\"collection\" = \"keys\".\"collection\""))
+        .and_where(Expr::cust("\"id\" = \"keys\".\"id\""))
+        .limit(1);
+    let found = Statement::new(Dialect::Postgres, &select);
+    let mut values = found.values;
+    let first = values.0.len() + 1;
+    values.0.push(joined(keys.iter().map(|key| key.collection.as_str())).into());
+    values.0.push(joined(keys.iter().map(|key| key.id.as_str())).into());
+    let sql = format!(
+        "SELECT {yields} FROM unnest(string_to_array(${first}, '{ROW}'), string_to_array(${}, '{ROW}')) \
+         AS \"keys\" (\"collection\", \"id\") CROSS JOIN LATERAL ({}) AS \"found\"",
+        first + 1,
+        found.sql
+    );
+    Statement { sql, values, reusable: true }
+}
+
+/// The condition that a record has one of these keys.
+fn is_one_of(keys: &[RecordKey]) -> Expr {
     if let [key] = keys {
-        let is_key = Expr::col(Records::Collection)
+        return Expr::col(Records::Collection)
             .eq(key.collection.as_str())
             .and(Expr::col(Records::Id).eq(key.id.as_str()));
-        return (is_key, true);
     }
-    match dialect {
-        // As a sub-query, because SQLite takes a list of row values in no other form.
-        Dialect::Sqlite => {
-            let tuples: Vec<ValueTuple> = keys
-                .iter()
-                .map(|key| (key.collection.as_str(), key.id.as_str()).into_value_tuple())
-                .collect();
-            let list = Query::select().expr(Expr::cust("*")).from_values(tuples, Alias::new("keys")).take();
-            let key = Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)]);
-            (key.in_subquery(list), false)
-        }
-        Dialect::Postgres => {
-            let texts = [
-                joined(keys.iter().map(|key| key.collection.as_str())),
-                joined(keys.iter().map(|key| key.id.as_str())),
-            ];
-            let sql = format!(
-                "(\"collection\", \"id\") IN \
-                 (SELECT * FROM unnest(string_to_array($1, '{ROW}'), string_to_array($2, '{ROW}')))"
-            );
-            (Expr::cust_with_values(sql, texts), true)
-        }
-    }
+    // As a sub-query, because SQLite takes a list of row values in no other form.
+    let tuples: Vec<ValueTuple> =
+        keys.iter().map(|key| (key.collection.as_str(), key.id.as_str()).into_value_tuple()).collect();
+    let list = Query::select().expr(Expr::cust("*")).from_values(tuples, Alias::new("keys")).take();
+    Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)]).in_subquery(list)
 }
 
 /// The condition that a column of text has one of these values, and whether its text is the same for any number of

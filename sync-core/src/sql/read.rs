@@ -2,7 +2,7 @@
 
 use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
-use crate::sql::bulk::is_one_of;
+use crate::sql::bulk::records_of;
 use crate::sql::driver::{self, Dialect, Statement};
 use crate::sql::pack::{Field, row, rows};
 use crate::sql::tables::Records;
@@ -61,11 +61,7 @@ impl Selection {
 
 /// The records of these keys, in no order.
 pub(super) fn by_keys(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
-    let (is_one_of_them, is_fixed) = is_one_of(dialect, keys);
-    let mut select = of_space(space);
-    select.and_where(is_one_of_them);
-    let statement = Statement::new(dialect, &rows(record_row(), select));
-    if is_fixed { statement } else { statement.once() }
+    records_of(dialect, space, keys, record_row())
 }
 
 fn of_space(space: &SpaceId) -> SelectStatement {

@@ -10,7 +10,7 @@ use crate::sql::collect::{self, Collectable};
 use crate::sql::driver::{Driver, Statement};
 use crate::sql::pack::{damaged, fields, split_rows};
 use crate::sql::read::{self, Selection};
-use crate::sql::{clients, history, rows, spaces, write};
+use crate::sql::{bulk, clients, history, rows, spaces, write};
 use crate::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
     OnCommit, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
@@ -127,7 +127,8 @@ impl<D: Driver> SqlTxn<D> {
             // By themselves and after the records: a driver may send what is in one call as one statement, in which
             // nothing may be touched twice.
             self.driver.execute_all(std::mem::take(&mut statements)).await?;
-            let purges = write.purges.chunks(KEYS_MAX).map(|chunk| write::purges(dialect, space, chunk));
+            let purges =
+                write.purges.chunks(KEYS_MAX).map(|chunk| bulk::delete_records(dialect, space, chunk));
             self.driver.execute_all(purges.collect()).await?;
         }
         for chunk in write.clients.chunks(KEYS_MAX) {

@@ -2,12 +2,12 @@
 
 use sea_query::{DeleteStatement, Expr, ExprTrait, Query};
 
-use crate::sql::bulk::{Cell, Insert, is_one_of};
+use crate::sql::bulk::{Cell, Insert};
 use crate::sql::driver::{Dialect, Statement};
 use crate::sql::rows;
 use crate::sql::tables::{Records, Spaces};
 use crate::store::CommitWrite;
-use crate::types::{Record, RecordKey, SpaceId};
+use crate::types::{Record, SpaceId};
 
 const RECORDS: Insert<Records, 5> = Insert {
     table: Records::Table,
@@ -29,14 +29,6 @@ fn cells(record: &Record) -> [Cell<'_>; 5] {
         rows::meta_text(record).into(),
         Cell::MaybeText(record.data.as_ref().map(|data| data.as_str())),
     ]
-}
-
-/// Removes records without a trace.
-pub(super) fn purges(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
-    let (is_one_of_them, is_fixed) = is_one_of(dialect, keys);
-    let mut delete = delete_of(Records::Table, Records::Space, space);
-    let statement = Statement::new(dialect, delete.and_where(is_one_of_them));
-    if is_fixed { statement } else { statement.once() }
 }
 
 /// Moves the space to where `write` leaves it; `None` when it stays. `largest` is the length of its longest content.
