@@ -27,7 +27,7 @@ pub async fn export(config: &Config, file: &Path, quiet: bool) -> Result<(), Str
     }
     let mut output = Output::create(file)?;
     let mut meter = Meter::start("exporting", &SystemClock, quiet);
-    let backend = Backend::open(&config.store).await?;
+    let backend = Backend::open(&config.store.for_copying()).await?;
     let (store, accounts) = (backend.store(), backend.accounts());
     let written = copy::export(&*store, &*accounts, &mut output, &mut |progress| meter.tick(progress)).await;
     backend.close().await;
@@ -50,7 +50,7 @@ pub async fn import(config: &Config, file: &Path, quiet: bool) -> Result<(), Str
     }
     let mut input = Input::open(file)?;
     let mut meter = Meter::start("importing", &SystemClock, quiet);
-    let backend = Backend::open(&config.store).await?;
+    let backend = Backend::open(&config.store.for_copying()).await?;
     let (store, accounts) = (backend.store(), backend.accounts());
     let read = copy::import(&*store, &*accounts, &mut input, &mut |progress| meter.tick(progress)).await;
     backend.close().await;

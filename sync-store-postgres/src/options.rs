@@ -29,6 +29,7 @@ pub struct PostgresOptions {
     pub(crate) wait_max: Duration,
     pub(crate) statement_max: Duration,
     pub(crate) idle_writer_max: Duration,
+    pub(crate) idle_reader_max: Duration,
     pub(crate) poll_every: Duration,
     pub(crate) listens: bool,
     pub(crate) takes_weak_durability: bool,
@@ -43,6 +44,10 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
 /// How long a transaction may sit idle while it holds a space: a process that froze must not stop all others.
 const IDLE_WRITER_MAX: Duration = Duration::from_secs(15);
+/// How long a reader may sit idle: it holds no lock, but keeps the database from cleaning up.
+const IDLE_READER_MAX: Duration = Duration::from_secs(300);
+/// How long a transaction of a copy may wait for the other end of its pipe.
+const COPY_IDLE_MAX: Duration = Duration::from_secs(3600);
 /// How often to look at the spaces that someone waits for: a lost hint costs at most this.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Prepared statements a connection keeps: there are about 40 texts.
@@ -91,6 +96,7 @@ impl PostgresOptions {
             wait_max: WAIT_MAX,
             statement_max: STATEMENT_MAX,
             idle_writer_max: IDLE_WRITER_MAX,
+            idle_reader_max: IDLE_READER_MAX,
             poll_every: POLL_EVERY,
             listens: true,
             takes_weak_durability: false,
@@ -166,6 +172,19 @@ impl PostgresOptions {
     pub fn idle_writer_max(mut self, max: Duration) -> Self {
         self.idle_writer_max = sayable(max);
         self
+    }
+
+    /// How long a read transaction may do nothing before the database ends it. By default 5 min.
+    pub fn idle_reader_max(mut self, max: Duration) -> Self {
+        self.idle_reader_max = sayable(max);
+        self
+    }
+
+    /// With limits for a program that has the database to itself and works through all of it: transactions may wait an
+    /// hour for what is outside of the database, and there are two connections at least, as one is read beside another.
+    pub fn for_copying(self) -> Self {
+        let connections_max = self.connections_max.max(2);
+        self.idle_writer_max(COPY_IDLE_MAX).idle_reader_max(COPY_IDLE_MAX).connections_max(connections_max)
     }
 
     /// How often to look at the spaces that someone in this process waits for. By default once a second.

@@ -17,8 +17,6 @@ use crate::options::PostgresOptions;
 const LONG_STATEMENT_MAX: Duration = Duration::from_secs(3600);
 /// How long after its own limits the database may be silent: a slow network, not a dead one.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// How long a reader may sit idle: it holds no lock, but keeps the database from cleaning up.
-const IDLE_READER_MAX: Duration = Duration::from_secs(300);
 
 /// How long to ask what keeps this process from connecting: a refusal comes at once.
 const ASK_WHY_MAX: Duration = Duration::from_secs(1);
@@ -118,7 +116,7 @@ impl Pool {
     pub(crate) fn beginning(&self, work: Work, query: &str) -> String {
         let options = &self.options;
         let (isolation, idle) = match work {
-            Work::Read => ("REPEATABLE READ READ ONLY", IDLE_READER_MAX),
+            Work::Read => ("REPEATABLE READ READ ONLY", options.idle_reader_max),
             Work::Write | Work::LongWrite => ("READ COMMITTED", options.idle_writer_max),
         };
         let (wait_ms, idle_ms) = (options.wait_max.as_millis(), idle.as_millis());

@@ -3,12 +3,16 @@
 
 mod world;
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use sync_core::conformance::{
     Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
 };
-use sync_core::copy::{export, import};
+use sync_core::copy::{Source, export, import};
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
 use sync_core::{Accounts, ErrorKind, Role, Timestamp, User};
+use sync_store_postgres::PostgresOptions;
 use world::World;
 
 /// Spaces with history, some of it collected, and two people.
@@ -81,4 +85,52 @@ async fn a_broken_import_leaves_spaces_whole_or_empty_and_can_be_started_again()
     }
     import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
     assert!(exported(postgres, postgres).await == text);
+}
+
+/// A pipe in whose middle nothing comes for a while.
+struct Stuttering<'a> {
+    rest: &'a [u8],
+    pause_at: usize,
+}
+
+#[async_trait]
+impl Source for Stuttering<'_> {
+    async fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.rest.len() <= self.pause_at {
+            self.pause_at = 0;
+            tokio::time::sleep(Duration::from_millis(900)).await;
+        }
+        let n = buffer.len().min(64).min(self.rest.len());
+        let (now, rest) = self.rest.split_at(n);
+        buffer[..n].copy_from_slice(now);
+        self.rest = rest;
+        Ok(n)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_waits_for_the_other_end_of_its_pipe() {
+    let old = server(4).await;
+    let text = exported(&old, &old).await;
+    for is_copying in [false, true] {
+        let options = |options: PostgresOptions| {
+            let options = options.idle_writer_max(Duration::from_millis(200));
+            if is_copying { options.for_copying() } else { options }
+        };
+        let Some(world) = World::with(options).await else { return };
+        // In the middle of the first space.
+        let mut slow = Stuttering { rest: &text, pause_at: text.len() - text.len() / 6 };
+        let imported = import(&world.store, &world.store, &mut slow, &mut |_| {}).await;
+        assert_eq!(imported.is_ok(), is_copying, "{imported:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_needs_no_more_connections_than_it_has() {
+    let options = |options: PostgresOptions| options.connections_max(1).for_copying();
+    let Some(world) = World::with(options).await else { return };
+    let old = server(5).await;
+    let text = exported(&old, &old).await;
+    import(&world.store, &world.store, &mut text.as_slice(), &mut |_| {}).await.unwrap();
+    assert!(exported(&world.store, &world.store).await == text);
 }

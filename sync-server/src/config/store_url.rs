@@ -49,6 +49,15 @@ impl StoreUrl {
         }
     }
 
+    /// The same store, opened to copy all of it: what is at the other end may be slow.
+    #[must_use]
+    pub fn for_copying(&self) -> Self {
+        match self {
+            Self::Postgres(options) => Self::Postgres(Box::new(options.as_ref().clone().for_copying())),
+            other => other.clone(),
+        }
+    }
+
     /// The folder that must exist before the store is opened.
     pub fn folder(&self) -> Option<&Path> {
         match self {
