@@ -3,6 +3,7 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,9 +11,13 @@ use sync_core::conformance::{
     Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
 };
 use sync_core::copy::{Source, export, import};
+use sync_core::replica::{Replica, ReplicaOptions};
+use sync_core::service::{Actor, Service};
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
-use sync_core::{Accounts, ErrorKind, Role, Timestamp, User};
+use sync_core::transport::Loopback;
+use sync_core::{Accounts, ErrorKind, Role, Timestamp, TokioRuntime, User};
 use sync_store_postgres::PostgresOptions;
+use sync_store_sqlite::SqliteStore;
 use world::World;
 
 /// Spaces with history, some of it collected, and two people.
@@ -85,6 +90,53 @@ async fn a_broken_import_leaves_spaces_whole_or_empty_and_can_be_started_again()
     }
     import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
     assert!(exported(postgres, postgres).await == text);
+}
+
+/// A replica goes on against each store as if it were the one before, with what it has not sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_goes_on_from_sqlite_to_postgres_and_back_with_its_unsent_edits() {
+    let Some(world) = World::new().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let old = SqliteStore::open_file(folder.path().join("old.db")).await.unwrap();
+    let back = SqliteStore::open_dir(folder.path().join("back")).await.unwrap();
+    let (space, me) = (space_id("family"), Actor::new(actor("ada"), Role::Owner));
+    old.create_space(&space, epoch(1)).await.unwrap();
+
+    let options = || ReplicaOptions::new(Arc::new(TokioRuntime), me.id.clone());
+    let own: [Arc<dyn Store>; 2] = [Arc::new(MemoryStore::default()), Arc::new(MemoryStore::default())];
+    let one = Replica::open(own[0].clone(), space.clone(), options()).await.unwrap();
+    let two = Replica::open(own[1].clone(), space.clone(), options()).await.unwrap();
+
+    let stores: [Arc<dyn Store>; 3] =
+        [Arc::new(old.clone()), Arc::new(world.store.clone()), Arc::new(back.clone())];
+    for (n, store) in stores.iter().enumerate() {
+        match n {
+            0 => {}
+            1 => copy(&old, &world.store).await,
+            _ => copy(&world.store, &back).await,
+        }
+        let service = Service::new(store.clone(), Arc::new(TokioRuntime));
+        let server = Loopback::new(service.clone(), me.clone());
+        for replica in [&one, &two, &one] {
+            let report = replica.sync(&server).await.unwrap();
+            assert_eq!((report.resynced, report.renamed), (None, 0), "store {n}: the move was noticed");
+        }
+        let hashes = [one.state_hash().await.unwrap(), two.state_hash().await.unwrap()];
+        let wanted = service.status(&space, true).await.unwrap().state_hash.unwrap();
+        assert_eq!(hashes, [wanted, wanted], "store {n}");
+        let last: Option<usize> = one.get("notes", "last").await.unwrap();
+        assert_eq!(last, n.checked_sub(1), "store {n}");
+        // Not sent before the next move.
+        one.put("notes", "last", &n).await.unwrap();
+        two.put("notes", &n.to_string(), &"ünsent").await.unwrap();
+    }
+    back.close().await;
+    old.close().await;
+}
+
+async fn copy<From: Store + Accounts, To: Store + Accounts>(from: &From, to: &To) {
+    let text = exported(from, from).await;
+    import(to, to, &mut text.as_slice(), &mut |_| {}).await.unwrap();
 }
 
 /// A pipe in whose middle nothing comes for a while.

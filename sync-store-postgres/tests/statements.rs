@@ -3,63 +3,27 @@
 
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use postgres_testing::Cluster;
 use sea_query::Value;
 use sync_core::conformance::{
     actor, client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
 };
-use sync_core::sql::{Dialect, Driver, SqlTxn, Statement, accounts, spaces};
+use sync_core::sql::{Dialect, Recorder, SqlTxn, Statement, accounts, spaces};
 use sync_core::store::{
     ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
     StoreTxnExt,
 };
-use sync_core::{Collection, RecordKey, Result, SpaceId};
+use sync_core::{Collection, RecordKey, SpaceId};
 use world::{Session, World, soon};
 
-/// A database that answers every question about a space with this head, and everything else with nothing.
-#[derive(Clone, Debug, Default)]
-struct Recorder(Arc<Mutex<Vec<Statement>>>);
-
-impl Recorder {
-    /// What was asked since the last time.
-    fn take(&self) -> Vec<Statement> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-
-    async fn txn(&self, mode: Mode) -> SqlTxn<Self> {
-        SqlTxn::begin(self.clone(), &space_id(SPACE), mode, Arc::new(HintHub::default())).await.unwrap()
-    }
+fn recorder() -> Recorder {
+    Recorder::new(Dialect::Postgres)
 }
 
-#[async_trait]
-impl Driver for Recorder {
-    fn dialect(&self) -> Dialect {
-        Dialect::Postgres
-    }
-
-    async fn execute(&mut self, statement: Statement) -> Result<u64> {
-        self.0.lock().unwrap().push(statement);
-        Ok(1)
-    }
-
-    async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
-        let zeros = "0".repeat(32);
-        let head = format!("{zeros}\u{1f}900\u{1f}0\u{1f}{zeros}\u{1f}0\u{1f}1000");
-        let answer = if statement.sql.contains("count(*)") {
-            Some("5\u{1f}9".to_owned())
-        } else {
-            statement.sql.contains("\"largest\"").then_some(head)
-        };
-        self.0.lock().unwrap().push(statement);
-        Ok(answer)
-    }
-
-    async fn commit(self) -> Result<()> {
-        Ok(())
-    }
+async fn txn(recorder: &Recorder, mode: Mode) -> SqlTxn<Recorder> {
+    SqlTxn::begin(recorder.clone(), &space_id(SPACE), mode, Arc::new(HintHub::default())).await.unwrap()
 }
 
 /// The space that is asked about: one of many in the database.
@@ -85,8 +49,8 @@ async fn push(txn: &mut dyn StoreTxn, n_records: usize) -> CommitWrite {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_texts_of_a_push_do_not_depend_on_its_size() {
     let texts = async |n| {
-        let recorder = Recorder::default();
-        push(&mut recorder.txn(Mode::Write).await, n).await;
+        let recorder = recorder();
+        push(&mut txn(&recorder, Mode::Write).await, n).await;
         recorder.take().into_iter().map(|statement| (statement.sql, statement.reusable)).collect::<Vec<_>>()
     };
     let two = texts(2).await;
@@ -165,8 +129,8 @@ async fn pushes_and_pulls_read_what_they_touch_also_before_postgres_knows_the_ta
 }
 
 async fn everything_that_is_asked() -> Vec<Statement> {
-    let recorder = Recorder::default();
-    let mut txn = recorder.txn(Mode::Write).await;
+    let recorder = recorder();
+    let mut txn = txn(&recorder, Mode::Write).await;
     read_pages(&mut txn).await;
     for n in [1, 2, KEYS_OF_REQUEST] {
         txn.records(&keys(n)).await.unwrap();

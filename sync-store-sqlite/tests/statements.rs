@@ -1,66 +1,30 @@
 //! What the database is asked: how many statements, and by which index it answers them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use sync_core::conformance::{
     client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
 };
-use sync_core::sql::{Dialect, Driver, SqlTxn, Statement, accounts};
+use sync_core::sql::{Dialect, Recorder, SqlTxn, accounts};
 use sync_core::store::{
     ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
     StoreTxnExt,
 };
-use sync_core::{ActorId, Collection, Result};
+use sync_core::{ActorId, Collection};
 use sync_store_sqlite::SqliteStore;
 
-/// A database that answers every question about a space with this head, and everything else with nothing.
-#[derive(Clone, Debug, Default)]
-struct Recorder(Arc<Mutex<Vec<Statement>>>);
-
-impl Recorder {
-    /// What was asked since the last time.
-    fn take(&self) -> Vec<Statement> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-
-    async fn txn(&self, mode: Mode) -> SqlTxn<Self> {
-        SqlTxn::begin(self.clone(), &space_id("family"), mode, Arc::new(HintHub::default())).await.unwrap()
-    }
+fn recorder() -> Recorder {
+    Recorder::new(Dialect::Sqlite)
 }
 
-#[async_trait]
-impl Driver for Recorder {
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-
-    async fn execute(&mut self, statement: Statement) -> Result<u64> {
-        self.0.lock().unwrap().push(statement);
-        Ok(1)
-    }
-
-    async fn text(&mut self, statement: Statement) -> Result<Option<String>> {
-        let zeros = "0".repeat(32);
-        let head = format!("{zeros}\u{1f}9\u{1f}0\u{1f}{zeros}\u{1f}0\u{1f}1000");
-        let answer = if statement.sql.contains("count(*)") {
-            Some("5\u{1f}9".to_owned())
-        } else {
-            statement.sql.contains("\"largest\"").then_some(head)
-        };
-        self.0.lock().unwrap().push(statement);
-        Ok(answer)
-    }
-
-    async fn commit(self) -> Result<()> {
-        Ok(())
-    }
+async fn txn(recorder: &Recorder, mode: Mode) -> SqlTxn<Recorder> {
+    SqlTxn::begin(recorder.clone(), &space_id("family"), mode, Arc::new(HintHub::default())).await.unwrap()
 }
 
 async fn push(n_records: usize) -> (Recorder, CommitWrite) {
-    let recorder = Recorder::default();
-    let mut txn = recorder.txn(Mode::Write).await;
+    let recorder = recorder();
+    let mut txn = txn(&recorder, Mode::Write).await;
     let ids: Vec<String> = (0..n_records).map(|n| n.to_string()).collect();
     let keys: Vec<_> = ids.iter().map(|id| key("notes", id)).collect();
     txn.records(&keys).await.unwrap();
@@ -105,8 +69,8 @@ async fn a_write_is_sent_at_the_latest_with_the_next_one() {
 /// Runs everything a transaction can ask, on a schema with rows and statistics, and reads the plans.
 #[tokio::test]
 async fn no_statement_reads_a_whole_table_or_sorts() {
-    let recorder = Recorder::default();
-    let mut txn = recorder.txn(Mode::Write).await;
+    let recorder = recorder();
+    let mut txn = txn(&recorder, Mode::Write).await;
     let notes = Collection::new("notes").unwrap();
     for collections in [None, Some(vec![notes.clone()])] {
         for bytes_max in [1, usize::MAX] {

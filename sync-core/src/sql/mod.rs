@@ -25,6 +25,8 @@ mod driver;
 mod history;
 pub mod pack;
 mod read;
+#[cfg(feature = "conformance")]
+mod recorder;
 mod rows;
 mod schema;
 pub mod spaces;
@@ -33,5 +35,7 @@ mod txn;
 mod write;
 
 pub use driver::{Dialect, Driver, Statement, limit};
+#[cfg(feature = "conformance")]
+pub use recorder::Recorder;
 pub use schema::pending_migrations;
 pub use txn::SqlTxn;

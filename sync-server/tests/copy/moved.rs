@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Stdio;
 
+use postgres_testing::Cluster;
 use serde_json::json;
 
 use crate::support::server::{Account, Layout, World};
@@ -11,10 +12,20 @@ use crate::world::{batch, command, everything, export, fill, import, succeeded};
 
 #[test]
 fn a_server_moves_between_the_layouts_and_goes_on() {
+    moves_there_and_back(World::new(Layout::FilePerSpace));
+}
+
+#[test]
+fn a_server_moves_to_postgres_and_back_and_goes_on() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    moves_there_and_back(World::on(&cluster.url(), 1));
+}
+
+fn moves_there_and_back(there: World) {
     let files = tempfile::tempdir().unwrap();
     let old = World::new(Layout::OneFile);
     let (accounts, answers) = fill(&old);
-    let (there, back) = (World::new(Layout::FilePerSpace), World::new(Layout::OneFile));
+    let back = World::new(Layout::OneFile);
     let (first, second) = (files.path().join("first"), files.path().join("second"));
 
     let told = export(&old, &first);
@@ -42,7 +53,10 @@ fn a_server_moves_between_the_layouts_and_goes_on() {
             goes_on(&world, &account, &answers[n], &before[n]);
         }
         server.stop();
-        world.check_files(&accounts);
+        if !world.is_in_a_database() {
+            world.check_files(&accounts);
+        }
+        world.check_log();
     }
 }
 

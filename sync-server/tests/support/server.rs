@@ -210,6 +210,10 @@ impl World {
         self.check_log();
     }
 
+    pub(crate) fn is_in_a_database(&self) -> bool {
+        matches!(self.data, Data::Database(_))
+    }
+
     /// That nothing ever panicked.
     pub(crate) fn check_log(&self) {
         assert!(!self.log().contains("panicked"), "{}", self.log());
