@@ -4,6 +4,9 @@ use sync_core::{Error, ErrorKind};
 
 use crate::problem::{Code, Problem};
 
+/// Seconds a client should wait for a person to mend something.
+const MENDED_AFTER_S: u32 = 30;
+
 /// The answer to an error. What the client may know goes out; what helps to find the cause goes to the log.
 pub fn problem_of(error: &Error) -> Problem {
     let code = code_of(error);
@@ -23,6 +26,7 @@ pub fn problem_of(error: &Error) -> Problem {
     match (error.retry_after(), error.is_retryable()) {
         (Some(wait), _) => problem.retry_after(u32::try_from(wait.as_secs().max(1)).unwrap_or(u32::MAX)),
         (None, true) => problem.retry_after(1),
+        (None, false) if error.kind() == ErrorKind::Incompatible => problem.retry_after(MENDED_AFTER_S),
         (None, false) => problem,
     }
 }
@@ -47,7 +51,9 @@ fn code_of(error: &Error) -> Code {
         ErrorKind::Forbidden => Code::ForbiddenRole,
         ErrorKind::Unauthorized => Code::InvalidToken,
         ErrorKind::Contended | ErrorKind::Overloaded => Code::Overloaded,
-        ErrorKind::Unavailable => Code::StorageUnavailable,
+        // Whoever runs the server has to mend the latter, such as rights that were taken away; until then it is the same
+        // to a client.
+        ErrorKind::Unavailable | ErrorKind::Incompatible => Code::StorageUnavailable,
         ErrorKind::StorageFull => Code::StorageFull,
         ErrorKind::Corrupt => Code::SpaceQuarantined,
         _ => Code::Internal,

@@ -246,12 +246,28 @@ mod tests {
         let pool = Pool::new(crate::PostgresOptions::from_url(&url).unwrap());
         let mut driver = pool.transaction(Work::Write);
         driver.execute(statement("SELECT 1")).await.unwrap();
-        assert_eq!(driver.execute(statement("SELECT 1 / 0")).await.unwrap_err().kind(), ErrorKind::Internal);
+        assert!(driver.execute(statement("SELECT 1 / 0")).await.is_err());
         assert!(driver.execute(statement("SELECT 1")).await.is_err());
         assert!(
             driver.commit().await.is_err(),
             "it was rolled back, and someone would be told that it was not"
         );
         pool.close().await;
+    }
+
+    #[tokio::test]
+    async fn writers_wait_for_the_disk_although_that_was_turned_off() {
+        let Some(url) = postgres_testing::database_url() else { return };
+        for (told, used) in
+            [("off", "on"), ("on", "on"), ("local", "local"), ("remote_apply", "remote_apply")]
+        {
+            let url = format!("{url}&options=-c%20synchronous_commit%3D{told}");
+            let pool = Pool::new(crate::PostgresOptions::from_url(&url).unwrap());
+            let mut driver = pool.transaction(Work::Write);
+            let found = driver.text(statement("SELECT current_setting('synchronous_commit')")).await.unwrap();
+            assert_eq!(found.as_deref(), Some(used), "{told}");
+            drop(driver);
+            pool.close().await;
+        }
     }
 }

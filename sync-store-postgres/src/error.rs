@@ -18,15 +18,40 @@ struct Refused {
 /// Makes an error of this library of one from sqlx; `what` says what was attempted.
 pub(crate) fn sorted(what: &str, error: sqlx::Error) -> Error {
     let kind = kind(&error);
-    let sorted = with_cause(Error::new(kind, format!("cannot {what}")), error);
+    let message = match code(&error).as_deref() {
+        // duplicate_prepared_statement, invalid_sql_statement_name
+        Some("42P05" | "26000") => {
+            format!("cannot {what}: behind a transaction pooler write pooler=transaction into the URL")
+        }
+        Some(code) if is_rule_of_owner(code) => {
+            "the database refuses this content by a rule that its owner has added: an index, a constraint or a trigger"
+                .to_owned()
+        }
+        _ => format!("cannot {what}"),
+    };
+    let sorted = with_cause(Error::new(kind, message), error);
     if kind == ErrorKind::Overloaded { sorted.with_retry_after(RETRY_AFTER) } else { sorted }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+/// Whether an error comes of what someone has added to our tables. Our own constraints are never violated.
+fn is_rule_of_owner(code: &str) -> bool {
+    // Data that does not fit an expression, integrity constraints, limits such as the length of an entry of an index,
+    // and what a trigger raises.
+    matches!(code.get(..2), Some("22" | "23" | "54" | "P0"))
 }
 
 fn with_cause(sorted: Error, error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default().into_owned();
-            sorted.with_source(Refused { code, message: error.message().to_owned() })
+            // These quote what does not fit.
+            let is_quoted = matches!(code.get(..2), Some("22" | "P0"));
+            let message = if is_quoted { "a value does not fit" } else { error.message() }.to_owned();
+            sorted.with_source(Refused { code, message })
         }
         error => sorted.with_source(error),
     }
@@ -75,21 +100,18 @@ fn kind_of_code(code: &str) -> ErrorKind {
         "53100" => ErrorKind::StorageFull,
         // read_only_sql_transaction: the server has become a standby.
         "25006" => ErrorKind::Unavailable,
-        // character_not_in_repertoire, untranslatable_character
-        "22021" | "22P05" => ErrorKind::Invalid,
         // data_corrupted, index_corrupted
         "XX001" | "XX002" => ErrorKind::Corrupt,
-        // insufficient_privilege, undefined_table, undefined_column, invalid_schema_name, invalid_catalog_name
-        "42501" | "42P01" | "42703" | "3F000" | "3D000" => ErrorKind::Incompatible,
+        // syntax_error: that is ours.
+        "42601" => ErrorKind::Internal,
         _ => match code.get(..2) {
             // connection exceptions, operator intervention, system errors, idle transactions ended by the server
             Some("08" | "57" | "58" | "25") => ErrorKind::Unavailable,
             // insufficient resources
             Some("53") => ErrorKind::Overloaded,
-            // program limit exceeded
-            Some("54") => ErrorKind::Invalid,
-            // invalid authorization
-            Some("28") => ErrorKind::Incompatible,
+            // invalid authorization; rights, tables or columns that are not as they were made; no such database or schema
+            Some("28" | "42" | "26" | "3D" | "3F") => ErrorKind::Incompatible,
+            _ if is_rule_of_owner(code) => ErrorKind::Invalid,
             _ => ErrorKind::Internal,
         },
     }
@@ -123,7 +145,12 @@ mod tests {
             ("42P01", ErrorKind::Incompatible),
             ("28P01", ErrorKind::Incompatible),
             ("54000", ErrorKind::Invalid),
-            ("23505", ErrorKind::Internal),
+            ("42501", ErrorKind::Incompatible),
+            ("42P05", ErrorKind::Incompatible),
+            ("28000", ErrorKind::Incompatible),
+            ("23505", ErrorKind::Invalid),
+            ("22P02", ErrorKind::Invalid),
+            ("P0001", ErrorKind::Invalid),
             ("42601", ErrorKind::Internal),
         ];
         for (code, kind) in table {

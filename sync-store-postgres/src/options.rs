@@ -38,6 +38,8 @@ pub struct PostgresOptions {
 /// Connections of one process: four processes stay below the 100 that Postgres grants by default, and more of them than
 /// cores of the database wait for each other there.
 const CONNECTIONS_MAX: u32 = 16;
+/// The most that may be asked for: a pool makes room for all of them at once, and a database that grants more is rare.
+const CONNECTIONS_LIMIT: u32 = 1000;
 /// How long to wait for a connection or a lock: longer than any healthy transaction, shorter than clients wait.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long one statement may run: a push of the largest size takes a tenth of it on a slow machine.
@@ -70,6 +72,12 @@ impl PostgresOptions {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(invalid("the URL of a database begins with postgres://"));
         }
+        let after_host = [url.path(), url.query().unwrap_or_default(), url.fragment().unwrap_or_default()];
+        if url.fragment().is_some() || after_host.iter().any(|part| part.contains('@')) {
+            return Err(invalid(
+                "in a user or password of the URL, write @ as %40, / as %2F, ? as %3F and # as %23",
+            ));
+        }
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         url.set_query(None);
         let mut own = Vec::new();
@@ -77,7 +85,12 @@ impl PostgresOptions {
             match name.as_str() {
                 "schema" | "connections" | "pooler" => own.push((name, value)),
                 name if is_of_driver(name) => drop(url.query_pairs_mut().append_pair(name, &value)),
-                name => return Err(invalid(&format!("the parameter `{name}` of the URL is not known"))),
+                // It may be the rest of a password, so it is not repeated.
+                _ => {
+                    let known =
+                        "schema, connections, pooler, and those of the driver such as sslmode and host";
+                    return Err(invalid(&format!("a parameter of the URL is not known; known are {known}")));
+                }
             }
         }
         let connect = PgConnectOptions::from_url(&url)
@@ -115,8 +128,8 @@ impl PostgresOptions {
         match name {
             "schema" => self.schema(value),
             "connections" => match value.parse() {
-                Ok(n) if n > 0 => Ok(self.connections_max(n)),
-                _ => Err(invalid("`connections` is a number from 1")),
+                Ok(n) if (1..=CONNECTIONS_LIMIT).contains(&n) => Ok(self.connections_max(n)),
+                _ => Err(invalid("`connections` is a number from 1 to 1000")),
             },
             _ if value == "transaction" => Ok(self.behind_transaction_pooler()),
             _ => Err(invalid("`pooler` is `transaction`, or left out")),
@@ -138,10 +151,10 @@ impl PostgresOptions {
         Ok(self)
     }
 
-    /// How many connections this process opens for transactions, at least 1; more wait. By default 16. One more listens
+    /// How many connections this process opens for transactions, 1 to 1,000; more wait. By default 16. One more listens
     /// for hints.
     pub fn connections_max(mut self, n: u32) -> Self {
-        self.connections_max = n.max(1);
+        self.connections_max = n.clamp(1, CONNECTIONS_LIMIT);
         self
     }
 
@@ -279,6 +292,10 @@ mod tests {
             "?schema=a\"b",
             "?connections=0",
             "?connections=-1",
+            "?connections=1001",
+            "?hunter2",
+            "#hunter2@h/d",
+            "/hunter2@h",
             "?connections=x",
             "?pooler=session",
             "?sslmode=sometimes",

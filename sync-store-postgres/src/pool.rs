@@ -29,6 +29,10 @@ const PLANS: &str = "SET LOCAL plan_cache_mode TO force_generic_plan; \
     SET LOCAL enable_bitmapscan TO off; \
     SET LOCAL enable_sort TO off;";
 
+/// Waits for the disk although someone has turned that off since the database was opened. What is stricter stays.
+const DURABLE: &str = ", set_config('synchronous_commit', \
+    coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)";
+
 /// What a transaction is for, which decides its isolation and its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -124,6 +128,7 @@ impl Pool {
         // Where many wait for one row, each waits for its turn and then for the row: two locks, with a timeout each. And
         // a first query is a small one.
         let first_ms = if work == Work::LongWrite { statement_ms } else { wait_ms };
+        let durable = if work == Work::Read || options.takes_weak_durability { "" } else { DURABLE };
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; \
              SET LOCAL search_path TO \"{}\"; \
@@ -131,7 +136,7 @@ impl Pool {
              SET LOCAL statement_timeout TO {first_ms}; \
              SET LOCAL idle_in_transaction_session_timeout TO {idle_ms}; \
              {PLANS} \
-             SELECT pg_is_in_recovery(); \
+             SELECT pg_is_in_recovery(){durable}; \
              {query}; \
              SET LOCAL statement_timeout TO {statement_ms}",
             options.schema

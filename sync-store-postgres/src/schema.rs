@@ -47,7 +47,22 @@ pub(crate) async fn prepare(pool: &Arc<Pool>) -> Result<()> {
 pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
     let settings = Settings::read(pool).await?;
     settings.refuse(true)?;
+    check_rights(pool).await?;
     Ok(settings.warnings())
+}
+
+/// Whether all tables are there, and this program may do with them what it does.
+async fn check_rights(pool: &Arc<Pool>) -> Result<()> {
+    let question = "SELECT bool_and(has_table_privilege(name, kind))::text \
+                    FROM unnest(ARRAY['spaces', 'records', 'commits', 'clients', 'log', 'users', 'members']) name, \
+                    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) kind";
+    match pool.transaction(Work::Read).text(Statement::fixed(question)).await?.as_deref() {
+        Some("true") => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Incompatible,
+            "this role may not read and write all tables of the schema; make it their owner",
+        )),
+    }
 }
 
 #[derive(Debug, Default)]
@@ -116,9 +131,14 @@ pub(crate) async fn shared_secret(
     name: &str,
     candidate: &str,
 ) -> Result<String> {
+    let select = "SELECT value FROM secrets WHERE name = $1";
+    // Where it is kept already, the database may be one that is only read at the moment.
+    if let Some(found) = driver.text(statement(select, &[name])).await? {
+        return Ok(found);
+    }
     let insert = "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     driver.execute(statement(insert, &[name, candidate])).await?;
-    let found = driver.text(statement("SELECT value FROM secrets WHERE name = $1", &[name])).await?;
+    let found = driver.text(statement(select, &[name])).await?;
     found.ok_or_else(|| Error::new(ErrorKind::Internal, "a secret that was just kept is gone"))
 }
 

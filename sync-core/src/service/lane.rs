@@ -126,7 +126,8 @@ impl Runner {
     async fn serve(&self, jobs: Vec<Job>) {
         let result = self.commit(&jobs).await;
         let is_of_one = |error: &Error| {
-            matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid | ErrorKind::Internal)
+            use ErrorKind as K;
+            matches!(error.kind(), K::Corrupt | K::Invalid | K::Incompatible | K::Internal)
         };
         if jobs.len() == 1 || !result.as_ref().is_err_and(is_of_one) {
             return self.answer(jobs, result);
@@ -151,7 +152,9 @@ impl Runner {
             }
             Err(error) => {
                 let n_pushes = jobs.len();
-                tracing::warn!(space = %self.space, kind = ?error.kind(), %error, n_pushes, "a commit failed");
+                // Here, because those who wait get the error without its cause.
+                let source = std::error::Error::source(&error);
+                tracing::warn!(space = %self.space, kind = ?error.kind(), %error, source, n_pushes, "a commit failed");
                 for job in jobs {
                     let _ = job.reply.send(Err(error.share()));
                 }

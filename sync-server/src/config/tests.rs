@@ -97,7 +97,7 @@ fn errors_name_the_setting() {
     let rows: &[(Pairs, &str)] = &[
         (&[("LISTEN", "nowhere")], "listen: "),
         (&[("PORT", "http")], "listen: "),
-        (&[("DATABASE_URL", "postgres://h/d?shema=a")], "store: the parameter `shema`"),
+        (&[("DATABASE_URL", "postgres://h/d?shema=a")], "store: a parameter of the URL is not known"),
         (&[("JWT_SECRET", "short")], "jwt-secret: "),
         (&[("JWT_EXPIRE", "soon")], "jwt-expire: "),
         (&[("CORS_ORIGIN", "app.example")], "cors-origin: "),

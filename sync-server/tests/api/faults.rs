@@ -63,7 +63,7 @@ async fn a_failing_store_is_a_plain_answer_that_says_nothing_of_the_inside() {
         (ErrorKind::Corrupt, 503, "space_quarantined", ""),
         (ErrorKind::StorageFull, 507, "storage_full", "1"),
         (ErrorKind::Internal, 500, "internal", ""),
-        (ErrorKind::Incompatible, 500, "internal", ""),
+        (ErrorKind::Incompatible, 503, "storage_unavailable", "30"),
     ];
     for (kind, status, code, retry_after) in rows {
         let store = MemoryStore::default();

@@ -107,6 +107,38 @@ fn servers_refuse_while_postgres_is_silent_and_recover_too() {
     site.stop();
 }
 
+/// What only a person can mend is a refusal to come back, too, and is told by `/ready`.
+#[test]
+fn servers_refuse_while_tables_are_missing_and_recover_when_they_are_back() {
+    let Some(site) = Site::start(1) else { return };
+    let ada = account(&site.world, "ada");
+    site.world.http(&ada).post(&ada.path("changes"), &small_push(0)).unwrap().ok();
+    site.sql("ALTER SCHEMA sync RENAME TO away");
+    assert_refuses(&site.world, &ada);
+    site.sql("ALTER SCHEMA away RENAME TO sync");
+    ready(&site.world.addresses[0], RECOVERED_WITHIN);
+    site.world.http(&ada).post(&ada.path("changes"), &small_push(1)).unwrap().ok();
+    assert!(site.world.log().contains("42P01"), "the log does not say why");
+    site.stop();
+}
+
+/// A rule of the owner's own is about one content, and costs nobody else anything.
+#[test]
+fn a_content_that_an_index_of_the_owner_refuses_is_refused_alone() {
+    let Some(site) = Site::start(1) else { return };
+    let ada = account(&site.world, "ada");
+    site.sql("CREATE INDEX ON sync.records (((data::jsonb ->> 'n')::int)) WHERE collection = 'counted'");
+    let mut http = site.world.http(&ada);
+    let push = |data: &str| {
+        format!(r#"{{"mutations":[{{"op":"put","collection":"counted","id":"1","data":{{"n":{data}}}}}]}}"#)
+    };
+    let refused = http.post(&ada.path("changes"), &push("\"secret\"")).unwrap();
+    assert_eq!((refused.status, refused.code().as_str()), (422, "validation_failed"), "{refused:?}");
+    http.post(&ada.path("changes"), &push("1")).unwrap().ok();
+    assert!(!site.world.log().contains("secret"), "content in the log");
+    site.stop();
+}
+
 #[test]
 fn a_restart_between_two_requests_costs_none_of_them() {
     let Some(mut site) = Site::start(1) else { return };

@@ -35,7 +35,7 @@ fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     );
     refused(&format!("postgres://u:hunter2@{silent}/d"), &[&format!("{silent} does not answer")]);
     refused("postgres://u:hunter2@localhost/d?host=/nowhere", &["/nowhere"]);
-    refused("postgres://u:hunter2@h/d?shema=x", &["`shema`"]);
+    refused("postgres://u:hunter2@h/d?shema=x", &["a parameter of the URL is not known"]);
     refused("postgres://u:hunter2@h:port/d", &["a database is postgres://"]);
 }
 
