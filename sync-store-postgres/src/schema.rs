@@ -36,8 +36,9 @@ const MIGRATION_LIMITS: &str = "SET LOCAL statement_timeout TO 0; SET LOCAL lock
 pub(crate) async fn prepare(pool: &Arc<Pool>) -> Result<()> {
     drop(pool.first_connection().await?);
     let settings = Settings::read(pool).await?;
-    settings.refuse(pool.options().takes_weak_durability)?;
-    for warning in settings.warnings() {
+    let takes_weak_durability = pool.options().takes_weak_durability;
+    settings.refuse(takes_weak_durability)?;
+    for warning in settings.warnings(takes_weak_durability) {
         tracing::error!("{warning}");
     }
     migrate(&mut *pool.connection().await?, &pool.options().schema).await
@@ -48,7 +49,7 @@ pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
     let settings = Settings::read(pool).await?;
     settings.refuse(true)?;
     check_rights(pool).await?;
-    Ok(settings.warnings())
+    Ok(settings.warnings(pool.options().takes_weak_durability))
 }
 
 /// Whether all tables are there, and this program may do with them what it does.
@@ -108,20 +109,20 @@ impl Settings {
         Err(Error::new(ErrorKind::Incompatible, format!("cannot use this database: {refusal}")))
     }
 
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        for (name, value) in [
-            ("fsync", &self.fsync),
-            ("synchronous_commit", &self.synchronous_commit),
-            ("full_page_writes", &self.full_page_writes),
-        ] {
-            if value == "off" {
-                warnings.push(format!(
-                    "the database has {name}=off: a crash can take back what was acknowledged"
-                ));
-            }
-        }
-        warnings
+    fn warnings(&self, takes_weak_durability: bool) -> Vec<String> {
+        const LOSES: &str = "a crash can take back what was acknowledged";
+        const WAITS: &str =
+            "transactions of this program wait for the disk all the same, but it will not start again";
+        let of_commit = if takes_weak_durability { LOSES } else { WAITS };
+        [
+            ("fsync", &self.fsync, LOSES),
+            ("synchronous_commit", &self.synchronous_commit, of_commit),
+            ("full_page_writes", &self.full_page_writes, LOSES),
+        ]
+        .iter()
+        .filter(|(_, value, _)| *value == "off")
+        .map(|(name, _, what)| format!("the database has {name}=off: {what}"))
+        .collect()
     }
 }
 
@@ -224,8 +225,8 @@ mod tests {
 
     #[test]
     fn weak_settings_are_told() {
-        assert!(good().warnings().is_empty());
+        assert!(good().warnings(false).is_empty());
         let weak = Settings { fsync: "off".to_owned(), full_page_writes: "off".to_owned(), ..good() };
-        assert_eq!(weak.warnings().len(), 2);
+        assert_eq!(weak.warnings(false).len(), 2);
     }
 }
