@@ -270,4 +270,23 @@ mod tests {
             pool.close().await;
         }
     }
+
+    /// A broken promise of ours must not be told to a client as a fault of theirs.
+    #[tokio::test]
+    async fn constraints_of_our_own_are_told_apart_from_those_of_the_owner() {
+        let Some(url) = postgres_testing::database_url() else { return };
+        let pool = Pool::new(crate::PostgresOptions::from_url(&url).unwrap());
+        for (constraint, kind) in
+            [("records_feed", ErrorKind::Internal), ("one_for_each_city", ErrorKind::Invalid)]
+        {
+            let mut driver = pool.transaction(Work::Write);
+            let table =
+                format!("CREATE TEMP TABLE t (n int, CONSTRAINT {constraint} UNIQUE (n)) ON COMMIT DROP");
+            driver.execute(statement(&table)).await.unwrap();
+            driver.execute(statement("INSERT INTO t VALUES (1)")).await.unwrap();
+            let refused = driver.execute(statement("INSERT INTO t VALUES (1)")).await.unwrap_err();
+            assert_eq!(refused.kind(), kind, "{constraint}");
+        }
+        pool.close().await;
+    }
 }

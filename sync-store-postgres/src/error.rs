@@ -23,7 +23,7 @@ pub(crate) fn sorted(what: &str, error: sqlx::Error) -> Error {
         Some("42P05" | "26000") => {
             format!("cannot {what}: behind a transaction pooler write pooler=transaction into the URL")
         }
-        Some(code) if is_rule_of_owner(code) => {
+        Some(code) if is_rule_of_owner(code) && kind == ErrorKind::Invalid => {
             "the database refuses this content by a rule that its owner has added: an index, a constraint or a trigger"
                 .to_owned()
         }
@@ -37,7 +37,28 @@ fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
-/// Whether an error comes of what someone has added to our tables. Our own constraints are never violated.
+/// The constraints and indexes of our own tables. Nothing violates them unless this library is wrong.
+const OWN_CONSTRAINTS: [&str; 9] = [
+    "spaces_pkey",
+    "records_pkey",
+    "records_feed",
+    "commits_pkey",
+    "clients_pkey",
+    "log_pkey",
+    "users_pkey",
+    "users_name_key_key",
+    "members_pkey",
+];
+
+/// Whether a promise of this library is broken: one of our own constraints, or a NULL where we allow none.
+fn is_own_fault(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.code().as_deref() == Some("23502")
+            || error.constraint().is_some_and(|name| OWN_CONSTRAINTS.contains(&name))
+    })
+}
+
+/// Whether an error comes of what someone has added to our tables.
 fn is_rule_of_owner(code: &str) -> bool {
     // Data that does not fit an expression, integrity constraints, limits such as the length of an entry of an index,
     // and what a trigger raises.
@@ -79,6 +100,7 @@ pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
 
 fn kind(error: &sqlx::Error) -> ErrorKind {
     match error {
+        _ if is_own_fault(error) => ErrorKind::Internal,
         sqlx::Error::Database(error) => {
             error.code().map_or(ErrorKind::Internal, |code| kind_of_code(code.as_ref()))
         }

@@ -42,7 +42,7 @@ const CONNECTIONS_MAX: u32 = 16;
 const CONNECTIONS_LIMIT: u32 = 1000;
 /// How long to wait for a connection or a lock: longer than any healthy transaction, shorter than clients wait.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long one statement may run: a push of the largest size takes a tenth of it on a slow machine.
+/// How long one statement may run: pushes and pages are bounded, so one that takes longer is stuck behind something.
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
 /// How long a transaction may sit idle while it holds a space: a process that froze must not stop all others.
 const IDLE_WRITER_MAX: Duration = Duration::from_secs(15);
@@ -52,7 +52,7 @@ const IDLE_READER_MAX: Duration = Duration::from_secs(300);
 const COPY_IDLE_MAX: Duration = Duration::from_secs(3600);
 /// How often to look at the spaces that someone waits for: a lost hint costs at most this.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// Prepared statements a connection keeps: there are about 40 texts.
+/// Prepared statements a connection keeps: more than there are texts.
 const STATEMENTS_MAX: usize = 100;
 /// Characters of a schema's name: with what is put before it, it must fit the 63 bytes of a channel.
 const SCHEMA_LEN_MAX: usize = 40;

@@ -13,7 +13,7 @@ use crate::driver::PostgresDriver;
 use crate::error::sorted;
 use crate::options::PostgresOptions;
 
-/// How long a statement may run that takes as long as it takes: deleting a space of some hundred million records.
+/// How long a statement may run whose work has no bound: deleting a space, however large.
 const LONG_STATEMENT_MAX: Duration = Duration::from_secs(3600);
 /// How long after its own limits the database may be silent: a slow network, not a dead one.
 const SILENCE_MAX: Duration = Duration::from_secs(5);

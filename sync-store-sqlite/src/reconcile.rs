@@ -93,7 +93,7 @@ async fn has_nothing(database: &Arc<Database>, space: &SpaceId) -> Result<bool> 
         return Ok(false);
     }
     let Some(head) = spaces::head(&mut driver, space, Mode::Read).await? else { return Ok(true) };
-    let mut txn = SqlTxn::begin(driver, space, Mode::Read, std::sync::Arc::new(HintHub::default())).await?;
+    let mut txn = SqlTxn::begin(driver, space, Mode::Read, Arc::new(HintHub::default())).await?;
     let is_untouched = head.head == Seq::ZERO && head.log_head == 0;
     let has_records = !txn.stats().await?.collections.is_empty();
     let has_clients = !txn.clients(ClientQuery::After(None, 1)).await?.is_empty();

@@ -135,7 +135,9 @@ fn a_content_that_an_index_of_the_owner_refuses_is_refused_alone() {
     let refused = http.post(&ada.path("changes"), &push("\"secret\"")).unwrap();
     assert_eq!((refused.status, refused.code().as_str()), (422, "validation_failed"), "{refused:?}");
     http.post(&ada.path("changes"), &push("1")).unwrap().ok();
-    assert!(!site.world.log().contains("secret"), "content in the log");
+    let log = site.world.log();
+    assert!(!log.contains("secret"), "content in the log");
+    assert!(log.contains("22P02"), "the log of a push does not say why it failed");
     site.stop();
 }
 
