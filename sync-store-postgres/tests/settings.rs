@@ -153,6 +153,13 @@ async fn a_role_that_owns_its_schema_needs_no_other_right() {
     }
     guest.close().await.unwrap();
     assert!(store.delete_space(&space).await.unwrap());
+
+    // Whoever asks whether it is well hears of a right that was taken away, before a client does.
+    store.check().await.unwrap();
+    run(&url, "REVOKE DELETE ON sync.clients FROM app").await;
+    assert_eq!(kind_of(store.check().await), ErrorKind::Incompatible);
+    run(&url, "GRANT DELETE ON sync.clients TO app").await;
+    store.check().await.unwrap();
 }
 
 /// As an operator, or a provider whose disk is nearly full, sets it: to be respected.
@@ -162,10 +169,16 @@ async fn a_database_that_is_set_to_reading_only_is_read_and_refuses_writers() {
     let space = space_id("family");
     world.store.create_space(&space, epoch(1)).await.unwrap();
     commit(&world.store, &space, [put("notes", "1", "1")]).await.unwrap();
+    let secret = world.store.shared_secret("for tokens", "first").await.unwrap();
     let url = postgres_testing::database_url().unwrap() + "&options=-c%20default_transaction_read_only%3Don";
     let options = PostgresOptions::from_url(&url).unwrap().schema(&world.schema).unwrap();
     let store = PostgresStore::open(options).await.unwrap();
     assert_eq!(contents(&store, &space).await.unwrap().records.len(), 1);
+    assert_eq!(
+        store.shared_secret("for tokens", "second").await.unwrap(),
+        secret,
+        "a server could not start"
+    );
     assert_eq!(kind_of(store.write(&space).await.map(drop)), ErrorKind::Unavailable);
     assert_eq!(kind_of(store.delete_space(&space).await), ErrorKind::Unavailable);
     store.close().await;

@@ -28,6 +28,15 @@ pub async fn a_new_space_is_empty_and_stands_at_zero(subject: &dyn Subject) -> V
     Ok(())
 }
 
+/// A store that serves says so when it is asked, with and without a space in it.
+pub async fn a_store_that_serves_says_that_it_can(subject: &dyn Subject) -> Verdict {
+    let store = subject.store();
+    store.check().await?;
+    store.create_space(&space_id("family"), epoch(1)).await?;
+    store.check().await?;
+    Ok(())
+}
+
 /// Creating a space that is there is refused and changes nothing of it.
 pub async fn a_space_is_created_only_once(subject: &dyn Subject) -> Verdict {
     let (store, space) = fresh_space(subject).await?;

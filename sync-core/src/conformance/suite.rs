@@ -12,6 +12,7 @@ macro_rules! store_suite {
         $crate::store_suite! { @modules [$(#[$test])+] [$fresh]
             spaces {
                 a_new_space_is_empty_and_stands_at_zero
+                a_store_that_serves_says_that_it_can
                 a_space_is_created_only_once
                 of_many_creators_at_once_one_succeeds
                 a_missing_space_is_not_found
