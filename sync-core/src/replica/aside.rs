@@ -33,7 +33,7 @@ pub struct SetAside {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct AsideRow {
+pub(super) struct AsideRow {
     id: RecordId,
     mutation: Box<RawValue>,
     code: String,
@@ -53,6 +53,17 @@ impl Local {
     /// Keeps an edit where the application sees it.
     pub(super) fn put_aside(&mut self, mutation: &Mutation, code: &str, detail: &str) -> Result<()> {
         let id = RecordId::new(self.options.ids.new_id()).expect("ids of the library are valid record ids");
+        self.put_aside_as(id, mutation, code, detail)
+    }
+
+    /// [`put_aside`](Self::put_aside) under a name that is known before.
+    pub(super) fn put_aside_as(
+        &mut self,
+        id: RecordId,
+        mutation: &Mutation,
+        code: &str,
+        detail: &str,
+    ) -> Result<()> {
         let mutation = RawValue::from_string(mutation.to_json()).expect("a mutation is written as JSON");
         let at = self.options.clock.now();
         self.save(&AsideRow { id, mutation, code: code.to_owned(), detail: detail.to_owned(), at })

@@ -7,9 +7,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::replica::open::{Replica, ReplicaOptions};
-use crate::store::{CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, Stamper, Store, StoreTxn};
-use crate::types::{Record, RecordKey, SpaceId};
+use crate::replica::open::{Inner, Replica, ReplicaOptions};
+use crate::replica::place::Side;
+use crate::state_hash::{StateHash, state_hash};
+use crate::store::{CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, Stamper, StoreTxn};
+use crate::types::{Record, RecordKey, Seq};
 
 /// A transaction on the local store. What it reads includes what it wrote; dropping it abandons everything.
 pub(super) struct Local {
@@ -29,14 +31,8 @@ struct Cell {
 pub(super) type Work<'a, T> = BoxFuture<'a, Result<T>>;
 
 impl Local {
-    pub(super) async fn begin(
-        store: &dyn Store,
-        space: &SpaceId,
-        options: &ReplicaOptions,
-        mode: Mode,
-    ) -> Result<Self> {
-        let txn = store.begin(space, mode).await?;
-        Ok(Self { txn, options: options.clone(), cells: HashMap::new(), n_written: 0 })
+    pub(super) fn new(txn: Box<dyn StoreTxn>, options: &ReplicaOptions) -> Self {
+        Self { txn, options: options.clone(), cells: HashMap::new(), n_written: 0 }
     }
 
     /// Reads these records ahead, in as few statements as possible.
@@ -87,6 +83,16 @@ impl Local {
         self.txn.feed(&query).await
     }
 
+    /// The hash over what is stored, with versions as the server knows them.
+    pub(super) async fn state_hash(&mut self) -> Result<StateHash> {
+        state_hash(&mut *self.txn, |meta| meta.upstream).await
+    }
+
+    /// Seq of the newest local change before this transaction.
+    pub(super) fn head(&self) -> Seq {
+        self.txn.head().head
+    }
+
     /// Makes durable what was written.
     pub(super) async fn commit(mut self) -> Result<()> {
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);
@@ -121,34 +127,42 @@ fn stamp(mut stamper: Stamper, written: Vec<(usize, RecordKey, Option<Record>)>)
 }
 
 impl Replica {
-    /// Carries out `work` in one transaction and makes it durable if it succeeds.
+    /// Carries out `work` in one transaction on the live side and makes it durable if it succeeds.
     pub(super) async fn write<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
     {
+        self.know_place().await?;
         let inner = self.0.clone();
         self.run(async move {
-            let mut local = Local::begin(&*inner.store, &inner.space, &inner.options, Mode::Write).await?;
-            let result = work(&mut local).await?;
-            local.commit().await?;
-            Ok(result)
+            let _open = inner.place.enter().await;
+            inner.write(Side::Live, work).await
         })
         .await
     }
 
-    /// Carries out `work`, which only reads, on one moment of the local store.
+    /// Carries out `work` in one transaction on one side. On the live one only while the gate is kept open.
+    pub(super) async fn write_at<T, W>(&self, side: Side, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
+    {
+        if side == Side::Live {
+            return self.write(work).await;
+        }
+        let inner = self.0.clone();
+        self.run(async move { inner.write(side, work).await }).await
+    }
+
+    /// Carries out `work`, which only reads, on one moment of the live side.
     pub(super) async fn read<T, W>(&self, work: W) -> Result<T>
     where
         T: Send + 'static,
         W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
     {
         let inner = self.0.clone();
-        self.run(async move {
-            let mut local = Local::begin(&*inner.store, &inner.space, &inner.options, Mode::Read).await?;
-            work(&mut local).await
-        })
-        .await
+        self.run(async move { work(&mut inner.begin_reading().await?).await }).await
     }
 
     /// Runs work in a task of its own and waits for it; if the caller goes away, the work goes on.
@@ -166,5 +180,28 @@ impl Replica {
         );
         told.await
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a task of the replica did not finish")))
+    }
+}
+
+impl Inner {
+    pub(super) async fn write<T, W>(&self, side: Side, work: W) -> Result<T>
+    where
+        W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T>,
+    {
+        let mut local = self.begin(self.place.space(side), Mode::Write).await?;
+        let result = work(&mut local).await?;
+        local.commit().await?;
+        Ok(result)
+    }
+
+    /// Begins reading what is live: also if that changes meanwhile.
+    pub(super) async fn begin_reading(&self) -> Result<Local> {
+        loop {
+            let space = self.place.space(Side::Live);
+            let begun = self.begin(space, Mode::Read).await;
+            if std::ptr::eq(space, self.place.space(Side::Live)) {
+                return begun;
+            }
+        }
     }
 }

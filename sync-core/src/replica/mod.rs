@@ -29,6 +29,7 @@
 
 mod access;
 mod aside;
+mod carry;
 mod conflicts;
 mod edit;
 mod import;
@@ -38,6 +39,7 @@ mod local;
 mod open;
 mod outcomes;
 mod page;
+mod place;
 mod pull;
 mod push;
 mod report;
@@ -45,6 +47,7 @@ mod row;
 mod rows;
 mod seal;
 mod snapshot;
+mod state;
 mod status;
 mod sync;
 mod transaction;

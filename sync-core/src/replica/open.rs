@@ -6,13 +6,15 @@ use async_lock::Mutex;
 use futures_util::FutureExt;
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::id_source::{IdSource, OsIds};
 use crate::policies::Policies;
-use crate::replica::rows::State;
+use crate::replica::local::Local;
+use crate::replica::place::{Place, Side};
+use crate::replica::state::State;
 use crate::runtime::Runtime;
-use crate::store::{Store, StoreExt};
-use crate::types::{ActorId, Epoch, SpaceId};
+use crate::store::{Mode, Store};
+use crate::types::{ActorId, SpaceId};
 
 /// A local copy of a space: reads and writes work offline, [`sync`](Replica::sync) exchanges them with a server.
 ///
@@ -40,6 +42,7 @@ pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) space: SpaceId,
     pub(super) options: ReplicaOptions,
+    pub(super) place: Place,
     /// Held by the one `sync` that runs.
     pub(super) syncing: Mutex<()>,
 }
@@ -57,13 +60,16 @@ pub struct ReplicaOptions {
     pub policies: Policies,
     /// Whose edits these are.
     pub actor: ActorId,
+    /// Whether the very first load shows records as they arrive. Otherwise nothing of the server is seen before all of
+    /// it is there. Later loads, which replace what is there already, are never seen half done.
+    pub shows_partial_load: bool,
 }
 
 impl ReplicaOptions {
     /// The machine's clock and randomness, and the default policies.
     pub fn new(runtime: Arc<dyn Runtime>, actor: ActorId) -> Self {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(OsIds));
-        Self { runtime, clock, ids, policies: Policies::default(), actor }
+        Self { runtime, clock, ids, policies: Policies::default(), actor, shows_partial_load: false }
     }
 }
 
@@ -77,8 +83,15 @@ impl Replica {
     ///
     /// What the store reports.
     pub async fn open(store: Arc<dyn Store>, space: SpaceId, options: ReplicaOptions) -> Result<Self> {
-        let replica = Self(Arc::new(Inner { store, space, options, syncing: Mutex::new(()) }));
-        replica.create_if_missing().await?;
+        let place = Place::new(&space);
+        let replica = Self(Arc::new(Inner { store, space, options, place, syncing: Mutex::new(()) }));
+        let inner = Arc::clone(&replica.0);
+        replica
+            .run(async move {
+                inner.create_if_missing(Side::Live).await?;
+                inner.find_live().await
+            })
+            .await?;
         replica
             .write(|local| {
                 async move {
@@ -97,21 +110,11 @@ impl Replica {
     pub fn space(&self) -> &SpaceId {
         &self.0.space
     }
+}
 
-    async fn create_if_missing(&self) -> Result<()> {
-        let inner = Arc::clone(&self.0);
-        self.run(async move {
-            if inner.store.has_space(&inner.space).await? {
-                return Ok(());
-            }
-            let mut epoch = [0; 16];
-            inner.options.ids.fill(&mut epoch);
-            match inner.store.create_space(&inner.space, Epoch::from_bytes(epoch)).await {
-                // Another task was faster.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-                result => result,
-            }
-        })
-        .await
+impl Inner {
+    /// Begins a transaction on one of the local spaces.
+    pub(super) async fn begin(&self, space: &SpaceId, mode: Mode) -> Result<Local> {
+        Ok(Local::new(self.store.begin(space, mode).await?, &self.options))
     }
 }

@@ -59,7 +59,8 @@ impl Local {
         if state.cursor.as_ref() != Some(after) || self.batch().await?.is_some() {
             return Ok(None);
         }
-        let changes: Vec<_> = page.changes.into_iter().filter(|change| is_delivered(&change.key)).collect();
+        let is_wanted = |key: &RecordKey| is_delivered(key) && state.selects(&key.collection);
+        let changes: Vec<_> = page.changes.into_iter().filter(|change| is_wanted(&change.key)).collect();
         self.load(changes.iter().flat_map(|change| [change.key.clone(), Base::key_for(&change.key)])).await?;
         let mut report = SyncReport::default();
         for change in changes {

@@ -1,19 +1,66 @@
 //! Pulling: pages of changes until there are no more.
+//!
+//! Only with the last page is a copy what the server once had: a record that was changed again has moved to a later page.
+//! So pages are kept until then, and the live side takes them all in one step.
 
 use futures_util::FutureExt;
 
 use crate::error::Result;
-use crate::protocol::{PullReply, PullRequest};
+use crate::protocol::{PullPage, PullReply, PullRequest};
 use crate::replica::page;
-use crate::replica::report::Phase;
+use crate::replica::place::Side;
+use crate::replica::report::{Phase, SyncReport};
 use crate::replica::sync::{Run, Step, lost_cursor};
+use crate::types::CursorToken;
+
+/// Changes that are kept for one step. Who is further behind than this sees them in several steps: one transaction with
+/// more would keep the application from writing for seconds.
+const STEP_ROWS_MAX: usize = 20_000;
+/// Content that is kept for one step.
+const STEP_BYTES_MAX: usize = 32 << 20;
+
+/// Pages that go on from each other, and where the first of them begins.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    pages: Vec<(CursorToken, PullPage)>,
+    n_rows: usize,
+    n_bytes: usize,
+}
+
+impl Pages {
+    pub(super) fn push(&mut self, after: CursorToken, page: PullPage) {
+        self.n_rows += page.changes.len();
+        self.n_bytes += page.changes.iter().map(|change| change.data_len()).sum::<usize>();
+        self.pages.push((after, page));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    fn cursor(&self) -> Option<&CursorToken> {
+        self.pages.last().map(|(_, page)| &page.cursor)
+    }
+
+    fn is_full(&self) -> bool {
+        self.n_rows >= STEP_ROWS_MAX || self.n_bytes >= STEP_BYTES_MAX
+    }
+}
 
 impl Run<'_> {
-    /// Takes in everything that others did. Every page moves the cursor, or is refused, so this ends.
+    /// Takes in everything that others did.
     pub(super) async fn pull_all(&mut self) -> Result<Step> {
+        self.pull_into(Side::Live).await
+    }
+
+    /// Takes in everything that a side does not have yet. Every page moves the cursor, or is refused, so this ends.
+    pub(super) async fn pull_into(&mut self, side: Side) -> Result<Step> {
         loop {
-            let Some(after) = self.replica.state().await?.cursor else { return Ok(Step::Done) };
-            let request = PullRequest { after: Some(after.clone()), ..PullRequest::default() };
+            let state = self.replica.state_at(side).await?;
+            let pages = &self.pages;
+            let Some(after) = pages.cursor().cloned().or(state.cursor.clone()) else { return Ok(Step::Done) };
+            let collections = state.wanted();
+            let request = PullRequest { after: Some(after.clone()), collections, ..PullRequest::default() };
             let reply = match self.transport.pull(self.replica.space(), &request).await {
                 Err(error) => return lost_cursor(&error).map(Step::Resync).ok_or(error),
                 Ok(reply) => reply,
@@ -25,16 +72,37 @@ impl Run<'_> {
             page::check(&page, &after, self.replica.space())?;
             page::check_leads_on(&page, &after)?;
             let has_more = page.has_more;
-            let report =
-                self.replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed());
-            let Some(report) = report.await? else { return Ok(Step::Done) };
-            self.report.add(report);
             self.has_progressed = true;
+            self.pages.push(after, page);
+            if has_more && side == Side::Live && !self.pages.is_full() {
+                continue;
+            }
+            let Some(report) = self.take_in(side).await? else { return Ok(Step::Done) };
+            self.report.add(report);
             let n_pulled = self.report.pulled;
             self.tell(Phase::Pulling, n_pulled, None);
             if !has_more {
                 return Ok(Step::UpToDate);
             }
         }
+    }
+
+    /// Applies the pages that were kept, in one step. `None`, and nothing done, when this side has moved on meanwhile.
+    async fn take_in(&mut self, side: Side) -> Result<Option<SyncReport>> {
+        let pages = std::mem::take(&mut self.pages).pages;
+        let apply = self.replica.write_at(side, move |local| {
+            async move {
+                let mut report = SyncReport::default();
+                for (after, page) in pages {
+                    match local.apply_page(page, &after).await? {
+                        Some(pulled) => report.add(pulled),
+                        None => return Ok(None),
+                    }
+                }
+                Ok(Some(report))
+            }
+            .boxed()
+        });
+        apply.await
     }
 }

@@ -20,9 +20,8 @@ impl Run<'_> {
         }
     }
 
-    /// Sends everything that waits.
-    pub(super) async fn push_all(&mut self) -> Result<Step> {
-        let mut last = Step::Done;
+    /// Sends everything that waits. `last` is how things stood before, and stays if nothing does.
+    pub(super) async fn push_all(&mut self, mut last: Step) -> Result<Step> {
         loop {
             let n_max = self.batch_max;
             match self.replica.write(move |local| local.seal(n_max).boxed()).await? {
@@ -43,8 +42,16 @@ impl Run<'_> {
         self.replica.read(|local| local.batch().boxed()).await
     }
 
+    /// What to send along so that the answer brings what others did. Not for the collections of a selection, which a
+    /// push cannot name, and not while pages are kept that go on from there.
+    async fn cursor_to_send(&mut self) -> Result<Option<CursorToken>> {
+        let state = self.replica.state().await?;
+        let is_wanted = state.selection.is_none() && !state.needs_load() && self.pages.is_empty();
+        Ok(state.cursor.filter(|_| is_wanted))
+    }
+
     async fn push_one(&mut self, batch: Batch) -> Result<Step> {
-        let after = self.replica.state().await?.cursor;
+        let after = self.cursor_to_send().await?;
         let request = batch.request(after.clone())?;
         let reply = self.transport.push(self.replica.space(), &request).await;
         match reply {
@@ -78,6 +85,8 @@ impl Run<'_> {
             page::check(page, after, self.replica.space())?;
         }
         let is_up_to_date = came_with.as_ref().is_some_and(|(page, _)| !page.has_more);
+        // The first of several pages is kept until the others are there.
+        let (came_with, kept) = if is_up_to_date { (came_with, None) } else { (None, came_with) };
         let outcomes = done.outcomes;
         let report = self
             .replica
@@ -95,6 +104,9 @@ impl Run<'_> {
                 .boxed()
             })
             .await?;
+        if let Some((page, after)) = kept.filter(|(page, after)| page.cursor != *after) {
+            self.pages.push(after, page);
+        }
         let is_current = report.is_some();
         self.report.add(report.unwrap_or_default());
         self.has_progressed = true;

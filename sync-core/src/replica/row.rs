@@ -93,26 +93,3 @@ pub(super) mod key_text {
         Ok(RecordKey::new(Collection::from_stored(&collection).map_err(D::Error::custom)?, id))
     }
 }
-
-pub(super) mod key_text_option {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::key_text;
-    use crate::types::RecordKey;
-
-    #[derive(Serialize, Deserialize)]
-    struct Text(#[serde(with = "key_text")] RecordKey);
-
-    pub(in crate::replica) fn serialize<S: Serializer>(
-        key: &Option<RecordKey>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        key.clone().map(Text).serialize(to)
-    }
-
-    pub(in crate::replica) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<RecordKey>, D::Error> {
-        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
-    }
-}

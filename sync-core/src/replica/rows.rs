@@ -1,18 +1,15 @@
-//! What a replica keeps in its books: what edits are based on, the batch in flight, where it stands.
+//! What a replica keeps in its books: what edits are based on, and the batch in flight.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::id_source::IdSource;
+use crate::error::Result;
 use crate::json::Json;
 use crate::mutation::Mutation;
-use crate::protocol::SnapshotToken;
-use crate::replica::local::Local;
-use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, key_text_option, row_key};
-use crate::types::{ClientId, CursorToken, MutationNumber, Record, RecordId, RecordKey, Seq, Version};
+use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, row_key};
+use crate::types::{ClientId, MutationNumber, Record, RecordId, RecordKey, Version};
 
 /// The state of a record at the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,76 +147,5 @@ impl Row for Batch {
 
     fn id(&self) -> RecordId {
         Self::key().id
-    }
-}
-
-/// Where the replica stands with its server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct State {
-    pub(super) client: ClientId,
-    pub(super) next: MutationNumber,
-    /// Everything up to here was applied. Without it, a snapshot is loaded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cursor: Option<CursorToken>,
-    #[serde(default)]
-    pub(super) loading: Loading,
-    /// Every row of `$base` has a local version after this: what lies before was sealed or settled.
-    #[serde(default)]
-    pub(super) edits_after: Seq,
-}
-
-/// How far a snapshot was loaded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Loading {
-    /// Where to go on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) resume: Option<SnapshotToken>,
-    /// The last record before that place.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "key_text_option")]
-    pub(super) last: Option<RecordKey>,
-    pub(super) n_done: u64,
-    pub(super) n_total: u64,
-    /// The server went back in time: what it has counts, although its versions are older.
-    pub(super) replace: bool,
-}
-
-impl State {
-    pub(super) fn new(ids: &dyn IdSource) -> Self {
-        Self {
-            client: new_client(ids),
-            next: MutationNumber::FIRST,
-            cursor: None,
-            loading: Loading::default(),
-            edits_after: Seq::ZERO,
-        }
-    }
-
-    pub(super) fn key() -> RecordKey {
-        row_key(Self::COLLECTION, "replica")
-    }
-
-    /// Takes a new name, under which nothing was sent yet.
-    pub(super) fn rename(&mut self, ids: &dyn IdSource) {
-        (self.client, self.next) = (new_client(ids), MutationNumber::FIRST);
-    }
-}
-
-impl Row for State {
-    const COLLECTION: &'static str = "$state";
-
-    fn id(&self) -> RecordId {
-        Self::key().id
-    }
-}
-
-fn new_client(ids: &dyn IdSource) -> ClientId {
-    ClientId::new(ids.new_id()).expect("22 characters of base64url are a client id")
-}
-
-impl Local {
-    /// The state of the replica, which is there since it was opened.
-    pub(super) async fn state(&mut self) -> Result<State> {
-        let state = self.row(&State::key()).await?;
-        state.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the replica has lost its state"))
     }
 }

@@ -1,17 +1,13 @@
-//! Loading a snapshot, part by part. What is dirty is merged, what the server does not have any more goes.
-//!
-//! ```text
-//! server   a b   d e │ f g h │ i    sends keys in order, with a place to resume after each part
-//! local    a   c d   │ f   h │      a part says everything about its range of keys: c is gone
-//! ```
+//! Receiving a snapshot: a stream of records in the order of their keys, cut into parts that are stored one by one.
 
 use futures_util::{FutureExt, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{SnapshotItem, SnapshotToken};
 use crate::replica::load::Part;
+use crate::replica::place::Side;
 use crate::replica::report::Phase;
-use crate::replica::rows::Loading;
+use crate::replica::state::{Loading, State};
 use crate::replica::sync::Run;
 use crate::types::{Cursor, CursorToken, Record, RecordKey, SpaceId};
 
@@ -21,69 +17,40 @@ const PART_ROWS_MAX: usize = 1000;
 const PART_BYTES_MAX: usize = 8 << 20;
 
 /// A snapshot that is being received.
+#[derive(Default)]
 struct Stream {
+    /// What is stored with the next part.
     loading: Loading,
+    n_received: u64,
     /// The last record that was received.
     last: Option<RecordKey>,
-    part: Part,
+    records: Vec<Record>,
     n_bytes: usize,
     has_begun: bool,
 }
 
 impl Run<'_> {
-    /// Loads the space if the replica has no cursor. Goes on where an earlier attempt broke, as long as attempts lead
-    /// further.
-    pub(super) async fn load(&mut self) -> Result<()> {
-        loop {
-            let state = self.replica.state().await?;
-            if state.cursor.is_some() {
-                return Ok(());
-            }
-            let before = state.loading.clone();
-            let Err(error) = self.receive(state.loading).await else { return Ok(()) };
-            let has_moved = self.replica.state().await?.loading.resume != before.resume;
-            match error.kind() {
-                ErrorKind::Invalid if before.resume.is_some() => self.start_over(before.replace).await?,
-                ErrorKind::Unavailable if has_moved => {}
-                _ => return Err(error),
-            }
-        }
-    }
-
-    /// The place to resume from is of no use any more.
-    async fn start_over(&mut self, replace: bool) -> Result<()> {
-        self.replica
-            .write(move |local| {
-                async move {
-                    let mut state = local.state().await?;
-                    state.loading = Loading { replace, ..Loading::default() };
-                    local.save(&state)
-                }
-                .boxed()
-            })
-            .await
-    }
-
-    async fn receive(&mut self, loading: Loading) -> Result<()> {
+    /// Receives a snapshot into a side, from where that side is.
+    pub(super) async fn receive(&mut self, side: Side, state: State) -> Result<()> {
         let space = self.replica.space().clone();
+        let loading = state.loading;
         let mut items = self.transport.snapshot(&space, loading.resume.as_ref());
-        let part = Part { after: loading.last.clone(), ..Part::default() };
-        let has_begun = loading.resume.is_some();
-        let mut stream = Stream { last: loading.last.clone(), loading, part, n_bytes: 0, has_begun };
+        let (n_received, has_begun) = (loading.n_done, loading.resume.is_some());
+        let mut stream = Stream { loading, n_received, has_begun, ..Stream::default() };
         while let Some(item) = items.next().await {
             match item? {
                 SnapshotItem::Begin { cursor, n_records } => stream.begin(&cursor, n_records, &space)?,
                 SnapshotItem::Record(record) => {
                     stream.push(*record)?;
                     if stream.is_full() {
-                        self.store(&mut stream, None, None).await?;
+                        self.store(side, &mut stream, None, None).await?;
                     }
                 }
-                SnapshotItem::Resume(token) => self.store(&mut stream, Some(token), None).await?,
+                SnapshotItem::Resume(token) => self.store(side, &mut stream, Some(token), None).await?,
                 SnapshotItem::End { cursor } => {
                     stream.expect_begun()?;
                     of_space(&cursor, &space)?;
-                    return self.store(&mut stream, None, Some(cursor)).await;
+                    return self.store(side, &mut stream, None, Some(cursor)).await;
                 }
             }
         }
@@ -93,14 +60,15 @@ impl Run<'_> {
     /// Stores what was received, and where to go on.
     async fn store(
         &mut self,
+        side: Side,
         stream: &mut Stream,
         resume: Option<SnapshotToken>,
         end: Option<CursorToken>,
     ) -> Result<()> {
         stream.expect_begun()?;
         let part = stream.take(resume, end);
-        let (n_done, n_total) = (stream.loading.n_done, stream.loading.n_total);
-        let report = self.replica.write(move |local| local.load_part(part).boxed()).await?;
+        let (n_done, n_total) = (stream.n_received, stream.loading.n_total);
+        let report = self.replica.write_at(side, move |local| local.load_part(part).boxed()).await?;
         self.report.add(report);
         self.tell(Phase::Loading, n_done, Some(n_total.max(n_done)));
         Ok(())
@@ -110,14 +78,10 @@ impl Run<'_> {
 impl Stream {
     fn begin(&mut self, cursor: &CursorToken, n_total: u64, space: &SpaceId) -> Result<()> {
         of_space(cursor, space)?;
-        let replace = self.loading.replace;
-        *self = Self {
-            loading: Loading { n_total, replace, ..Loading::default() },
-            last: None,
-            part: Part::default(),
-            n_bytes: 0,
-            has_begun: true,
-        };
+        if self.has_begun {
+            return Err(distrusted("begins twice"));
+        }
+        (self.loading.n_total, self.has_begun) = (n_total, true);
         Ok(())
     }
 
@@ -128,28 +92,27 @@ impl Stream {
         }
         self.last = Some(record.key.clone());
         self.n_bytes += record.data_len();
-        self.part.records.push(record);
+        self.n_received += 1;
+        self.records.push(record);
         Ok(())
     }
 
     fn is_full(&self) -> bool {
-        self.part.records.len() >= PART_ROWS_MAX || self.n_bytes >= PART_BYTES_MAX
+        self.records.len() >= PART_ROWS_MAX || self.n_bytes >= PART_BYTES_MAX
     }
 
     fn expect_begun(&self) -> Result<()> {
         if self.has_begun { Ok(()) } else { Err(distrusted("has no beginning")) }
     }
 
-    /// What was received since the last part.
+    /// What was received since the last part. Without a place to go on from it will be received again if the stream
+    /// breaks, and is not counted yet.
     fn take(&mut self, resume: Option<SnapshotToken>, end: Option<CursorToken>) -> Part {
         self.n_bytes = 0;
-        self.loading.n_done += u64::try_from(self.part.records.len()).unwrap_or(u64::MAX);
         if resume.is_some() {
-            (self.loading.resume, self.loading.last) = (resume, self.last.clone());
+            (self.loading.resume, self.loading.n_done) = (resume, self.n_received);
         }
-        let next = Part { after: self.last.clone(), ..Part::default() };
-        let part = std::mem::replace(&mut self.part, next);
-        Part { upto: self.last.clone(), loading: self.loading.clone(), end, ..part }
+        Part { records: std::mem::take(&mut self.records), loading: self.loading.clone(), end }
     }
 }
 

@@ -4,10 +4,10 @@ use futures_util::FutureExt;
 
 use crate::error::Result;
 use crate::replica::Replica;
+use crate::replica::place::Side;
 use crate::replica::row::Row;
 use crate::replica::rows::Base;
-use crate::state_hash::{StateHash, state_hash};
-use crate::store::Mode;
+use crate::state_hash::StateHash;
 
 /// What of a replica's work the server has not confirmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Replica {
     /// What the store reports.
     pub async fn unsent(&self) -> Result<Unsent> {
         let inner = self.0.clone();
-        let stats = self.run(async move { inner.store.stats(&inner.space).await }).await?;
+        let stats = self.run(async move { inner.store.stats(inner.place.space(Side::Live)).await }).await?;
         let count = |name: &str| {
             let found = stats.collections.iter().find(|stats| stats.collection.as_str() == name);
             found.map_or(0, |stats| stats.n_records)
@@ -79,11 +79,6 @@ impl Replica {
     ///
     /// What the store reports.
     pub async fn state_hash(&self) -> Result<StateHash> {
-        let inner = self.0.clone();
-        self.run(async move {
-            let mut txn = inner.store.begin(&inner.space, Mode::Read).await?;
-            state_hash(&mut *txn, |meta| meta.upstream).await
-        })
-        .await
+        self.read(|local| local.state_hash().boxed()).await
     }
 }

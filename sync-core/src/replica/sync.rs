@@ -13,9 +13,10 @@ use futures_util::FutureExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Resync, ResyncReason, code};
 use crate::replica::Replica;
+use crate::replica::pull::Pages;
 use crate::replica::report::{Phase, Progress, SyncReport};
-use crate::replica::rows::{Loading, State};
 use crate::replica::seal::BATCH_MUTATIONS_MAX;
+use crate::replica::state::{Reload, State};
 use crate::transport::Transport;
 
 /// Rounds of one sync. Edits made meanwhile are sent in the next round; after this many they wait for the next sync, so
@@ -29,7 +30,7 @@ const RENAMES_MAX: u64 = 3;
 pub(super) enum Step {
     /// It is done.
     Done,
-    /// It is done, and the last answer said that there is nothing to pull.
+    /// It is done, and the last answer said that there is nothing more to pull.
     UpToDate,
     /// The space must be loaded anew.
     Resync(ResyncReason),
@@ -44,6 +45,8 @@ pub(super) struct Run<'a> {
     pub(super) batch_max: usize,
     /// Whether the server has answered anything since it last asked for a resync.
     pub(super) has_progressed: bool,
+    /// Pages that were received and not applied yet: they count only together with those that follow.
+    pub(super) pages: Pages,
     progress: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -119,12 +122,14 @@ impl Replica {
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<SyncReport> {
         let _alone = self.0.syncing.lock().await;
+        self.know_place().await?;
         let mut run = Run {
             replica: self,
             transport,
             report: SyncReport::default(),
             batch_max: BATCH_MUTATIONS_MAX,
             has_progressed: true,
+            pages: Pages::default(),
             progress: &mut progress,
         };
         for _ in 0..ROUNDS_MAX {
@@ -152,8 +157,11 @@ impl Run<'_> {
         if let Step::Resync(reason) = self.push_in_flight().await? {
             return Ok(Step::Resync(reason));
         }
-        self.load().await?;
-        match self.push_all().await? {
+        let loaded = self.load().await?;
+        if let Step::Resync(_) = loaded {
+            return Ok(loaded);
+        }
+        match self.push_all(loaded).await? {
             Step::Done => self.pull_all().await,
             step => Ok(step),
         }
@@ -166,15 +174,15 @@ impl Run<'_> {
             return Err(Error::new(ErrorKind::Distrusted, message).with_code(code::RESYNC_REQUIRED));
         }
         self.report.resynced = Some(reason);
-        let went_back = reason != ResyncReason::Horizon;
+        self.pages = Pages::default();
+        let why = Reload::from(reason);
         self.replica
             .write(move |local| {
                 async move {
                     local.unseal().await?;
                     let mut state = local.state().await?;
-                    state.cursor = None;
-                    state.loading = Loading { replace: went_back, ..Loading::default() };
-                    if went_back {
+                    state.ask_for_load(why);
+                    if why == Reload::WentBack {
                         let ids = Arc::clone(&local.options.ids);
                         state.rename(&*ids);
                     }

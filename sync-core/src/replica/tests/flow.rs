@@ -172,7 +172,8 @@ async fn an_edit_on_top_of_a_known_clash_does_not_pass_for_one_that_saw_theirs()
     one.sync(&world.loopback()).await.unwrap();
     two.put("notes", "a", &json!({"x": 2})).await.unwrap();
     // The first load shows the clash, and the push that follows is not answered.
-    two.sync(&Line::with(world.loopback(), [Fate::Deliver, Fate::DropReply])).await.unwrap_err();
+    let fates = [Fate::Deliver, Fate::Deliver, Fate::DropReply];
+    two.sync(&Line::with(world.loopback(), fates)).await.unwrap_err();
     two.patch("notes", "a", &json!({"y": 3})).await.unwrap();
     world.settle(&[&one, &two]).await;
     assert_eq!(value(&two, "a").await, Some(json!({"x": 1, "y": 1})));

@@ -1,5 +1,6 @@
 //! Expired history, restored servers, copied replicas: unsent work survives all of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,32 +9,8 @@ use super::world::*;
 use crate::protocol::ResyncReason;
 use crate::replica::{LOST_IN_RESTORE, Replica};
 use crate::service::{Actor, Limits};
-use crate::store::{ClientQuery, CommitWrite, MemoryStore, ScanQuery, Store, StoreExt};
+use crate::store::{MemoryStore, Store};
 use crate::types::Epoch;
-
-/// A copy of a disk: everything in it, in a store of its own.
-async fn copy(disk: &MemoryStore) -> MemoryStore {
-    let copy = MemoryStore::default();
-    let mut from = disk.read(&space()).await.unwrap();
-    let head = from.head();
-    copy.create_space(&space(), head.epoch).await.unwrap();
-    let query = ScanQuery {
-        collection: None,
-        after: None,
-        tombstones: true,
-        rows_max: 100_000,
-        bytes_max: usize::MAX,
-    };
-    let mut records = from.scan(&query).await.unwrap().records;
-    records.sort_by_key(|record| record.meta.version);
-    let mut txn = copy.write(&space()).await.unwrap();
-    let commits = from.commits(head.head, 1).await.unwrap();
-    let clients = from.clients(ClientQuery::After(None, 1000)).await.unwrap();
-    let write = CommitWrite { records, clients, commits, ..CommitWrite::default() };
-    txn.apply(&write).await.unwrap();
-    txn.commit().await.unwrap();
-    copy
-}
 
 async fn put(replica: &Replica, id: &str, value: serde_json::Value) {
     replica.put("notes", id, &value).await.unwrap();
@@ -83,7 +60,7 @@ async fn a_restored_server_is_noticed_and_costs_nothing() {
     put(&one, "a", json!({"x": 0, "y": 0})).await;
     put(&one, "b", json!({"x": 0})).await;
     world.settle(&[&one, &two]).await;
-    let backup = copy(&world.store).await;
+    let backup = world.store.fork();
     world.clock.advance(Duration::from_secs(10));
     put(&one, "a", json!({"x": 1, "y": 0})).await;
     put(&one, "acknowledged", json!(1)).await;
@@ -133,7 +110,7 @@ async fn a_batch_in_flight_survives_a_restore_of_the_server() {
     let one = world.fresh().await;
     put(&one, "a", json!({"x": 0})).await;
     one.sync(&world.loopback()).await.unwrap();
-    let backup = copy(&world.store).await;
+    let backup = world.store.fork();
     world.clock.advance(Duration::from_secs(1));
     put(&one, "b", json!(1)).await;
     one.sync(&world.loopback()).await.unwrap();
@@ -154,7 +131,7 @@ async fn a_copied_replica_takes_a_new_name_and_loses_nothing() {
     one.sync(&world.loopback()).await.unwrap();
     put(&one, "b", json!(1)).await;
     one.sync(&Line::with(world.loopback(), [Fate::DropRequest])).await.unwrap_err();
-    let twin = world.replica(&copy(&disk).await).await;
+    let twin = world.replica(&disk.fork()).await;
     put(&twin, "c", json!(1)).await;
     put(&one, "d", json!(1)).await;
     one.sync(&world.loopback()).await.unwrap();
@@ -173,7 +150,7 @@ async fn a_server_that_forgot_the_replica_gets_its_edits_under_a_new_name() {
     let mut world = World::new().await;
     let one = world.fresh().await;
     one.sync(&world.loopback()).await.unwrap();
-    let backup = copy(&world.store).await;
+    let backup = world.store.fork();
     put(&one, "a", json!(1)).await;
     one.sync(&world.loopback()).await.unwrap();
     put(&one, "b", json!(1)).await;
@@ -183,8 +160,8 @@ async fn a_server_that_forgot_the_replica_gets_its_edits_under_a_new_name() {
     world.assert_converged(&[&one]).await;
 }
 
-#[tokio::test]
-async fn a_cut_snapshot_goes_on_where_it_broke() {
+/// A server with twenty notes, in pages of three, and the replica that wrote them.
+async fn twenty_notes() -> (World, Replica) {
     let limits = Limits { page_rows_max: 3, ..Limits::default() };
     let world = World::with(Default::default(), limits).await;
     let one = world.fresh().await;
@@ -192,16 +169,52 @@ async fn a_cut_snapshot_goes_on_where_it_broke() {
         put(&one, &format!("{n:02}"), json!({ "n": n })).await;
     }
     one.sync(&world.loopback()).await.unwrap();
-    let two = world.fresh().await;
+    (world, one)
+}
+
+async fn n_notes(replica: &Replica) -> usize {
+    replica.list("notes", None, 100).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_cut_first_load_goes_on_where_it_broke_and_shows_nothing_until_it_is_done() {
+    let (world, one) = twenty_notes().await;
+    let disk = MemoryStore::default();
+    let two = world.replica(&disk).await;
     put(&two, "07", json!({"mine": 1})).await;
-    // Each attempt brings one page; the line is down for good in between.
-    let line = Line::with(world.loopback(), [Fate::DropReply, Fate::DropReply, Fate::DropRequest]);
-    two.sync(&line).await.unwrap_err();
-    let n_loaded = two.list("notes", None, 100).await.unwrap().len();
-    assert!((6..20).contains(&n_loaded), "{n_loaded}");
+    // Each attempt brings one page; then the line is down for good.
+    let cuts = || [Fate::DropReply, Fate::DropReply, Fate::DropRequest];
+    let mut n_done = Vec::new();
+    let line = Line::with(world.loopback(), cuts());
+    two.sync_with_progress(&line, |progress| n_done.push(progress.n_done)).await.unwrap_err();
+    assert_eq!(n_done, [3, 6]);
+    assert_eq!(n_notes(&two).await, 1, "what was not loaded whole shows");
+    // The program ends, and starts again.
+    drop(two);
+    let two = world.replica(&disk).await;
+    let line = Line::with(world.loopback(), cuts());
+    two.sync_with_progress(&line, |progress| n_done.push(progress.n_done)).await.unwrap_err();
+    assert_eq!(n_done, [3, 6, 9, 12], "it did not go on where it broke");
     one.delete("notes", "01").await.unwrap();
     one.delete("notes", "19").await.unwrap();
     one.sync(&world.loopback()).await.unwrap();
+    world.settle(&[&two, &one]).await;
+    assert_eq!(value(&two, "07").await, Some(json!({"n": 7, "mine": 1})));
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn an_application_may_ask_to_see_a_first_load_arrive() {
+    let (world, one) = twenty_notes().await;
+    let mut options = world.options();
+    options.shows_partial_load = true;
+    let two = Replica::open(Arc::new(MemoryStore::default()), space(), options).await.unwrap();
+    put(&two, "07", json!({"mine": 1})).await;
+    let line = Line::with(world.loopback(), [Fate::DropReply, Fate::DropReply, Fate::DropRequest]);
+    two.sync(&line).await.unwrap_err();
+    assert_eq!(n_notes(&two).await, 7, "six that came, and its own");
+    // The place to go on from is lost with the history it was in: it begins anew, beside what shows.
+    one.delete("notes", "01").await.unwrap();
     world.settle(&[&two, &one]).await;
     assert_eq!(value(&two, "07").await, Some(json!({"n": 7, "mine": 1})));
     world.assert_converged(&[&one, &two]).await;

@@ -1,0 +1,253 @@
+//! Switching to a side that was loaded: what the server does not know yet is carried over, in the one commit that makes
+//! that side live.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+
+use crate::conflict::{Conflict, ConflictState};
+use crate::error::{ErrorKind, Result};
+use crate::json::Json;
+use crate::mutation::{Mutation, Op};
+use crate::replica::Replica;
+use crate::replica::aside::{AsideRow, LOST_IN_RESTORE};
+use crate::replica::incoming::Taken;
+use crate::replica::local::Local;
+use crate::replica::open::Inner;
+use crate::replica::page::is_delivered;
+use crate::replica::place::Side;
+use crate::replica::report::SyncReport;
+use crate::replica::row::{Row, parse};
+use crate::replica::rows::{Base, Known};
+use crate::replica::state::{Loading, Reload, State};
+use crate::store::{Mode, ScanQuery};
+use crate::types::{Collection, Record, RecordId, Version};
+
+/// Records that are compared at once.
+const SCAN_ROWS_MAX: usize = 1000;
+/// Their content at most.
+const SCAN_BYTES_MAX: usize = 8 << 20;
+
+/// What of a side the server does not know: everything that a switch must not lose.
+struct Unsent {
+    state: State,
+    /// Edits in the order in which they were begun, with what the application sees.
+    edits: Vec<(Base, Option<Record>)>,
+    /// Other rows of the books, as they are.
+    rows: Vec<Record>,
+}
+
+impl Replica {
+    /// Makes the standby live, with all unsent work on it. Local writes wait for that moment; a caller may go away.
+    pub(super) async fn switch(&self) -> Result<SyncReport> {
+        let inner = Arc::clone(&self.0);
+        self.run(async move {
+            if inner.state_at(Side::Live).await?.is_some_and(|live| live.reload == Some(Reload::WentBack)) {
+                inner.keep_lost().await?;
+            }
+            let report = inner.switch().await?;
+            // If it stays, it is removed when the replica is opened.
+            if let Err(error) = inner.store.delete_space(inner.place.space(Side::Standby)).await {
+                tracing::warn!(%error, "the side of a replica that was replaced could not be removed");
+            }
+            Ok(report)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn switch(&self) -> Result<SyncReport> {
+        let _closed = self.place.close().await;
+        let unsent = self.begin(self.place.space(Side::Live), Mode::Read).await?.unsent_work().await?;
+        let mut standby = self.begin(self.place.space(Side::Standby), Mode::Write).await?;
+        let report = standby.carry_over(unsent).await?;
+        match standby.commit().await {
+            Ok(()) => self.place.turn(),
+            Err(error) => {
+                if error.kind() == ErrorKind::Unavailable {
+                    self.doubt_switch().await;
+                }
+                return Err(error);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Keeps what the server had acknowledged and does not have any more, on the side that is to be live.
+    async fn keep_lost(&self) -> Result<()> {
+        let mut live = self.begin(self.place.space(Side::Live), Mode::Read).await?;
+        let mut after = None;
+        loop {
+            let (rows_max, bytes_max) = (SCAN_ROWS_MAX, SCAN_BYTES_MAX);
+            let query = ScanQuery { collection: None, after, tombstones: false, rows_max, bytes_max };
+            let page = live.stored(&query).await?;
+            after = page.records.last().map(|record| record.key.clone());
+            let mut confirmed = Vec::new();
+            live.load(page.records.iter().map(|record| Base::key_for(&record.key))).await?;
+            for record in page.records {
+                let is_theirs = is_delivered(&record.key) && record.meta.upstream > Version::ZERO;
+                if is_theirs && live.base_of(&record.key).await?.is_none() {
+                    confirmed.push(record);
+                }
+            }
+            self.write(Side::Standby, |standby| standby.keep_if_lost(confirmed).boxed()).await?;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Reads everything that a switch must not lose.
+    async fn unsent_work(&mut self) -> Result<Unsent> {
+        let state = self.state().await?;
+        let mut rows = self.all_of(AsideRow::COLLECTION).await?;
+        rows.extend(self.all_of(Base::COLLECTION).await?);
+        rows.sort_by_key(|row| row.meta.version);
+        let (bases, rows): (Vec<Record>, Vec<Record>) =
+            rows.into_iter().partition(|row| row.key.collection.as_str() == Base::COLLECTION);
+        let bases: Vec<Base> = bases.iter().map(parse).collect::<Result<_>>()?;
+        self.load(bases.iter().map(|base| base.key.clone())).await?;
+        let mut edits = Vec::with_capacity(bases.len());
+        for base in bases {
+            let visible = self.get(&base.key).await?;
+            edits.push((base, visible));
+        }
+        Ok(Unsent { state, edits, rows })
+    }
+
+    /// Every row of one of the books.
+    pub(super) async fn all_of(&mut self, collection: &'static str) -> Result<Vec<Record>> {
+        let collection = Some(Collection::system(collection));
+        let (rows_max, bytes_max) = (SCAN_ROWS_MAX, usize::MAX);
+        let mut query = ScanQuery { collection, after: None, tombstones: false, rows_max, bytes_max };
+        let mut rows = Vec::new();
+        loop {
+            let page = self.stored(&query).await?;
+            query.after = page.records.last().map(|record| record.key.clone());
+            rows.extend(page.records);
+            if !page.more {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Puts the unsent work of the other side onto this one, and makes it live.
+    async fn carry_over(&mut self, unsent: Unsent) -> Result<SyncReport> {
+        let loaded = self.state().await?;
+        let mut report = SyncReport::default();
+        self.load(unsent.edits.iter().map(|(base, _)| base.key.clone())).await?;
+        for (base, visible) in unsent.edits {
+            let resolves = base.resolves.clone();
+            report.count_taken(self.carry_edit(base, visible, &unsent.state).await?);
+            if let Some(resolves) = resolves {
+                self.hide_conflict(&resolves.id, resolves.version).await?;
+            }
+        }
+        for row in unsent.rows {
+            self.set(row);
+        }
+        self.save(&State {
+            cursor: loaded.cursor,
+            loading: Loading::default(),
+            edits_after: self.head(),
+            generation: loaded.generation,
+            standby: false,
+            reload: None,
+            ..unsent.state
+        })?;
+        Ok(report)
+    }
+
+    async fn carry_edit(&mut self, mut base: Base, visible: Option<Record>, from: &State) -> Result<Taken> {
+        let went_back = from.reload == Some(Reload::WentBack);
+        let theirs = self.get(&base.key).await?;
+        if went_back {
+            // The version belongs to a history that is gone. What was there still tells what the edit changed.
+            base.base.version = Version::ZERO;
+        }
+        if let Some(mut theirs) = theirs {
+            theirs.meta.version = theirs.meta.upstream;
+            let known = visible.as_ref().map_or(Version::ZERO, |record| record.meta.upstream);
+            if went_back || theirs.meta.version > known {
+                return self.rebase(base, visible, theirs);
+            }
+        } else if from.selects(&base.key.collection) {
+            let absent = Known { version: Version::ZERO, revision: 0, data: None };
+            if went_back {
+                // It was lost in a restore, not deleted: the edit creates it again.
+                (base.base, base.latest) = (absent, None);
+            } else if base.newest().version > Version::ZERO {
+                // It was deleted long ago: the server judges, and needs all of it to keep it.
+                (base.latest, base.whole) = (Some(absent), true);
+            }
+        }
+        self.save(&base)?;
+        if let Some(mut record) = visible {
+            if went_back {
+                record.meta.upstream = Version::ZERO;
+            }
+            self.set(record);
+        }
+        Ok(Taken::Known)
+    }
+
+    /// Hides a conflict whose resolution is on the way.
+    async fn hide_conflict(&mut self, id: &RecordId, version: Version) -> Result<()> {
+        if let Some(mut conflict) = self.get(&Conflict::key(id.clone())).await? {
+            if conflict.meta.upstream == version {
+                conflict.data = None;
+                self.set(conflict);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets aside those of these records, all confirmed by the server once, that it does not have any more.
+    async fn keep_if_lost(&mut self, confirmed: Vec<Record>) -> Result<()> {
+        self.load(confirmed.iter().map(|record| record.key.clone())).await?;
+        for record in confirmed {
+            let theirs = self.get(&record.key).await?.filter(|theirs| !theirs.is_deleted());
+            let is_lost = theirs.is_none_or(|theirs| {
+                record.meta.upstream > theirs.meta.upstream && record.data != theirs.data
+            });
+            if is_lost {
+                self.keep_lost(&record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the server had acknowledged and lost. Of a conflict that is the edit it held.
+    fn keep_lost(&mut self, record: &Record) -> Result<()> {
+        let Some(data) = &record.data else { return Ok(()) };
+        let mutation = if record.key.collection.as_str() == Collection::CONFLICTS {
+            let Some(conflict) = Conflict::from_record(record)? else { return Ok(()) };
+            if conflict.body.state == ConflictState::Settled {
+                return Ok(());
+            }
+            let mine = conflict.body.mine.as_ref().and_then(|mine| Json::from_value(mine).ok());
+            Mutation::new(conflict.body.key, mine.map_or(Op::Delete, Op::Put))
+        } else {
+            Mutation::put(record.key.clone(), data.clone())
+        };
+        let detail = "the server was restored from a backup without it";
+        self.put_aside_as(name_of(record), &mutation, LOST_IN_RESTORE, detail)
+    }
+}
+
+/// A name that follows from the state of a record, so that it is kept once however often a switch is tried.
+fn name_of(record: &Record) -> RecordId {
+    let key = &record.key;
+    let hash = blake3::Hasher::new()
+        .update(key.collection.as_str().as_bytes())
+        .update(&[0])
+        .update(key.id.as_str().as_bytes())
+        .update(&record.meta.upstream.get().to_le_bytes())
+        .finalize();
+    RecordId::new(URL_SAFE_NO_PAD.encode(&hash.as_bytes()[..16])).expect("22 letters and digits are an id")
+}

@@ -1,0 +1,145 @@
+//! Where a replica keeps its space: in one of two local spaces, of which one is live.
+//!
+//! ```text
+//! live      reads and writes of the application          ──── switch ────▶  gone
+//! standby   a load fills it, nobody sees it              ──── switch ────▶  live
+//! ```
+//!
+//! A load never touches what the application sees. When it has caught up with the server, local writes are held for a
+//! moment, unsent work is carried over, and the standby is live from the commit that says so. Whatever breaks before
+//! that commit leaves the live side as it was; whatever breaks after it finds the new side when the replica is opened.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_lock::{RwLock, RwLockReadGuardArc, RwLockWriteGuardArc};
+
+use crate::error::{ErrorKind, Result};
+use crate::replica::Replica;
+use crate::replica::open::Inner;
+use crate::replica::state::State;
+use crate::store::Mode;
+use crate::types::{Epoch, SpaceId};
+
+/// Which of the two local spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one that the application sees.
+    Live,
+    /// The one that is being loaded.
+    Standby,
+}
+
+/// The two local spaces of a replica.
+#[derive(Debug)]
+pub(super) struct Place {
+    spaces: [SpaceId; 2],
+    live: AtomicUsize,
+    /// A switch was committed or not: its answer was lost.
+    in_doubt: AtomicBool,
+    /// Shared by local writes, held alone by a switch.
+    gate: Arc<RwLock<()>>,
+}
+
+impl Place {
+    /// The first of the two has the name of the space at the server; the other one's name is its hash, so that it is
+    /// valid whatever the length of the first.
+    pub(super) fn new(space: &SpaceId) -> Self {
+        let hash =
+            blake3::Hasher::new().update(b"the other side of ").update(space.as_str().as_bytes()).finalize();
+        let other = format!("replica-{}", &hash.to_hex()[..32]);
+        let other = SpaceId::new(other).expect("letters, digits and a hyphen are the name of a space");
+        let (live, in_doubt) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { spaces: [space.clone(), other], live, in_doubt, gate: Arc::default() }
+    }
+
+    /// The local space of a side.
+    pub(super) fn space(&self, side: Side) -> &SpaceId {
+        let live = self.live.load(Ordering::SeqCst);
+        &self.spaces[if side == Side::Live { live } else { 1 - live }]
+    }
+
+    /// Lets a local write in, and keeps a switch out until it is done.
+    pub(super) async fn enter(&self) -> RwLockReadGuardArc<()> {
+        self.gate.read_arc().await
+    }
+
+    /// Waits until no local write is under way, and keeps new ones out.
+    pub(super) async fn close(&self) -> RwLockWriteGuardArc<()> {
+        self.gate.write_arc().await
+    }
+
+    /// Makes the standby live. Only behind a closed gate, and while a replica is opened.
+    pub(super) fn turn(&self) {
+        self.live.fetch_xor(1, Ordering::SeqCst);
+    }
+}
+
+impl Inner {
+    /// Creates the space of a side unless it is there.
+    pub(super) async fn create_if_missing(&self, side: Side) -> Result<()> {
+        let mut epoch = [0; 16];
+        self.options.ids.fill(&mut epoch);
+        match self.store.create_space(self.place.space(side), Epoch::from_bytes(epoch)).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The state of a side; `None` when there is none, or its space is not there.
+    pub(super) async fn state_at(&self, side: Side) -> Result<Option<State>> {
+        match self.begin(self.place.space(side), Mode::Read).await {
+            Ok(mut local) => local.row(&State::key()).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds out which side is live, and removes one that was live before.
+    pub(super) async fn find_live(&self) -> Result<()> {
+        let of = |state: Option<&State>| state.filter(|state| !state.standby).map(|state| state.generation);
+        let (first, other) = (self.state_at(Side::Live).await?, self.state_at(Side::Standby).await?);
+        if of(other.as_ref()) > of(first.as_ref()) {
+            self.place.turn();
+        }
+        if of(first.as_ref()).is_some() && of(other.as_ref()).is_some() {
+            self.store.delete_space(self.place.space(Side::Standby)).await?;
+        }
+        Ok(())
+    }
+
+    /// After a switch whose commit was not answered: whether it happened.
+    async fn settle_switch(&self) -> Result<()> {
+        if self.state_at(Side::Standby).await?.is_some_and(|state| !state.standby) {
+            self.place.turn();
+        }
+        self.place.in_doubt.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Marks a switch as perhaps committed, and finds out at once if possible. The gate is closed.
+    pub(super) async fn doubt_switch(&self) {
+        self.place.in_doubt.store(true, Ordering::SeqCst);
+        if let Err(error) = self.settle_switch().await {
+            tracing::warn!(%error, "it is not known which side of the replica is live");
+        }
+    }
+}
+
+impl Replica {
+    /// Makes sure that it is known which side is live. Until then nothing is written: it might go to the wrong one.
+    pub(super) async fn know_place(&self) -> Result<()> {
+        if !self.0.place.in_doubt.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.0);
+        self.run(async move {
+            let _closed = inner.place.close().await;
+            if inner.place.in_doubt.load(Ordering::SeqCst) {
+                inner.settle_switch().await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,163 @@
+//! Where a replica stands with its server: its name, its cursor, and how far a load is.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::id_source::IdSource;
+use crate::protocol::{ResyncReason, SnapshotToken};
+use crate::replica::local::Local;
+use crate::replica::row::{Row, is_false, row_key};
+use crate::types::{ClientId, Collection, CursorToken, MutationNumber, RecordId, RecordKey, Seq};
+
+/// Where the replica stands with its server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) client: ClientId,
+    pub(super) next: MutationNumber,
+    /// Everything up to here was applied. Without it, a snapshot is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cursor: Option<CursorToken>,
+    /// How far a snapshot was loaded into this side.
+    #[serde(default)]
+    pub(super) loading: Loading,
+    /// Every row of `$base` has a local version after this: what lies before was sealed or settled.
+    #[serde(default)]
+    pub(super) edits_after: Seq,
+    /// How many sides were live before this one.
+    #[serde(default)]
+    pub(super) generation: u64,
+    /// This side is being loaded; the application does not see it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) standby: bool,
+    /// Why what is here must be loaded anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reload: Option<Reload>,
+    /// The collections that are wanted; all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) selection: Option<BTreeSet<Collection>>,
+    /// Collections that are not wanted any more have records here that are to go.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) narrowed: bool,
+}
+
+/// Why a space is loaded again. Later ones are stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reload {
+    /// More collections are wanted than were loaded.
+    Widened,
+    /// What happened since the cursor cannot be told any more.
+    Expired,
+    /// The server went back in time: what it has counts, although its versions are older.
+    WentBack,
+}
+
+impl From<ResyncReason> for Reload {
+    fn from(reason: ResyncReason) -> Self {
+        if reason == ResyncReason::Horizon { Self::Expired } else { Self::WentBack }
+    }
+}
+
+/// How far a snapshot was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Loading {
+    /// Where to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resume: Option<SnapshotToken>,
+    /// Records that were loaded before that place.
+    pub(super) n_done: u64,
+    /// Records in the whole of it.
+    pub(super) n_total: u64,
+}
+
+impl State {
+    pub(super) fn new(ids: &dyn IdSource) -> Self {
+        Self {
+            client: new_client(ids),
+            next: MutationNumber::FIRST,
+            cursor: None,
+            loading: Loading::default(),
+            edits_after: Seq::ZERO,
+            generation: 0,
+            standby: false,
+            reload: None,
+            selection: None,
+            narrowed: false,
+        }
+    }
+
+    /// The state of a standby that is to take the place of this one.
+    pub(super) fn of_standby(&self) -> Self {
+        Self {
+            cursor: None,
+            loading: Loading::default(),
+            edits_after: Seq::ZERO,
+            generation: self.generation + 1,
+            standby: true,
+            reload: None,
+            narrowed: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether `standby` is being loaded to take the place of this one.
+    pub(super) fn is_prepared_by(&self, standby: &Self) -> bool {
+        standby.standby && standby.generation == self.generation + 1 && standby.selection == self.selection
+    }
+
+    pub(super) fn key() -> RecordKey {
+        row_key(Self::COLLECTION, "replica")
+    }
+
+    /// Takes a new name, under which nothing was sent yet.
+    pub(super) fn rename(&mut self, ids: &dyn IdSource) {
+        (self.client, self.next) = (new_client(ids), MutationNumber::FIRST);
+    }
+
+    /// Whether a snapshot is to be loaded before anything else is taken in.
+    pub(super) fn needs_load(&self) -> bool {
+        self.cursor.is_none() || self.reload.is_some()
+    }
+
+    /// Asks for a load. A stronger reason that was given before stays.
+    pub(super) fn ask_for_load(&mut self, why: Reload) {
+        self.reload = self.reload.max(Some(why));
+        if why != Reload::Widened {
+            self.cursor = None;
+        }
+    }
+
+    /// Whether records of this collection are kept here.
+    pub(super) fn selects(&self, collection: &Collection) -> bool {
+        let is_selected = |wanted: &BTreeSet<Collection>| wanted.contains(collection);
+        collection.is_system() || self.selection.as_ref().is_none_or(is_selected)
+    }
+
+    /// The collections to ask the server for; conflicts always belong to them.
+    pub(super) fn wanted(&self) -> Option<Vec<Collection>> {
+        let conflicts = Collection::system(Collection::CONFLICTS);
+        self.selection.as_ref().map(|wanted| [conflicts].into_iter().chain(wanted.iter().cloned()).collect())
+    }
+}
+
+impl Row for State {
+    const COLLECTION: &'static str = "$state";
+
+    fn id(&self) -> RecordId {
+        Self::key().id
+    }
+}
+
+fn new_client(ids: &dyn IdSource) -> ClientId {
+    ClientId::new(ids.new_id()).expect("22 characters of base64url are a client id")
+}
+
+impl Local {
+    /// The state of the replica, which is there since it was opened.
+    pub(super) async fn state(&mut self) -> Result<State> {
+        let state = self.row(&State::key()).await?;
+        state.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the replica has lost its state"))
+    }
+}
