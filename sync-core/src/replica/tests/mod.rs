@@ -5,4 +5,5 @@ mod flow;
 mod laws;
 mod moved;
 mod resync;
+mod switch;
 mod world;

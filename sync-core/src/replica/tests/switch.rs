@@ -1,0 +1,132 @@
+//! Loading beside what the application sees: whatever breaks, and wherever, costs no edit and shows no half state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::world::*;
+use crate::error::ErrorKind;
+use crate::replica::{Replica, ReplicaOptions};
+use crate::service::Limits;
+use crate::store::{Fault, FaultyStore, MemoryStore, Store};
+
+const N_NOTES: usize = 12;
+
+/// A replica whose history at the server has expired, with edits of every kind that it has not sent.
+struct Behind {
+    world: World,
+    disk: MemoryStore,
+    other: Replica,
+}
+
+impl Behind {
+    async fn new() -> Self {
+        let limits = Limits {
+            page_rows_max: 3,
+            retention: Duration::from_secs(10),
+            lease: Duration::from_secs(5),
+            ..Limits::default()
+        };
+        let world = World::with(Default::default(), limits).await;
+        let disk = MemoryStore::default();
+        let (one, other) = (world.replica(&disk).await, world.fresh().await);
+        for n in 0..N_NOTES {
+            one.put("notes", &format!("{n:02}"), &json!({"x": 0, "y": 0})).await.unwrap();
+        }
+        world.settle(&[&one, &other]).await;
+        for n in 0..N_NOTES {
+            other.patch("notes", &format!("{n:02}"), &json!({"x": 1})).await.unwrap();
+        }
+        other.delete("notes", "11").await.unwrap();
+        other.sync(&world.loopback()).await.unwrap();
+        one.patch("notes", "03", &json!({"y": 1})).await.unwrap();
+        one.delete("notes", "04").await.unwrap();
+        one.put("notes", "new", &json!({"y": 1})).await.unwrap();
+        world.clock.advance(Duration::from_secs(3600));
+        world.service.collect(&space(), false).await.unwrap();
+        Self { world, disk, other }
+    }
+
+    async fn open(&self, store: Arc<dyn Store>) -> Replica {
+        let options: ReplicaOptions = self.world.options();
+        Replica::open(store, space(), options).await.unwrap()
+    }
+
+    /// The values of `x` that show: the old state has zeros, the new one has ones.
+    async fn shown(&self, replica: &Replica) -> Vec<i64> {
+        let notes = replica.list("notes", None, 100).await.unwrap();
+        let values = notes.iter().map(|note| note.data.as_ref().unwrap().to_value());
+        let mut shown: Vec<i64> = values.filter_map(|value| value.get("x")?.as_i64()).collect();
+        shown.dedup();
+        shown
+    }
+
+    async fn assert_whole(&self, replica: &Replica) {
+        self.world.settle(&[replica, &self.other]).await;
+        assert_eq!(value(replica, "03").await, Some(json!({"x": 1, "y": 1})));
+        assert_eq!(value(replica, "new").await, Some(json!({"y": 1})));
+        assert_eq!(value(replica, "11").await, None);
+        // An update and a delete of the same record: the update wins, the delete is kept where it can be seen.
+        assert_eq!(value(replica, "04").await, Some(json!({"x": 1, "y": 0})));
+        assert!(!replica.settled_conflicts(10).await.unwrap().is_empty());
+        self.world.assert_converged(&[replica, &self.other]).await;
+    }
+}
+
+/// The calls of the whole thing without a fault.
+async fn n_calls() -> u64 {
+    let behind = Behind::new().await;
+    let store = FaultyStore::new(Arc::new(behind.disk.clone()));
+    let replica = behind.open(Arc::new(store.clone())).await;
+    assert!(replica.sync(&behind.world.loopback()).await.unwrap().resynced.is_some());
+    store.n_calls()
+}
+
+#[tokio::test]
+async fn a_load_that_fails_at_any_call_of_the_store_shows_one_state_or_the_other_and_loses_nothing() {
+    for fault in [Fault::Error(ErrorKind::StorageFull), Fault::AnswerLost] {
+        for n in 1..=n_calls().await {
+            let behind = Behind::new().await;
+            let store = FaultyStore::new(Arc::new(behind.disk.clone()));
+            store.fail_at(n, fault);
+            let options = behind.world.options();
+            // Opening may be what fails.
+            if let Ok(replica) = Replica::open(Arc::new(store), space(), options).await {
+                let _ = replica.sync(&behind.world.loopback()).await;
+                assert_eq!(behind.shown(&replica).await.len(), 1, "{fault:?} at call {n}: two states at once");
+                // The same program goes on.
+                if n % 2 == 0 {
+                    behind.assert_whole(&replica).await;
+                    continue;
+                }
+            }
+            // Another one begins where it was.
+            let again = behind.open(Arc::new(behind.disk.clone())).await;
+            assert_eq!(behind.shown(&again).await.len(), 1, "{fault:?} at call {n}: two states at once");
+            behind.assert_whole(&again).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn edits_made_while_a_load_is_under_way_are_carried_over() {
+    let behind = Behind::new().await;
+    let replica = behind.open(Arc::new(behind.disk.clone())).await;
+    let line = Line::with(behind.world.loopback(), [Fate::Deliver, Fate::DropReply, Fate::DropRequest]);
+    replica.sync(&line).await.unwrap_err();
+    replica.put("notes", "05", &json!({"x": 0, "y": 7})).await.unwrap();
+    replica.put("notes", "during", &json!({"y": 7})).await.unwrap();
+    behind.world.settle(&[&replica, &behind.other]).await;
+    assert_eq!(value(&behind.other, "05").await, Some(json!({"x": 1, "y": 7})));
+    assert_eq!(value(&behind.other, "during").await, Some(json!({"y": 7})));
+    behind.assert_whole(&replica).await;
+}
+
+#[tokio::test]
+async fn what_was_replaced_is_removed() {
+    let behind = Behind::new().await;
+    let replica = behind.open(Arc::new(behind.disk.clone())).await;
+    replica.sync(&behind.world.loopback()).await.unwrap();
+    assert_eq!(behind.disk.spaces(None, 10).await.unwrap().len(), 1);
+}
