@@ -92,9 +92,16 @@ async fn a_load_that_fails_at_any_call_of_the_store_shows_one_state_or_the_other
             store.fail_at(n, fault);
             let options = behind.world.options();
             // Opening may be what fails.
-            if let Ok(replica) = Replica::open(Arc::new(store), space(), options).await {
+            let opened = Replica::open(Arc::new(store), space(), options).await;
+            let was_open = opened.is_ok();
+            if let Ok(replica) = opened {
                 let _ = replica.sync(&behind.world.loopback()).await;
-                assert_eq!(behind.shown(&replica).await.len(), 1, "{fault:?} at call {n}: two states at once");
+                assert_eq!(
+                    behind.shown(&replica).await.len(),
+                    1,
+                    "{fault:?} at call {n}: two states at once"
+                );
+                replica.put("notes", "after", &json!({"y": 9})).await.unwrap();
                 // The same program goes on.
                 if n % 2 == 0 {
                     behind.assert_whole(&replica).await;
@@ -104,6 +111,12 @@ async fn a_load_that_fails_at_any_call_of_the_store_shows_one_state_or_the_other
             // Another one begins where it was.
             let again = behind.open(Arc::new(behind.disk.clone())).await;
             assert_eq!(behind.shown(&again).await.len(), 1, "{fault:?} at call {n}: two states at once");
+            let after = value(&again, "after").await;
+            assert_eq!(
+                after,
+                was_open.then(|| json!({"y": 9})),
+                "{fault:?} at call {n}: an edit went to the wrong side"
+            );
             behind.assert_whole(&again).await;
         }
     }
