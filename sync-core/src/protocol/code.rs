@@ -26,6 +26,8 @@ pub const CLIENT_FORKED: &str = "client_forked";
 pub const MUTATION_GAP: &str = "mutation_gap";
 /// The name of the replica belongs to someone else.
 pub const FORBIDDEN_CLIENT: &str = "forbidden_client";
+/// The caller had access to the space, and has it no longer: a replica gives up its copy.
+pub const SPACE_REVOKED: &str = "space_revoked";
 /// The cursor cannot be continued; load a snapshot.
 pub const RESYNC_REQUIRED: &str = "resync_required";
 /// The conflict is resolved already, or the record has moved on since.

@@ -20,7 +20,7 @@ use crate::replica::page::is_delivered;
 use crate::replica::place::Side;
 use crate::replica::report::SyncReport;
 use crate::replica::row::{Row, parse};
-use crate::replica::rows::{Base, Known};
+use crate::replica::rows::{Base, Entry, Known};
 use crate::replica::state::{Loading, Reload, State};
 use crate::store::{Mode, ScanQuery};
 use crate::types::{Collection, Record, RecordId, Version};
@@ -30,24 +30,32 @@ const SCAN_ROWS_MAX: usize = 1000;
 /// Their content at most.
 const SCAN_BYTES_MAX: usize = 8 << 20;
 
-/// What of a side the server does not know: everything that a switch must not lose.
-struct Unsent {
-    state: State,
+/// What becomes of unsent work in a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carry {
+    /// It goes onto the new side, and is sent from there.
+    Over,
+    /// It is set aside: it cannot be sent any more.
+    Aside,
+}
+
+/// What of a side the server has not confirmed: everything that a switch must not lose.
+pub(super) struct Unsent {
+    pub(super) state: State,
     /// Edits in the order in which they were begun, with what the application sees.
-    edits: Vec<(Base, Option<Record>)>,
-    /// Other rows of the books, as they are.
-    rows: Vec<Record>,
+    pub(super) edits: Vec<(Base, Option<Record>)>,
+    /// The batch in flight.
+    pub(super) sent: Vec<Entry>,
+    /// Edits that were set aside, as they are.
+    pub(super) asides: Vec<Record>,
 }
 
 impl Replica {
     /// Makes the standby live, with all unsent work on it. Local writes wait for that moment; a caller may go away.
-    pub(super) async fn switch(&self) -> Result<SyncReport> {
+    pub(super) async fn switch(&self, how: Carry) -> Result<SyncReport> {
         let inner = Arc::clone(&self.0);
         self.run(async move {
-            if inner.state_at(Side::Live).await?.is_some_and(|live| live.reload == Some(Reload::WentBack)) {
-                inner.keep_lost().await?;
-            }
-            let report = inner.switch().await?;
+            let report = inner.switch(how).await?;
             // If it stays, it is removed when the replica is opened.
             if let Err(error) = inner.store.delete_space(inner.place.space(Side::Standby)).await {
                 tracing::warn!(%error, "the side of a replica that was replaced could not be removed");
@@ -56,14 +64,29 @@ impl Replica {
         })
         .await
     }
+
+    /// Sets aside what the server had confirmed and lost when it went back in time, if it did.
+    pub(super) async fn keep_what_was_lost(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        self.run(async move {
+            match inner.state_at(Side::Live).await? {
+                Some(live) if live.reload == Some(Reload::WentBack) => inner.keep_lost().await,
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
 }
 
 impl Inner {
-    async fn switch(&self) -> Result<SyncReport> {
-        let _closed = self.place.close().await;
+    async fn switch(&self, how: Carry) -> Result<SyncReport> {
+        let _entered = self.place.enter().await;
         let unsent = self.begin(self.place.space(Side::Live), Mode::Read).await?.unsent_work().await?;
         let mut standby = self.begin(self.place.space(Side::Standby), Mode::Write).await?;
-        let report = standby.carry_over(unsent).await?;
+        let report = match how {
+            Carry::Over => standby.carry_over(unsent).await?,
+            Carry::Aside => standby.set_all_aside(unsent).await?,
+        };
         match standby.commit().await {
             Ok(()) => self.place.turn(),
             Err(error) => {
@@ -105,11 +128,10 @@ impl Local {
     /// Reads everything that a switch must not lose.
     async fn unsent_work(&mut self) -> Result<Unsent> {
         let state = self.state().await?;
-        let mut rows = self.all_of(AsideRow::COLLECTION).await?;
-        rows.extend(self.all_of(Base::COLLECTION).await?);
-        rows.sort_by_key(|row| row.meta.version);
-        let (bases, rows): (Vec<Record>, Vec<Record>) =
-            rows.into_iter().partition(|row| row.key.collection.as_str() == Base::COLLECTION);
+        let asides = self.all_of(AsideRow::COLLECTION).await?;
+        let sent = self.batch().await?.map(|batch| batch.entries).unwrap_or_default();
+        let mut bases = self.all_of(Base::COLLECTION).await?;
+        bases.sort_by_key(|row| row.meta.version);
         let bases: Vec<Base> = bases.iter().map(parse).collect::<Result<_>>()?;
         self.load(bases.iter().map(|base| base.key.clone())).await?;
         let mut edits = Vec::with_capacity(bases.len());
@@ -117,7 +139,7 @@ impl Local {
             let visible = self.get(&base.key).await?;
             edits.push((base, visible));
         }
-        Ok(Unsent { state, edits, rows })
+        Ok(Unsent { state, edits, sent, asides })
     }
 
     /// Every row of one of the books.
@@ -148,7 +170,7 @@ impl Local {
                 self.hide_conflict(&resolves.id, resolves.version).await?;
             }
         }
-        for row in unsent.rows {
+        for row in unsent.asides {
             self.set(row);
         }
         self.save(&State {

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 
 use crate::error::{ErrorKind, Result};
 use crate::replica::Replica;
+use crate::replica::carry::Carry;
 use crate::replica::incoming::Taken;
 use crate::replica::local::Local;
 use crate::replica::page::is_delivered;
@@ -53,7 +54,8 @@ impl Run<'_> {
                 self.replica.discard_standby().await?;
                 return Ok(Step::Resync(reason));
             }
-            let report = self.replica.switch().await?;
+            self.replica.keep_what_was_lost().await?;
+            let report = self.replica.switch(Carry::Over).await?;
             self.report.add(report);
             return Ok(Step::UpToDate);
         }
@@ -96,17 +98,22 @@ impl Replica {
         if self.0.options.shows_partial_load && live.generation == 0 && live.reload.is_none() {
             return Ok(Side::Live);
         }
+        self.prepare_standby(live).await?;
+        Ok(Side::Standby)
+    }
+
+    /// Makes sure that there is a standby to take the place of `live`.
+    pub(super) async fn prepare_standby(&self, live: &State) -> Result<()> {
         let (inner, live) = (Arc::clone(&self.0), live.clone());
         self.run(async move {
             let begun = inner.state_at(Side::Standby).await?;
             if begun.as_ref().is_some_and(|begun| live.is_prepared_by(begun)) {
-                return Ok(Side::Standby);
+                return Ok(());
             }
             inner.store.delete_space(inner.place.space(Side::Standby)).await?;
             inner.create_if_missing(Side::Standby).await?;
             let state = live.of_standby();
-            inner.write(Side::Standby, |local| async move { local.save(&state) }.boxed()).await?;
-            Ok(Side::Standby)
+            inner.write(Side::Standby, |local| async move { local.save(&state) }.boxed()).await
         })
         .await
     }

@@ -136,7 +136,7 @@ impl Replica {
         self.know_place().await?;
         let inner = self.0.clone();
         self.run(async move {
-            let _open = inner.place.enter().await;
+            let _entered = inner.place.enter().await;
             inner.write(Side::Live, work).await
         })
         .await

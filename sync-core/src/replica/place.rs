@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use async_lock::{RwLock, RwLockReadGuardArc, RwLockWriteGuardArc};
+use futures_util::lock::{Mutex, OwnedMutexGuard};
 
 use crate::error::{ErrorKind, Result};
 use crate::replica::Replica;
@@ -37,8 +37,8 @@ pub(super) struct Place {
     live: AtomicUsize,
     /// A switch was committed or not: its answer was lost.
     in_doubt: AtomicBool,
-    /// Shared by local writes, held alone by a switch.
-    gate: Arc<RwLock<()>>,
+    /// Held by the local write that is under way, of which a store has one at a time anyway, or by a switch.
+    gate: Arc<Mutex<()>>,
 }
 
 impl Place {
@@ -59,17 +59,12 @@ impl Place {
         &self.spaces[if side == Side::Live { live } else { 1 - live }]
     }
 
-    /// Lets a local write in, and keeps a switch out until it is done.
-    pub(super) async fn enter(&self) -> RwLockReadGuardArc<()> {
-        self.gate.read_arc().await
+    /// Waits until no local write and no switch is under way, and keeps others out.
+    pub(super) async fn enter(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.gate).lock_owned().await
     }
 
-    /// Waits until no local write is under way, and keeps new ones out.
-    pub(super) async fn close(&self) -> RwLockWriteGuardArc<()> {
-        self.gate.write_arc().await
-    }
-
-    /// Makes the standby live. Only behind a closed gate, and while a replica is opened.
+    /// Makes the standby live. Only behind the gate, and while a replica is opened.
     pub(super) fn turn(&self) {
         self.live.fetch_xor(1, Ordering::SeqCst);
     }
@@ -117,7 +112,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Marks a switch as perhaps committed, and finds out at once if possible. The gate is closed.
+    /// Marks a switch as perhaps committed, and finds out at once if possible. The caller is behind the gate.
     pub(super) async fn doubt_switch(&self) {
         self.place.in_doubt.store(true, Ordering::SeqCst);
         if let Err(error) = self.settle_switch().await {
@@ -134,7 +129,7 @@ impl Replica {
         }
         let inner = Arc::clone(&self.0);
         self.run(async move {
-            let _closed = inner.place.close().await;
+            let _entered = inner.place.enter().await;
             if inner.place.in_doubt.load(Ordering::SeqCst) {
                 inner.settle_switch().await?;
             }

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PushDone, PushReply, code};
 use crate::replica::page;
 use crate::replica::report::Phase;
+use crate::replica::revoked::is_revoked;
 use crate::replica::rows::Batch;
 use crate::replica::seal::{BATCH_MUTATIONS_MAX, Sealed};
 use crate::replica::sync::{Run, Step, lost_cursor};
@@ -22,7 +23,7 @@ impl Run<'_> {
 
     /// Sends everything that waits. `last` is how things stood before, and stays if nothing does.
     pub(super) async fn push_all(&mut self, mut last: Step) -> Result<Step> {
-        loop {
+        while self.refused.is_none() {
             let n_max = self.batch_max;
             match self.replica.write(move |local| local.seal(n_max).boxed()).await? {
                 Sealed::Nothing => return Ok(last),
@@ -35,6 +36,7 @@ impl Run<'_> {
                 return Ok(last);
             }
         }
+        Ok(last)
     }
 
     /// The batch as it is stored: what is sent first and what is sent again are the same bytes.
@@ -63,6 +65,12 @@ impl Run<'_> {
             Ok(PushReply::ResyncRequired(resync)) => Ok(resync.into()),
             Err(error) if error.code() == Some(code::FORBIDDEN_CLIENT) => {
                 self.rename().await?;
+                Ok(Step::Done)
+            }
+            // Who may not write may still read. What is in the batch waits until they may.
+            Err(error) if error.kind() == ErrorKind::Forbidden && !is_revoked(&error) => {
+                self.replica.write(|local| local.unseal().boxed()).await?;
+                self.refused = Some(error);
                 Ok(Step::Done)
             }
             Err(error) if error.kind() == ErrorKind::Invalid => match lost_cursor(&error) {

@@ -58,6 +58,8 @@ impl Local {
                 break;
             }
             self.purge(Base::key_for(&entry.base.key));
+            // An edit of what is not kept here: it goes when the server has it.
+            state.narrowed |= !state.selects(&entry.base.key.collection);
             entries.push(entry);
             state.edits_after = version;
         }
@@ -145,7 +147,7 @@ impl Batch {
 }
 
 /// The mutation that leads from the base of a record to what the application sees; `None` if there is no difference.
-fn mutation(base: &Base, visible: Option<&Record>, policy: &CollectionPolicy) -> Option<Mutation> {
+pub(super) fn mutation(base: &Base, visible: Option<&Record>, policy: &CollectionPolicy) -> Option<Mutation> {
     let known = &base.base;
     let op = match (&known.data, visible.and_then(|record| record.data.as_ref())) {
         (None, None) if base.resolves.is_none() => return None,

@@ -15,6 +15,7 @@ use crate::protocol::{Resync, ResyncReason, code};
 use crate::replica::Replica;
 use crate::replica::pull::Pages;
 use crate::replica::report::{Phase, Progress, SyncReport};
+use crate::replica::revoked::is_revoked;
 use crate::replica::seal::BATCH_MUTATIONS_MAX;
 use crate::replica::state::{Reload, State};
 use crate::transport::Transport;
@@ -47,6 +48,8 @@ pub(super) struct Run<'a> {
     pub(super) has_progressed: bool,
     /// Pages that were received and not applied yet: they count only together with those that follow.
     pub(super) pages: Pages,
+    /// Why the server takes nothing from this replica. It may still read.
+    pub(super) refused: Option<Error>,
     progress: &'a mut (dyn FnMut(Progress) + Send),
 }
 
@@ -130,16 +133,17 @@ impl Replica {
             batch_max: BATCH_MUTATIONS_MAX,
             has_progressed: true,
             pages: Pages::default(),
+            refused: None,
             progress: &mut progress,
         };
-        for _ in 0..ROUNDS_MAX {
-            match run.round().await? {
-                Step::Resync(reason) => run.resync(reason).await?,
-                Step::Done | Step::UpToDate if !self.has_edits().await? => break,
-                Step::Done | Step::UpToDate => {}
+        match run.all_rounds().await {
+            Err(error) if is_revoked(&error) => {
+                self.give_up_copy().await?;
+                Err(error)
             }
+            Err(error) => Err(error),
+            Ok(()) => run.refused.take().map_or(Ok(run.report), Err),
         }
-        Ok(run.report)
     }
 
     async fn has_edits(&self) -> Result<bool> {
@@ -152,6 +156,21 @@ impl Replica {
 }
 
 impl Run<'_> {
+    async fn all_rounds(&mut self) -> Result<()> {
+        for _ in 0..ROUNDS_MAX {
+            match self.round().await? {
+                Step::Resync(reason) => self.resync(reason).await?,
+                Step::Done | Step::UpToDate
+                    if self.refused.is_some() || !self.replica.has_edits().await? =>
+                {
+                    break;
+                }
+                Step::Done | Step::UpToDate => {}
+            }
+        }
+        self.replica.remove_unselected().await
+    }
+
     async fn round(&mut self) -> Result<Step> {
         // What is in flight must be settled before anything else of the server is taken in.
         if let Step::Resync(reason) = self.push_in_flight().await? {

@@ -5,5 +5,6 @@ mod flow;
 mod laws;
 mod moved;
 mod resync;
+mod select;
 mod switch;
 mod world;

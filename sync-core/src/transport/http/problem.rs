@@ -115,7 +115,7 @@ fn kind(status: StatusCode) -> ErrorKind {
 
 /// The codes that replicas and applications act on, as words of this program.
 fn known(text: &str) -> Option<&'static str> {
-    const KNOWN: [&str; 21] = [
+    const KNOWN: [&str; 22] = [
         code::MALFORMED_JSON,
         code::INVALID_ENCODING,
         code::VALIDATION_FAILED,
@@ -126,6 +126,7 @@ fn known(text: &str) -> Option<&'static str> {
         code::PRECONDITION_REQUIRED,
         code::CLOCK_DRIFT,
         code::FORBIDDEN_CLIENT,
+        code::SPACE_REVOKED,
         code::VERSION_CONFLICT,
         code::NOT_FOUND,
         code::SPACE_NOT_FOUND,

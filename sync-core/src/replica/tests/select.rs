@@ -1,0 +1,184 @@
+//! Some of a space's collections, and access that is taken away.
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use serde_json::json;
+
+use super::world::*;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken, code};
+use crate::replica::{ACCESS_LOST, Replica};
+use crate::store::{MemoryStore, Store};
+use crate::transport::{Loopback, Transport};
+use crate::types::SpaceId;
+
+async fn n(replica: &Replica, collection: &str) -> usize {
+    replica.list(collection, None, 100).await.unwrap().len()
+}
+
+/// A server with three records in each of three collections, and who wrote them.
+async fn three_collections() -> (World, Replica) {
+    let world = World::new().await;
+    let one = world.fresh().await;
+    for collection in ["notes", "photos", "tasks"] {
+        for id in ["a", "b", "c"] {
+            one.put(collection, id, &json!({"x": 0, "y": 0})).await.unwrap();
+        }
+    }
+    one.sync(&world.loopback()).await.unwrap();
+    (world, one)
+}
+
+#[tokio::test]
+async fn only_what_is_selected_is_kept_and_everything_can_be_changed() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    two.select(&["notes", "tasks"]).await.unwrap();
+    two.sync(&world.loopback()).await.unwrap();
+    assert_eq!((n(&two, "notes").await, n(&two, "photos").await, n(&two, "tasks").await), (3, 0, 3));
+    one.patch("photos", "a", &json!({"x": 1})).await.unwrap();
+    one.patch("notes", "a", &json!({"x": 1})).await.unwrap();
+    two.put("photos", "mine", &json!(1)).await.unwrap();
+    two.patch("notes", "a", &json!({"y": 1})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    assert_eq!(value(&two, "a").await, Some(json!({"x": 1, "y": 1})));
+    assert_eq!(one.get("photos", "mine").await.unwrap(), Some(json!(1)), "it was sent");
+    assert_eq!(n(&two, "photos").await, 0, "and is not kept");
+    assert!(two.unsent().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_narrower_selection_removes_what_is_confirmed_and_sends_the_rest_first() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    world.settle(&[&two]).await;
+    two.patch("photos", "a", &json!({"y": 1})).await.unwrap();
+    two.delete("photos", "b").await.unwrap();
+    two.sync(&Line::with(world.loopback(), [Fate::DropReply])).await.unwrap_err();
+    two.put("photos", "new", &json!(1)).await.unwrap();
+    two.select(&["notes"]).await.unwrap();
+    assert_eq!((n(&two, "notes").await, n(&two, "photos").await, n(&two, "tasks").await), (3, 2, 0));
+    world.settle(&[&two, &one]).await;
+    assert_eq!(n(&two, "photos").await, 0);
+    assert_eq!(one.get("photos", "a").await.unwrap(), Some(json!({"x": 0, "y": 1})));
+    assert_eq!(one.get::<i64>("photos", "b").await.unwrap(), None);
+    assert_eq!(one.get("photos", "new").await.unwrap(), Some(json!(1)));
+}
+
+#[tokio::test]
+async fn a_wider_selection_loads_what_is_new_and_keeps_edits() {
+    let (world, one) = three_collections().await;
+    let disk = MemoryStore::default();
+    let two = world.replica(&disk).await;
+    two.select(&["notes"]).await.unwrap();
+    two.sync(&world.loopback()).await.unwrap();
+    two.patch("notes", "a", &json!({"y": 1})).await.unwrap();
+    two.put("photos", "a", &json!({"x": 0, "y": 0, "z": 1})).await.unwrap();
+    one.patch("notes", "a", &json!({"x": 1})).await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    two.select(&["notes", "photos"]).await.unwrap();
+    drop(two);
+    let two = world.replica(&disk).await;
+    assert_eq!(n(&two, "photos").await, 1, "nothing of it is seen before it is all there");
+    world.settle(&[&two, &one]).await;
+    assert_eq!((n(&two, "notes").await, n(&two, "photos").await, n(&two, "tasks").await), (3, 3, 0));
+    assert_eq!(value(&one, "a").await, Some(json!({"x": 1, "y": 1})));
+    assert_eq!(one.get("photos", "a").await.unwrap(), Some(json!({"x": 0, "y": 0, "z": 1})));
+    two.select_all().await.unwrap();
+    world.settle(&[&two, &one]).await;
+    world.assert_converged(&[&one, &two]).await;
+}
+
+/// A server that says no, to everything or to writing only.
+#[derive(Debug)]
+struct Refusing {
+    inner: Loopback,
+    code: &'static str,
+    is_readable: bool,
+}
+
+impl Refusing {
+    fn refusal(&self) -> Error {
+        Error::new(ErrorKind::Forbidden, "no").with_code(self.code)
+    }
+}
+
+#[async_trait]
+impl Transport for Refusing {
+    async fn push(&self, _: &SpaceId, _: &PushRequest) -> Result<PushReply> {
+        Err(self.refusal())
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        if self.is_readable { self.inner.pull(space, pull).await } else { Err(self.refusal()) }
+    }
+
+    fn snapshot(
+        &self,
+        space: &SpaceId,
+        from: Option<&SnapshotToken>,
+    ) -> BoxStream<'static, Result<SnapshotItem>> {
+        if self.is_readable {
+            return self.inner.snapshot(space, from);
+        }
+        stream::iter([Err(self.refusal())]).boxed()
+    }
+}
+
+#[tokio::test]
+async fn access_that_is_lost_removes_the_copy_and_sets_unsent_edits_aside() {
+    let (world, one) = three_collections().await;
+    let disk = MemoryStore::default();
+    let two = world.replica(&disk).await;
+    world.settle(&[&two]).await;
+    two.put("notes", "sent", &json!("unanswered")).await.unwrap();
+    two.sync(&Line::with(world.loopback(), [Fate::DropRequest])).await.unwrap_err();
+    two.patch("notes", "a", &json!({"y": 1})).await.unwrap();
+    two.delete("photos", "b").await.unwrap();
+    let server = Refusing { inner: world.loopback(), code: code::SPACE_REVOKED, is_readable: false };
+    assert_eq!(two.sync(&server).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    for collection in ["notes", "photos", "tasks"] {
+        assert_eq!(n(&two, collection).await, 0, "{collection}");
+    }
+    let aside = two.set_aside(10).await.unwrap();
+    assert!(aside.iter().all(|edit| edit.code == ACCESS_LOST));
+    let mut keys: Vec<String> = aside.iter().map(|edit| edit.mutation.key.to_string()).collect();
+    keys.sort();
+    assert_eq!(keys, ["notes/a", "notes/sent", "photos/b"]);
+    assert_eq!(disk.spaces(None, 10).await.unwrap().len(), 1, "the copy is still on the disk");
+    // It is given back later, and the replica begins anew; what was set aside stays until someone dismisses it.
+    two.sync(&server).await.unwrap_err();
+    world.settle(&[&two, &one]).await;
+    world.assert_converged(&[&one, &two]).await;
+    assert_eq!(two.set_aside(10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_space_that_is_not_found_or_forbidden_without_saying_why_costs_nothing() {
+    let (world, _) = three_collections().await;
+    let two = world.fresh().await;
+    world.settle(&[&two]).await;
+    two.patch("notes", "a", &json!({"y": 1})).await.unwrap();
+    let server = Refusing { inner: world.loopback(), code: "forbidden", is_readable: false };
+    assert_eq!(two.sync(&server).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!((n(&two, "notes").await, two.set_aside(10).await.unwrap().len()), (3, 0));
+    world.settle(&[&two]).await;
+    world.assert_converged(&[&two]).await;
+}
+
+#[tokio::test]
+async fn who_may_not_write_still_reads_and_keeps_its_edits() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    world.settle(&[&two]).await;
+    two.patch("notes", "a", &json!({"y": 1})).await.unwrap();
+    one.patch("notes", "a", &json!({"x": 1})).await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    let server = Refusing { inner: world.loopback(), code: "forbidden_role", is_readable: true };
+    assert_eq!(two.sync(&server).await.unwrap_err().code(), Some("forbidden_role"));
+    assert_eq!(value(&two, "a").await, Some(json!({"x": 1, "y": 1})), "what others did, and its own edit");
+    assert_eq!(two.unsent().await.unwrap().n_waiting, 1);
+    world.settle(&[&two, &one]).await;
+    world.assert_converged(&[&one, &two]).await;
+}
