@@ -33,8 +33,9 @@ impl Run<'_> {
     /// Receives a snapshot into a side, from where that side is.
     pub(super) async fn receive(&mut self, side: Side, state: State) -> Result<()> {
         let space = self.replica.space().clone();
+        let collections = state.wanted();
         let loading = state.loading;
-        let request = SnapshotRequest { collections: None, from: loading.resume.clone() };
+        let request = SnapshotRequest { collections, from: loading.resume.clone() };
         let mut items = self.transport.snapshot(&space, &request);
         let (n_received, has_begun) = (loading.n_done, loading.resume.is_some());
         let mut stream = Stream { loading, n_received, has_begun, ..Stream::default() };
