@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use sync_core::RecordId;
+use sync_core::{Collection, NameError, RecordId};
 
 use crate::problem::{Code, Problem};
 
@@ -107,6 +107,19 @@ impl Query {
             return Err(refused(name, "its elements must be distinct and not empty"));
         }
         Ok(Some(elements))
+    }
+
+    /// The value of `name` as a list of collections. Which of those of the library may be asked for is left to the service.
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::list`], and `validation_failed` for a name that no collection can have.
+    pub fn collections(&self, name: &str) -> Result<Option<Vec<Collection>>, Problem> {
+        let refused = |error: NameError| {
+            Problem::new(Code::ValidationFailed).detail(error.to_string()).extra("parameter", name)
+        };
+        let collection = |text| Collection::from_stored(text).map_err(refused);
+        self.list(name)?.map(|names| names.into_iter().map(collection).collect()).transpose()
     }
 }
 

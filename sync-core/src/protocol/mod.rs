@@ -16,4 +16,4 @@ pub use change::write_change;
 pub use decode::{decode, refuse_content};
 pub use pull::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};
-pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotToken};
+pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotRequest, SnapshotToken};

@@ -8,6 +8,8 @@
 //! ```
 //! The records come from the time it takes to send them; pulling from the cursor afterwards makes them one state.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -17,12 +19,30 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::code;
 use crate::types::{Collection, CursorToken, Record, RecordId, RecordKey};
 
+/// A wish for a snapshot, or for the rest of one.
+///
+/// ```
+/// use sync_core::Collection;
+/// use sync_core::protocol::SnapshotRequest;
+/// let all = SnapshotRequest::default();
+/// let notes = SnapshotRequest { collections: Some(vec![Collection::new("notes")?]), ..all };
+/// # assert!(notes.from.is_none());
+/// # Ok::<_, sync_core::NameError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotRequest {
+    /// Only these collections; `None` for all.
+    pub collections: Option<Vec<Collection>>,
+    /// From here; `None` from the beginning. A place belongs to the collections it was reached with.
+    pub from: Option<SnapshotToken>,
+}
+
 /// A part of a snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SnapshotPage {
     /// Where to pull from when all parts were loaded: the position at which the snapshot began.
     pub cursor: CursorToken,
-    /// How many records there were when the snapshot began; known on the first part only.
+    /// How many of the records that are asked for there were when the snapshot began; known on the first part only.
     pub n_records: Option<u64>,
     /// The records of this part, ascending by key.
     pub records: Vec<Record>,
@@ -46,34 +66,45 @@ impl SnapshotToken {
         &self.0
     }
 
-    /// A token for the part after `last`, of the snapshot that began at `cursor`.
-    pub fn after(cursor: &CursorToken, last: &RecordKey) -> Self {
+    /// A token for the part after `last`, of the snapshot of these collections that began at `cursor`.
+    pub fn after(cursor: &CursorToken, last: &RecordKey, collections: Option<&[Collection]>) -> Self {
         let key = format!("{}/{}", last.collection, last.id);
-        Self(format!("{cursor}.{}.{}", URL_SAFE_NO_PAD.encode(&key), check(cursor, &key)))
+        Self(format!("{cursor}.{}.{}", URL_SAFE_NO_PAD.encode(&key), check(cursor, &key, collections)))
     }
 
-    /// What [`SnapshotToken::after`] put in.
-    pub(crate) fn parts(&self) -> Result<(CursorToken, RecordKey)> {
+    /// What [`SnapshotToken::after`] put in, for the same collections.
+    pub(crate) fn parts(&self, collections: Option<&[Collection]>) -> Result<(CursorToken, RecordKey)> {
         let parts = || {
             let (cursor, rest) = self.0.split_once('.')?;
             let (key, given) = rest.split_once('.')?;
             let key = String::from_utf8(URL_SAFE_NO_PAD.decode(key).ok()?).ok()?;
-            if given != check(&CursorToken::new(cursor), &key) {
+            if given != check(&CursorToken::new(cursor), &key, collections) {
                 return None;
             }
             let (collection, id) = key.split_once('/')?;
             let key = RecordKey::new(Collection::from_stored(collection).ok()?, RecordId::new(id).ok()?);
             Some((CursorToken::new(cursor), key))
         };
-        parts()
-            .ok_or_else(|| Error::invalid(code::INVALID_CURSOR, "not a position in a snapshot of this space"))
+        parts().ok_or_else(|| {
+            Error::invalid(code::INVALID_CURSOR, "not a position in this snapshot of this space")
+        })
     }
 }
 
-/// Tells a token that was damaged on its way from one of ours.
-fn check(cursor: &CursorToken, key: &str) -> String {
-    let hash = blake3::Hasher::new().update(cursor.as_str().as_bytes()).update(key.as_bytes()).finalize();
-    URL_SAFE_NO_PAD.encode(&hash.as_bytes()[..8])
+/// Tells a token that was damaged on its way, or is sent with other collections, from one of ours. What lies before the
+/// place was only sent of the collections that were asked for, whatever their order was.
+fn check(cursor: &CursorToken, key: &str, collections: Option<&[Collection]>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(cursor.as_str().as_bytes()).update(key.as_bytes());
+    if let Some(collections) = collections {
+        let names: BTreeSet<&str> = collections.iter().map(Collection::as_str).collect();
+        // Neither a key nor a name can contain these, so no two wishes read alike.
+        hasher.update(b"\n\n");
+        names.into_iter().for_each(|name| {
+            hasher.update(name.as_bytes()).update(b"\n");
+        });
+    }
+    URL_SAFE_NO_PAD.encode(&hasher.finalize().as_bytes()[..8])
 }
 
 impl SnapshotPage {

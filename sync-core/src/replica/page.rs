@@ -5,7 +5,7 @@ use crate::protocol::PullPage;
 use crate::replica::local::Local;
 use crate::replica::report::SyncReport;
 use crate::replica::rows::Base;
-use crate::types::{Collection, Cursor, CursorToken, RecordKey, SpaceId};
+use crate::types::{Cursor, CursorToken, RecordKey, SpaceId};
 
 /// Checks that a page answers a request for what comes after `after`: it is of this space and this history, in order,
 /// and does not lead back. A proxy's old answer or another space's page is none.
@@ -44,7 +44,7 @@ fn distrusted(why: &str) -> Error {
 
 /// Whether the feed may carry this to a replica. Other collections of the library are each side's own books.
 pub(super) fn is_delivered(key: &RecordKey) -> bool {
-    !key.collection.is_system() || key.collection.as_str() == Collection::CONFLICTS
+    key.collection.is_delivered()
 }
 
 impl Local {

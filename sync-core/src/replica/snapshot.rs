@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{SnapshotItem, SnapshotToken};
+use crate::protocol::{SnapshotItem, SnapshotRequest, SnapshotToken};
 use crate::replica::load::Part;
 use crate::replica::place::Side;
 use crate::replica::report::Phase;
@@ -33,8 +33,10 @@ impl Run<'_> {
     /// Receives a snapshot into a side, from where that side is.
     pub(super) async fn receive(&mut self, side: Side, state: State) -> Result<()> {
         let space = self.replica.space().clone();
+        let collections = state.wanted();
         let loading = state.loading;
-        let mut items = self.transport.snapshot(&space, loading.resume.as_ref());
+        let request = SnapshotRequest { collections, from: loading.resume.clone() };
+        let mut items = self.transport.snapshot(&space, &request);
         let (n_received, has_begun) = (loading.n_done, loading.resume.is_some());
         let mut stream = Stream { loading, n_received, has_begun, ..Stream::default() };
         while let Some(item) = items.next().await {

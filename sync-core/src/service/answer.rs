@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::mutation::Outcome;
 use crate::protocol::{PullPage, PushDone, PushReply};
 use crate::service::stage::Stage;
-use crate::service::{Limits, cursors};
+use crate::service::{Limits, cursors, selection};
 use crate::store::{CommitInfo, FeedQuery, SpaceHead, StoreTxn};
 use crate::types::{Collection, Cursor, Record, Seq, SpaceId};
 
@@ -81,7 +81,7 @@ impl PageDraft {
         let page = txn.feed(&query).await?;
         let end = page.records.last().filter(|_| page.more).map_or(stored, |record| record.meta.version);
         let position = Position::Known(cursors::at(end, txn).await?);
-        Ok(Self { changes: page.records, position, has_more: page.more })
+        Ok(Self { changes: selection::delivered(page.records), position, has_more: page.more })
     }
 
     /// Goes on behind what the batch itself changed after `before`, if that follows directly: the outcomes tell of it,

@@ -12,7 +12,7 @@ pub struct Limits {
     /// Bytes of content in a page. With the overhead of a thousand rows it stays within what a phone can hold. The pages
     /// that answer the pushes of one commit share this, because they are held in memory together.
     pub page_bytes_max: usize,
-    /// Collections named in a pull. A filter with more is a mistake.
+    /// Collections named in a pull or snapshot. A filter with more is a mistake.
     pub collections_max: usize,
     /// Pushes that wait for one space; more are turned away.
     pub lane_jobs_max: usize,

@@ -22,6 +22,7 @@ mod plan;
 mod pull;
 mod push;
 mod read;
+mod selection;
 mod settle;
 mod snapshot;
 mod stage;

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullPage, PullReply, PullRequest, code};
-use crate::service::{Inner, Service, cursors};
+use crate::protocol::{PullPage, PullReply, PullRequest};
+use crate::service::{Inner, Service, cursors, selection};
 use crate::store::{FeedQuery, Mode};
 use crate::types::{Cursor, SpaceId};
 
@@ -47,15 +47,12 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) for a cursor of another space or too many collections,
+    /// [`Invalid`](ErrorKind::Invalid) for a cursor of another space, too many collections, or one that is not
+    /// [delivered](crate::Collection::is_delivered),
     /// [`NotFound`](ErrorKind::NotFound) for a space that is not there, [`Overloaded`](ErrorKind::Overloaded) when too
     /// many wait, and what the store reports.
     pub async fn pull(&self, space: &SpaceId, request: PullRequest) -> Result<PullReply> {
-        let max = self.0.limits.collections_max;
-        if request.collections.as_ref().is_some_and(|names| names.len() > max) {
-            let message = format!("a pull names at most {max} collections");
-            return Err(Error::invalid(code::VALIDATION_FAILED, message).with_pointer("/collections"));
-        }
+        selection::check(request.collections.as_deref(), &self.0.limits)?;
         let mut cursor = request.after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
         let wait = request.wait.unwrap_or_default().min(self.0.limits.wait_max);
         // Subscribe before looking, or a change between the look and the subscription would be slept through.
@@ -126,5 +123,6 @@ async fn page(
     let page = if after < head.head { txn.feed(&query).await? } else { Default::default() };
     let end = page.records.last().filter(|_| page.more).map_or(head.head, |record| record.meta.version);
     let cursor = cursors::at(end, txn.as_mut()).await?.encode(space);
-    Ok(PullReply::Page(PullPage { changes: page.records, cursor, has_more: page.more, head: head.head }))
+    let changes = selection::delivered(page.records);
+    Ok(PullReply::Page(PullPage { changes, cursor, has_more: page.more, head: head.head }))
 }

@@ -1,78 +1,131 @@
-//! Snapshot: the first load of a space, page by page in key order.
+//! Snapshot: the first load of a space, or of some of its collections, page by page in key order.
 //!
 //! No transaction spans the pages. The position at which the snapshot began goes with it; what changed while it was
 //! sent arrives again in the pull from there, deletions as tombstones.
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{SnapshotPage, SnapshotToken};
-use crate::service::{Service, cursors};
-use crate::store::{Mode, ScanQuery};
-use crate::types::{CursorToken, RecordKey, SpaceId};
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+use crate::protocol::{SnapshotPage, SnapshotRequest, SnapshotToken, code};
+use crate::service::{Limits, Service, cursors, selection};
+use crate::store::{Mode, Page, ScanQuery, StoreTxn};
+use crate::types::{Collection, CursorToken, Record, RecordKey, SpaceId};
 
 impl Service {
-    /// The first page of a snapshot, or the one that `from` stands for.
+    /// The first page of a snapshot, or the one that `from` of the request stands for.
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) with code `invalid_cursor` for a token that is not of this space or whose
-    /// beginning lies in a history that is gone: begin anew. [`NotFound`](ErrorKind::NotFound) for a space that is not
-    /// there, and what the store reports.
-    pub async fn snapshot(&self, space: &SpaceId, from: Option<&SnapshotToken>) -> Result<SnapshotPage> {
-        match from {
-            None => self.first_page(space).await,
-            Some(token) => {
-                let (cursor, last) = token.parts()?;
-                self.next_page(space, cursor, Some(last), None).await
-            }
-        }
+    /// [`Invalid`][invalid] with code `invalid_cursor` for a token that is not of this space and these
+    /// collections, or whose beginning lies in a history that is gone: begin anew. [`Invalid`][invalid] too
+    /// for too many collections, or one that is not [delivered](Collection::is_delivered). [`NotFound`][not found]
+    /// for a space that is not there, and what the store reports.
+    ///
+    /// [invalid]: crate::ErrorKind::Invalid
+    /// [not found]: crate::ErrorKind::NotFound
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::protocol::SnapshotRequest;
+    /// # use sync_core::service::Service;
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{Collection, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let space = SpaceId::new("family")?;
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// let notes = SnapshotRequest { collections: Some(vec![Collection::new("notes")?]), from: None };
+    /// let page = service.snapshot(&space, &notes).await?;
+    /// assert_eq!((page.n_records, page.next), (Some(0), None));
+    /// # Ok(()) }
+    /// ```
+    pub async fn snapshot(&self, space: &SpaceId, request: &SnapshotRequest) -> Result<SnapshotPage> {
+        let collections = request.collections.as_deref();
+        selection::check(collections, &self.0.limits)?;
+        let Some(token) = &request.from else { return self.first_page(space, collections).await };
+        let (cursor, last) = token.parts(collections)?;
+        self.next_page(space, collections, cursor, Some(last)).await
     }
 
-    async fn first_page(&self, space: &SpaceId) -> Result<SnapshotPage> {
+    async fn first_page(&self, space: &SpaceId, collections: Option<&[Collection]>) -> Result<SnapshotPage> {
         let name = space.clone();
-        let (cursor, n_records) = self
+        let (cursor, stats) = self
             .run(move |inner| async move {
                 let mut txn = inner.store.begin(&name, Mode::Read).await?;
                 let head = txn.head().head;
                 let cursor = cursors::at(head, txn.as_mut()).await?;
                 drop(txn);
-                let stats = inner.store.stats(&name).await?;
-                let n_records = stats.collections.iter().map(|collection| collection.n_records).sum();
-                Ok((cursor.encode(&name), n_records))
+                Ok((cursor.encode(&name), inner.store.stats(&name).await?))
             })
             .await?;
-        self.next_page(space, cursor, None, Some(n_records)).await
+        let is_asked_for = |name: &Collection| {
+            name.is_delivered() && collections.is_none_or(|collections| collections.contains(name))
+        };
+        let counted = stats.collections.iter().filter(|counted| is_asked_for(&counted.collection));
+        let n_records = Some(counted.map(|counted| counted.n_records).sum());
+        let page = self.next_page(space, collections, cursor, None).await?;
+        Ok(SnapshotPage { n_records, ..page })
     }
 
     async fn next_page(
         &self,
         space: &SpaceId,
+        collections: Option<&[Collection]>,
         cursor: CursorToken,
         after: Option<RecordKey>,
-        n_records: Option<u64>,
     ) -> Result<SnapshotPage> {
         let began = cursors::read(&cursor, space)?;
-        let space = space.clone();
+        let (space, collections) = (space.clone(), collections.map(<[_]>::to_vec));
         self.run(move |inner| async move {
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
             if cursors::judge(&began, txn.as_mut()).await?.is_err() {
-                let gone = Error::new(
-                    ErrorKind::Invalid,
-                    "the history in which this snapshot began is gone: begin anew",
-                );
-                return Err(gone.with_code(crate::protocol::code::INVALID_CURSOR));
+                let gone = "the history in which this snapshot began is gone: begin anew";
+                return Err(Error::invalid(code::INVALID_CURSOR, gone));
             }
-            let query = ScanQuery {
-                collection: None,
-                after,
-                tombstones: false,
-                rows_max: inner.limits.page_rows_max,
-                bytes_max: inner.limits.page_bytes_max,
-            };
-            let page = txn.scan(&query).await?;
+            let page = scan(txn.as_mut(), collections.as_deref(), after, &inner.limits).await?;
             let last = page.records.last().filter(|_| page.more);
-            let next = last.map(|record| SnapshotToken::after(&cursor, &record.key));
-            Ok(SnapshotPage { cursor, n_records, records: page.records, next })
+            let next = last.map(|last| SnapshotToken::after(&cursor, &last.key, collections.as_deref()));
+            let records = selection::delivered(page.records);
+            Ok(SnapshotPage { cursor, n_records: None, records, next })
         })
         .await
     }
+}
+
+/// The next records by key: of all collections in one scan, of some in one scan for each.
+async fn scan(
+    txn: &mut dyn StoreTxn,
+    collections: Option<&[Collection]>,
+    after: Option<RecordKey>,
+    limits: &Limits,
+) -> Result<Page> {
+    let mut bytes_left = limits.page_bytes_max;
+    let mut found = Page::default();
+    for collection in in_order(collections, after.as_ref()) {
+        let rows_left = limits.page_rows_max - found.records.len();
+        if rows_left == 0 || bytes_left == 0 {
+            found.more = true;
+            break;
+        }
+        let after = after.clone();
+        let query =
+            ScanQuery { collection, after, tombstones: false, rows_max: rows_left, bytes_max: bytes_left };
+        let page = txn.scan(&query).await?;
+        bytes_left = bytes_left.saturating_sub(page.records.iter().map(Record::data_len).sum());
+        found.records.extend(page.records);
+        found.more = page.more;
+        if page.more {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// What to scan one after the other, so that keys ascend: everything at once, or these collections without those that
+/// lie before the place.
+fn in_order(collections: Option<&[Collection]>, after: Option<&RecordKey>) -> Vec<Option<Collection>> {
+    let Some(collections) = collections else { return vec![None] };
+    let is_left = |name: &&Collection| after.is_none_or(|after| **name >= after.collection);
+    let left: BTreeSet<&Collection> = collections.iter().filter(is_left).collect();
+    left.into_iter().cloned().map(Some).collect()
 }

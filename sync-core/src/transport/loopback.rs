@@ -6,7 +6,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use super::Transport;
 use crate::error::Result;
 use crate::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotPage, SnapshotToken,
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotPage, SnapshotRequest,
 };
 use crate::service::{Actor, Service};
 use crate::types::SpaceId;
@@ -40,15 +40,16 @@ impl Transport for Loopback {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         let (service, space) = (self.service.clone(), space.clone());
-        let pages = stream::try_unfold(Some(from.cloned()), move |next| {
+        let pages = stream::try_unfold(Some(request.clone()), move |next| {
             let (service, space) = (service.clone(), space.clone());
             async move {
-                let Some(from) = next else { return Ok(None) };
-                let page = service.snapshot(&space, from.as_ref()).await?;
-                let next = page.next.clone().map(Some);
+                let Some(request) = next else { return Ok(None) };
+                let page = service.snapshot(&space, &request).await?;
+                let next = page.next.clone();
+                let next = next.map(|place| SnapshotRequest { from: Some(place), ..request });
                 Ok(Some((page, next)))
             }
         });

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::error::Result;
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
 use crate::types::SpaceId;
 
 #[cfg(feature = "http")]
@@ -35,11 +35,11 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     /// Asks for changes.
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply>;
 
-    /// Streams a snapshot from its beginning or from where an earlier stream broke. A stream that ends without
-    /// [`SnapshotItem::End`] was cut.
+    /// Streams a snapshot from its beginning or from where an earlier stream broke, of the same collections. A stream
+    /// that ends without [`SnapshotItem::End`] was cut.
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>>;
 }

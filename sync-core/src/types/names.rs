@@ -149,6 +149,20 @@ impl Collection {
         self.0.starts_with('$')
     }
 
+    /// Whether servers deliver records of this collection: the application's own, and the conflicts. All other names of
+    /// the library are the books of one side.
+    ///
+    /// ```
+    /// use sync_core::Collection;
+    /// assert!(Collection::new("notes")?.is_delivered());
+    /// assert!(Collection::system(Collection::CONFLICTS).is_delivered());
+    /// assert!(!Collection::system("$books").is_delivered());
+    /// # Ok::<_, sync_core::NameError>(())
+    /// ```
+    pub fn is_delivered(&self) -> bool {
+        !self.is_system() || self.as_str() == Self::CONFLICTS
+    }
+
     /// Reads a name back from a store, where names of the library are as good as any.
     ///
     /// # Errors

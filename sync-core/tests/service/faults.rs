@@ -130,7 +130,7 @@ impl Script {
         self.pull().await;
         self.insist(|| {
             let (service, space) = (service.clone(), space.clone());
-            async move { service.snapshot(&space, None).await }
+            async move { service.snapshot(&space, &Default::default()).await }
         })
         .await;
         self.world.clock.advance(Duration::from_secs(40 * 24 * 3600));

@@ -67,7 +67,7 @@ async fn a_space_that_is_not_there_is_not_found() {
     let nowhere = sync_core::SpaceId::new("nowhere").unwrap();
     let push = world.service.push(&actor("ada"), &nowhere, batch(1, vec![create("a", json!(1))])).await;
     assert_eq!(push.unwrap_err().kind(), ErrorKind::NotFound);
-    let snapshot = world.service.snapshot(&nowhere, None).await;
+    let snapshot = world.service.snapshot(&nowhere, &Default::default()).await;
     assert_eq!(snapshot.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(world.service.status(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(world.service.collect(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
-use sync_core::{Collection, CursorToken, NameError, SpaceId};
+use sync_core::{CursorToken, SpaceId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
@@ -48,14 +48,9 @@ async fn page(app: &App, space: &SpaceId, request: PullRequest) -> sync_core::Re
 }
 
 fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
-    let refused = |error: NameError| {
-        Problem::new(Code::ValidationFailed).detail(error.to_string()).extra("parameter", "collections")
-    };
-    let collection = |name: &str| Collection::from_stored(name).map_err(refused);
-    let collections = query.list("collections")?;
     Ok(PullRequest {
         after: query.string("after").map(CursorToken::new),
-        collections: collections.map(|names| names.into_iter().map(collection).collect()).transpose()?,
+        collections: query.collections("collections")?,
         limit: query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok()),
         wait: query.u32_in("wait", 0..=WAIT_S_MAX)?.map(|wait| Duration::from_secs(wait.into())),
     })

@@ -1,10 +1,10 @@
-//! `GET /v1/spaces/{space}/snapshot?resume`: first load as a stream of JSON lines, resumable.
+//! `GET /v1/spaces/{space}/snapshot?collections&resume`: first load as a stream of JSON lines, resumable.
 
 use bytes::Bytes;
 use futures_channel::mpsc;
 use futures_util::SinkExt;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use sync_core::protocol::{SnapshotPage, SnapshotToken};
+use sync_core::protocol::{SnapshotPage, SnapshotRequest, SnapshotToken};
 use sync_core::{Error, SpaceId};
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
@@ -24,12 +24,15 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 
 async fn snapshot(app: App, request: Request) -> Answer {
     let (_, space) = request.member(&app).await?;
-    let query = request.query(&["resume"])?;
-    let from = query.string("resume").map(SnapshotToken::new);
+    let query = request.query(&["collections", "resume"])?;
+    let request = SnapshotRequest {
+        collections: query.collections("collections")?,
+        from: query.string("resume").map(SnapshotToken::new),
+    };
     // The first page decides about the status; what fails later can only cut the stream.
-    let first = app.service.snapshot(&space, from.as_ref()).await?;
+    let first = app.service.snapshot(&space, &request).await?;
     let (pages, body) = mpsc::channel(PAGES_AHEAD);
-    tokio::spawn(send(app, space, first, pages));
+    tokio::spawn(send(app, space, request, first, pages));
     let mut response = warp::reply::stream(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -39,6 +42,7 @@ async fn snapshot(app: App, request: Request) -> Answer {
 async fn send(
     app: App,
     space: SpaceId,
+    mut request: SnapshotRequest,
     mut page: SnapshotPage,
     mut pages: mpsc::Sender<Result<Bytes, Error>>,
 ) {
@@ -46,8 +50,11 @@ async fn send(
         if pages.send(Ok(page.to_lines().into())).await.is_err() {
             return;
         }
-        let Some(next) = &page.next else { return };
-        match app.service.snapshot(&space, Some(next)).await {
+        if page.next.is_none() {
+            return;
+        }
+        request.from = page.next;
+        match app.service.snapshot(&space, &request).await {
             Ok(next) => page = next,
             Err(error) => {
                 tracing::warn!(%space, %error, "a snapshot was cut");

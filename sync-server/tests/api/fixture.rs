@@ -165,9 +165,12 @@ impl Fixture<'_> {
         for (name, cursor) in
             [("resume", "cursor"), ("resume_old", "cursor_old"), ("foreign_resume", "foreign_cursor")]
         {
-            let resume = SnapshotToken::after(&CursorToken::new(self.values.get(cursor)), &place);
+            let resume = SnapshotToken::after(&CursorToken::new(self.values.get(cursor)), &place, None);
             self.values.set(name, resume.as_str());
         }
+        let (cursor, notes) = (CursorToken::new(self.values.get("cursor")), place.collection.clone());
+        let of_notes = SnapshotToken::after(&cursor, &place, Some(&[notes]));
+        self.values.set("resume_notes", of_notes.as_str());
     }
 
     async fn cursor(&mut self, name: &str, who: &str, space: &str) {

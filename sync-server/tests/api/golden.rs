@@ -51,6 +51,7 @@ pub(crate) async fn run(world: &World) -> Ledger {
     story.reading().await;
     story.conflicts().await;
     story.replicas().await;
+    story.some_collections().await;
     story.resync().await;
     story.operations().await;
     story.ledger
@@ -160,6 +161,12 @@ impl Story<'_> {
         let log = self.step("log", "GET /v1/spaces/SPACE/log?limit=3", None).await;
         let before = log.member("next");
         self.step("log-before", &format!("GET /v1/spaces/SPACE/log?before={before}&limit=2"), None).await;
+    }
+
+    async fn some_collections(&mut self) {
+        self.step("pull-conflicts", &format!("GET {CHANGES}?collections=$conflicts"), None).await;
+        let some = "GET /v1/spaces/SPACE/snapshot?collections=films,$conflicts";
+        self.step("snapshot-collections", some, None).await;
     }
 
     async fn resync(&mut self) {

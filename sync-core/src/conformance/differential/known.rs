@@ -6,7 +6,7 @@ use crate::accounts::Role;
 use crate::conflict::Conflict;
 use crate::conformance::differential::request::{Reply, Request};
 use crate::conformance::{Dice, actor, client_id};
-use crate::protocol::{PullPage, PullReply, PushDone, PushReply, PushRequest, SnapshotToken};
+use crate::protocol::{PullPage, PullReply, PushDone, PushReply, PushRequest, SnapshotRequest};
 use crate::service::Actor;
 use crate::types::{ClientId, CursorToken, MutationNumber, Record, RecordKey};
 
@@ -22,7 +22,8 @@ pub(super) struct Known {
     pub(super) exists: bool,
     pub(super) replicas: Vec<Replica>,
     pub(super) cursors: Vec<CursorToken>,
-    pub(super) snapshots: Vec<SnapshotToken>,
+    /// Wishes for the rest of a snapshot.
+    pub(super) snapshots: Vec<SnapshotRequest>,
     pub(super) conflicts: Vec<Conflict>,
     /// States of records, oldest first.
     states: BTreeMap<RecordKey, Vec<Record>>,
@@ -70,9 +71,10 @@ impl Known {
         match (request, reply) {
             (Request::Push(_, push), Reply::Pushed(reply)) => self.pushed(push, reply),
             (_, Reply::Pulled(PullReply::Page(page))) => self.page(page),
-            (_, Reply::Snapshot(page)) => {
+            (Request::Snapshot(asked), Reply::Snapshot(page)) => {
                 remember(&mut self.cursors, page.cursor.clone());
-                page.next.iter().for_each(|next| remember(&mut self.snapshots, next.clone()));
+                let rest = |next| SnapshotRequest { from: Some(next), ..asked.clone() };
+                page.next.iter().for_each(|next| remember(&mut self.snapshots, rest(next.clone())));
                 page.records.iter().for_each(|record| self.record(record));
             }
             (_, Reply::Conflicts(conflicts, _)) => {

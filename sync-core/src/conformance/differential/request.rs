@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, Pointer, UpdatePolicy};
 use crate::policies::Policies;
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotPage, SnapshotToken};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotPage, SnapshotRequest};
 use crate::runtime::Runtime;
 use crate::service::{Actor, CollectReport, Limits, RecordPage, Resolution, Resolved, Service, Status};
 use crate::store::{LogEntry, Store};
@@ -26,7 +26,7 @@ pub(super) enum Request {
     Delete,
     Push(Actor, PushRequest),
     Pull(PullRequest),
-    Snapshot(Option<SnapshotToken>),
+    Snapshot(SnapshotRequest),
     Status,
     Log { before: Option<i64>, limit: Option<usize> },
     Record { key: RecordKey, with_tombstone: bool },
@@ -125,7 +125,7 @@ impl Request {
             Self::Delete => Reply::Was(service.delete_space(space).await?),
             Self::Push(actor, push) => Reply::Pushed(service.push(&actor, space, push).await?),
             Self::Pull(pull) => Reply::Pulled(service.pull(space, pull).await?),
-            Self::Snapshot(from) => Reply::Snapshot(service.snapshot(space, from.as_ref()).await?),
+            Self::Snapshot(request) => Reply::Snapshot(service.snapshot(space, &request).await?),
             Self::Status => Reply::Status(service.status(space, true).await?),
             Self::Log { before, limit } => Reply::Log(service.log(space, before, limit).await?),
             Self::Record { key, with_tombstone } => {

@@ -9,7 +9,7 @@ use crate::conformance::differential::known::{Known, Replica};
 use crate::conformance::differential::request::{Reply, Request};
 use crate::conformance::differential::wishes::{Wishes, any_key};
 use crate::conformance::{Dice, actor, space_id};
-use crate::protocol::{ClientBatch, PullRequest, PushRequest, SnapshotToken};
+use crate::protocol::{ClientBatch, PullRequest, PushRequest, SnapshotRequest, SnapshotToken};
 use crate::service::Actor;
 use crate::types::{Collection, CursorToken, MutationNumber, RecordId, RecordKey, SpaceId};
 
@@ -157,9 +157,15 @@ impl Wishes<'_> {
         dice.one_in(3).then_some(names)
     }
 
-    fn snapshot(&self) -> Option<SnapshotToken> {
-        let damaged = SnapshotToken::new("YQ.YQ.YQ");
-        if self.dice.one_in(30) { Some(damaged) } else { any(self.dice, &self.known.snapshots) }
+    /// Mostly the rest of one; sometimes with a place that is none, or with other collections than it was reached with.
+    fn snapshot(&self) -> SnapshotRequest {
+        let begin = || SnapshotRequest { collections: self.collections(), from: None };
+        let rest = any(self.dice, &self.known.snapshots).unwrap_or_else(begin);
+        match self.dice.below(30) {
+            0 => SnapshotRequest { from: Some(SnapshotToken::new("YQ.YQ.YQ")), ..rest },
+            1 => SnapshotRequest { from: rest.from, ..begin() },
+            _ => rest,
+        }
     }
 
     fn conflict(&self) -> Option<RecordId> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::world::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, Resync, ResyncReason, SnapshotItem, SnapshotToken, code,
+    PullReply, PullRequest, PushReply, PushRequest, Resync, ResyncReason, SnapshotItem, SnapshotRequest, code,
 };
 use crate::transport::{Loopback, Transport};
 use crate::types::{Cursor, Epoch, Seq, SpaceId, Tag};
@@ -34,9 +34,9 @@ impl Transport for Always {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.0.snapshot(space, from)
+        self.0.snapshot(space, request)
     }
 }
 
@@ -70,10 +70,10 @@ impl Transport for Bent {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         let bend = self.snapshot;
-        self.inner.snapshot(space, from).map(move |item| item.map(bend)).boxed()
+        self.inner.snapshot(space, request).map(move |item| item.map(bend)).boxed()
     }
 }
 
@@ -245,9 +245,9 @@ impl Transport for Picky {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.0.snapshot(space, from)
+        self.0.snapshot(space, request)
     }
 }
 
@@ -283,7 +283,7 @@ impl Transport for Failing {
         Err(Error::new(self.0, "no"))
     }
 
-    fn snapshot(&self, _: &SpaceId, _: Option<&SnapshotToken>) -> BoxStream<'static, Result<SnapshotItem>> {
+    fn snapshot(&self, _: &SpaceId, _: &SnapshotRequest) -> BoxStream<'static, Result<SnapshotItem>> {
         stream::iter([Err(Error::new(self.0, "no"))]).boxed()
     }
 }

@@ -15,7 +15,7 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
 use crate::policies::Policies;
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
 use crate::replica::{Replica, ReplicaOptions};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Limits, Service};
@@ -255,9 +255,9 @@ impl Transport for Line {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        let whole = self.inner.snapshot(space, from);
+        let whole = self.inner.snapshot(space, request);
         match self.fate() {
             Fate::Deliver | Fate::Repeat => whole,
             Fate::DropRequest => stream::iter([Err(unreachable())]).boxed(),

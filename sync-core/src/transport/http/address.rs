@@ -5,6 +5,7 @@ use std::fmt;
 use hyper::Uri;
 
 use crate::error::{Error, Result};
+use crate::types::Collection;
 
 /// The part of every URL that is the same: `http://host:port/prefix`, without a slash at the end.
 #[derive(Clone, Debug)]
@@ -51,6 +52,13 @@ impl Query {
                 self.0.push_str(&format!("%{byte:02X}"));
             }
         }
+    }
+
+    /// Adds the collections that are asked for, unless it is all of them.
+    pub(super) fn add_collections(&mut self, collections: Option<&[Collection]>) {
+        let names =
+            collections.map(|names| names.iter().map(Collection::as_str).collect::<Vec<_>>().join(","));
+        self.add("collections", names.as_deref());
     }
 }
 

@@ -34,7 +34,9 @@ use hyper_util::rt::TokioExecutor;
 
 use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use crate::protocol::{
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
+};
 use crate::types::SpaceId;
 pub use account::SignedIn;
 use address::{Address, Query};
@@ -141,11 +143,7 @@ impl Transport for HttpTransport {
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
         let mut query = Query::default();
         query.add("after", pull.after.as_ref().map(|after| after.as_str()));
-        let names = pull.collections.as_ref().map(|names| {
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-            names.join(",")
-        });
-        query.add("collections", names.as_deref());
+        query.add_collections(pull.collections.as_deref());
         query.add("limit", pull.limit.map(|limit| limit.to_string()).as_deref());
         let wait = pull.wait.unwrap_or_default();
         query.add("wait", (!wait.is_zero()).then(|| wait.as_secs().to_string()).as_deref());
@@ -157,10 +155,11 @@ impl Transport for HttpTransport {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         let mut query = Query::default();
-        query.add("resume", from.map(SnapshotToken::as_str));
+        query.add_collections(request.collections.as_deref());
+        query.add("resume", request.from.as_ref().map(SnapshotToken::as_str));
         let path = format!("/v1/spaces/{space}/snapshot{query}");
         let request = self.request(Method::GET, &path, lines::NDJSON, String::new());
         let (client, timeout) = (self.client.clone(), self.timeout);

@@ -63,7 +63,7 @@ async fn push(answer: impl Into<Vec<u8>>) -> Result<PushReply> {
 async fn snapshot(answer: impl Into<Vec<u8>>) -> Vec<Result<SnapshotItem>> {
     let server = server(answer).await;
     let transport = HttpTransport::new(&server.base, None).unwrap();
-    transport.snapshot(&space(), None).collect().await
+    transport.snapshot(&space(), &SnapshotRequest::default()).collect().await
 }
 
 #[tokio::test]
@@ -71,10 +71,10 @@ async fn requests_have_their_routes_and_carry_the_token() {
     let body = r#"{"changes":[],"cursor":"c","has_more":false,"head":5}"#;
     let server = server(http("200 OK", "application/json; charset=utf-8", body)).await;
     let transport = HttpTransport::new(&format!("{}/sync/", server.base), Some("secret")).unwrap();
-    let names = vec![Collection::new("a").unwrap(), Collection::new("b:c").unwrap()];
+    let names = vec![Collection::new("a").unwrap(), Collection::system(Collection::CONFLICTS)];
     let pull = PullRequest {
         after: Some(CursorToken::new("x+/=")),
-        collections: Some(names),
+        collections: Some(names.clone()),
         limit: Some(7),
         wait: Some(Duration::from_secs(3)),
     };
@@ -82,10 +82,19 @@ async fn requests_have_their_routes_and_carry_the_token() {
     assert_eq!(page.head.get(), 5);
     let asked = server.asked.lock().unwrap().clone();
     assert!(asked.starts_with(
-        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,b%3Ac&limit=7&wait=3 HTTP/1.1"
+        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,%24conflicts&limit=7&wait=3 HTTP/1.1"
     ));
     assert!(asked.to_lowercase().contains("authorization: bearer secret"));
     assert!(!format!("{transport:?}").contains("secret"), "a token does not belong in logs");
+
+    let request = SnapshotRequest { collections: Some(names), from: Some(SnapshotToken::new("x.y")) };
+    transport.snapshot(&space(), &request).collect::<Vec<_>>().await;
+    let asked = server.asked.lock().unwrap().clone();
+    assert!(
+        asked.starts_with(
+            "GET /sync/v1/spaces/family/snapshot?collections=a,%24conflicts&resume=x.y HTTP/1.1"
+        )
+    );
 }
 
 #[tokio::test]
