@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_lock::Mutex;
 use futures_util::FutureExt;
+use futures_util::lock::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;

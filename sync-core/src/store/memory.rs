@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use async_lock::{Mutex as AsyncMutex, MutexGuardArc};
 use async_trait::async_trait;
+use futures_util::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
 use futures_util::stream::{BoxStream, StreamExt};
 use rpds::RedBlackTreeMapSync as OrdMap;
 
@@ -129,7 +129,7 @@ impl Store for MemoryStore {
 
     async fn delete_space(&self, space: &SpaceId) -> Result<bool> {
         let Ok(found) = self.space(space) else { return Ok(false) };
-        let _writer = found.writer.lock_arc().await;
+        let _writer = Arc::clone(&found.writer).lock_owned().await;
         let mut spaces = lock(&self.spaces);
         let mut state = found.read();
         state.deleted = true;
@@ -155,7 +155,7 @@ impl Store for MemoryStore {
         let found = self.space(space)?;
         let writer = match mode {
             Mode::Read => None,
-            Mode::Write => Some(found.writer.lock_arc().await),
+            Mode::Write => Some(Arc::clone(&found.writer).lock_owned().await),
         };
         let state = found.read();
         if state.deleted {
@@ -198,7 +198,7 @@ struct MemoryTxn {
     publish: (HintHub, SpaceId),
     head: SpaceHead,
     state: State,
-    writer: Option<MutexGuardArc<()>>,
+    writer: Option<OwnedMutexGuard<()>>,
     failed: bool,
 }
 
