@@ -220,11 +220,10 @@ impl Local {
 
     /// Hides a conflict whose resolution is on the way.
     async fn hide_conflict(&mut self, id: &RecordId, version: Version) -> Result<()> {
-        if let Some(mut conflict) = self.get(&Conflict::key(id.clone())).await? {
-            if conflict.meta.upstream == version {
-                conflict.data = None;
-                self.set(conflict);
-            }
+        let conflict = self.get(&Conflict::key(id.clone())).await?;
+        if let Some(mut conflict) = conflict.filter(|conflict| conflict.meta.upstream == version) {
+            conflict.data = None;
+            self.set(conflict);
         }
         Ok(())
     }

@@ -142,7 +142,7 @@ impl Replica {
         .await
     }
 
-    /// Carries out `work` in one transaction on one side. On the live one only while the gate is kept open.
+    /// Carries out `work` in one transaction on one side.
     pub(super) async fn write_at<T, W>(&self, side: Side, work: W) -> Result<T>
     where
         T: Send + 'static,
