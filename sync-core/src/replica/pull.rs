@@ -10,6 +10,7 @@ use crate::protocol::{PullPage, PullReply, PullRequest};
 use crate::replica::page;
 use crate::replica::place::Side;
 use crate::replica::report::{Phase, SyncReport};
+use crate::replica::state::State;
 use crate::replica::sync::{Run, Step, lost_cursor};
 use crate::types::CursorToken;
 
@@ -55,41 +56,53 @@ impl Run<'_> {
 
     /// Takes in everything that a side does not have yet. Every page moves the cursor, or is refused, so this ends.
     pub(super) async fn pull_into(&mut self, side: Side) -> Result<Step> {
+        let state = self.replica.state_at(side).await?;
+        self.pull_from(side, state).await
+    }
+
+    /// [`pull_into`](Run::pull_into) a side whose state is known.
+    pub(super) async fn pull_from(&mut self, side: Side, mut state: State) -> Result<Step> {
         loop {
-            let state = self.replica.state_at(side).await?;
-            let pages = &self.pages;
-            let Some(after) = pages.cursor().cloned().or(state.cursor.clone()) else { return Ok(Step::Done) };
-            let collections = state.wanted();
-            let request = PullRequest { after: Some(after.clone()), collections, ..PullRequest::default() };
-            let reply = match self.transport.pull(self.replica.space(), &request).await {
-                Err(error) => return lost_cursor(&error).map(Step::Resync).ok_or(error),
-                Ok(reply) => reply,
-            };
-            let page = match reply {
-                PullReply::ResyncRequired(resync) => return Ok(resync.into()),
-                PullReply::Page(page) => page,
-            };
-            page::check(&page, &after, self.replica.space())?;
-            page::check_leads_on(&page, &after)?;
-            let has_more = page.has_more;
-            self.has_progressed = true;
-            self.pages.push(after, page);
-            if has_more && side == Side::Live && !self.pages.is_full() {
-                continue;
+            if let Some(end) = self.pull_page(side, state).await? {
+                return Ok(end);
             }
-            let Some(report) = self.take_in(side).await? else { return Ok(Step::Done) };
-            self.report.add(report);
-            let n_pulled = self.report.pulled;
-            self.tell(Phase::Pulling, n_pulled, None);
-            if !has_more {
-                return Ok(Step::UpToDate);
-            }
+            state = self.replica.state_at(side).await?;
         }
+    }
+
+    /// Asks for the next page, and takes in those that were kept when it is the last or there are many. `None` when
+    /// there is more to ask for.
+    async fn pull_page(&mut self, side: Side, state: State) -> Result<Option<Step>> {
+        let collections = state.wanted();
+        let Some(after) = self.pages.cursor().cloned().or(state.cursor) else { return Ok(Some(Step::Done)) };
+        let request = PullRequest { after: Some(after.clone()), collections, ..PullRequest::default() };
+        let page = match self.transport.pull(self.replica.space(), &request).await {
+            Ok(PullReply::Page(page)) => page,
+            Ok(PullReply::ResyncRequired(resync)) => return Ok(Some(resync.into())),
+            Err(error) => return lost_cursor(&error).map(|reason| Some(Step::Resync(reason))).ok_or(error),
+        };
+        page::check(&page, &after, self.replica.space())?;
+        page::check_leads_on(&page, &after)?;
+        let has_more = page.has_more;
+        self.has_progressed = true;
+        self.pages.push(after, page);
+        if has_more && side == Side::Live && !self.pages.is_full() {
+            return Ok(None);
+        }
+        let Some(report) = self.take_in(side).await? else { return Ok(Some(Step::Done)) };
+        self.report.add(report);
+        let n_pulled = self.report.pulled;
+        self.tell(Phase::Pulling, n_pulled, None);
+        Ok(if has_more { None } else { Some(Step::UpToDate) })
     }
 
     /// Applies the pages that were kept, in one step. `None`, and nothing done, when this side has moved on meanwhile.
     async fn take_in(&mut self, side: Side) -> Result<Option<SyncReport>> {
         let pages = std::mem::take(&mut self.pages).pages;
+        // A sync that finds nothing new does not keep the application from writing.
+        if pages.iter().all(|(after, page)| page.changes.is_empty() && page.cursor == *after) {
+            return Ok(Some(SyncReport::default()));
+        }
         let apply = self.replica.write_at(side, move |local| {
             async move {
                 let mut report = SyncReport::default();

@@ -9,6 +9,7 @@ use crate::id_source::IdSource;
 use crate::protocol::{ResyncReason, SnapshotToken};
 use crate::replica::local::Local;
 use crate::replica::row::{Row, is_false, row_key};
+use crate::replica::rows::Batch;
 use crate::types::{ClientId, Collection, CursorToken, MutationNumber, RecordId, RecordKey, Seq};
 
 /// Where the replica stands with its server.
@@ -159,5 +160,13 @@ impl Local {
     pub(super) async fn state(&mut self) -> Result<State> {
         let state = self.row(&State::key()).await?;
         state.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the replica has lost its state"))
+    }
+
+    /// The state if there is nothing to do but to ask what others did. Most syncs find that, so it is one look.
+    pub(super) async fn quiet_state(&mut self) -> Result<Option<State>> {
+        self.load([State::key(), Batch::key()]).await?;
+        let state = self.state().await?;
+        let is_settled = !state.needs_load() && !state.narrowed && self.batch().await?.is_none();
+        Ok(if is_settled && !self.has_edits().await? { Some(state) } else { None })
     }
 }

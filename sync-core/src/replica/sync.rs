@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Resync, ResyncReason, code};
 use crate::replica::Replica;
+use crate::replica::place::Side;
 use crate::replica::pull::Pages;
 use crate::replica::report::{Phase, Progress, SyncReport};
 use crate::replica::revoked::is_revoked;
@@ -172,6 +173,9 @@ impl Run<'_> {
     }
 
     async fn round(&mut self) -> Result<Step> {
+        if let Some(state) = self.replica.read(|local| local.quiet_state().boxed()).await? {
+            return self.pull_from(Side::Live, state).await;
+        }
         // What is in flight must be settled before anything else of the server is taken in.
         if let Step::Resync(reason) = self.push_in_flight().await? {
             return Ok(Step::Resync(reason));

@@ -100,6 +100,11 @@ impl FaultyStore {
         self.plan().by_call.get(&call).copied().unwrap_or(0)
     }
 
+    /// How many calls of each method there were.
+    pub fn calls(&self) -> BTreeMap<Call, u64> {
+        self.plan().by_call.clone()
+    }
+
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }

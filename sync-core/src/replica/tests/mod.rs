@@ -2,6 +2,7 @@
 
 mod faults;
 mod flow;
+mod idle;
 mod laws;
 mod moved;
 mod resync;
