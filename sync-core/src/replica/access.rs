@@ -200,7 +200,7 @@ pub(super) fn key(collection: &str, id: &str) -> Result<RecordKey> {
     Ok(RecordKey::new(collection_name(collection)?, record_id(id)?))
 }
 
-fn collection_name(text: &str) -> Result<Collection> {
+pub(super) fn collection_name(text: &str) -> Result<Collection> {
     Collection::new(text).map_err(|error| Error::invalid(code::INVALID_ID, error.to_string()))
 }
 

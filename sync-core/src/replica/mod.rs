@@ -31,6 +31,7 @@ mod access;
 mod aside;
 mod conflicts;
 mod edit;
+mod hub;
 mod import;
 mod incoming;
 mod load;
@@ -44,10 +45,12 @@ mod report;
 mod row;
 mod rows;
 mod seal;
+mod signals;
 mod snapshot;
 mod status;
 mod sync;
 mod transaction;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +60,7 @@ pub use open::{Replica, ReplicaOptions};
 pub use report::{Phase, Progress, SyncReport};
 pub use status::Unsent;
 pub use transaction::Transaction;
+pub use watch::{Change, Event, Origin, Watch};
 
 #[cfg(doc)]
 use crate::store::Store;

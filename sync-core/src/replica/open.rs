@@ -10,6 +10,7 @@ use crate::error::{ErrorKind, Result};
 use crate::id_source::{IdSource, OsIds};
 use crate::policies::Policies;
 use crate::replica::rows::State;
+use crate::replica::signals::Signals;
 use crate::runtime::Runtime;
 use crate::store::{Store, StoreExt};
 use crate::types::{ActorId, Epoch, SpaceId};
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub(super) options: ReplicaOptions,
     /// Held by the one `sync` that runs.
     pub(super) syncing: Mutex<()>,
+    /// What those who wait are told.
+    pub(super) signals: Signals,
 }
 
 /// What a replica needs from outside.
@@ -77,7 +80,13 @@ impl Replica {
     ///
     /// What the store reports.
     pub async fn open(store: Arc<dyn Store>, space: SpaceId, options: ReplicaOptions) -> Result<Self> {
-        let replica = Self(Arc::new(Inner { store, space, options, syncing: Mutex::new(()) }));
+        let replica = Self(Arc::new(Inner {
+            store,
+            space,
+            options,
+            syncing: Mutex::new(()),
+            signals: Signals::default(),
+        }));
         replica.create_if_missing().await?;
         replica
             .write(|local| {

@@ -5,4 +5,6 @@ mod flow;
 mod laws;
 mod moved;
 mod resync;
+mod slow;
+mod watch;
 mod world;

@@ -59,15 +59,18 @@ impl World {
         self.store = store;
     }
 
-    pub(super) async fn replica(&self, store: &MemoryStore) -> Replica {
-        let options = ReplicaOptions {
+    pub(super) fn options(&self) -> ReplicaOptions {
+        ReplicaOptions {
             runtime: Arc::new(TokioRuntime),
             clock: self.clock.clone(),
             ids: Arc::new(SeededIds::new(self.seed())),
             policies: self.policies.clone(),
             actor: ActorId::new("ada").unwrap(),
-        };
-        Replica::open(Arc::new(store.clone()), space(), options).await.unwrap()
+        }
+    }
+
+    pub(super) async fn replica(&self, store: &MemoryStore) -> Replica {
+        Replica::open(Arc::new(store.clone()), space(), self.options()).await.unwrap()
     }
 
     pub(super) async fn fresh(&self) -> Replica {
