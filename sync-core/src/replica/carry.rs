@@ -88,7 +88,10 @@ impl Inner {
             Carry::Aside => standby.set_all_aside(unsent).await?,
         };
         match standby.commit().await {
-            Ok(()) => self.place.turn(),
+            Ok(()) => {
+                self.place.turn();
+                self.signals.hub.reload();
+            }
             Err(error) => {
                 if error.kind() == ErrorKind::Unavailable {
                     self.doubt_switch().await;

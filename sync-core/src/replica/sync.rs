@@ -169,7 +169,7 @@ impl Run<'_> {
                 Step::Done | Step::UpToDate => {}
             }
         }
-        self.replica.remove_unselected().await
+        Ok(())
     }
 
     async fn round(&mut self) -> Result<Step> {
@@ -184,10 +184,12 @@ impl Run<'_> {
         if let Step::Resync(_) = loaded {
             return Ok(loaded);
         }
-        match self.push_all(loaded).await? {
-            Step::Done => self.pull_all().await,
-            step => Ok(step),
+        let mut last = self.push_all(loaded).await?;
+        if last == Step::Done {
+            last = self.pull_all().await?;
         }
+        self.replica.remove_unselected().await?;
+        Ok(last)
     }
 
     /// Prepares for loading the space anew. What was in flight was not carried out; it waits like every other edit.

@@ -71,8 +71,7 @@ impl World {
     }
 
     pub(super) async fn replica(&self, store: &MemoryStore) -> Replica {
-        let options = self.options();
-        Replica::open(Arc::new(store.clone()), space(), options).await.unwrap()
+        Replica::open(Arc::new(store.clone()), space(), self.options()).await.unwrap()
     }
 
     pub(super) async fn fresh(&self) -> Replica {
