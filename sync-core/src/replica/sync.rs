@@ -158,8 +158,15 @@ impl Replica {
 
 impl Run<'_> {
     async fn all_rounds(&mut self) -> Result<()> {
+        let mut was_quiet = true;
         for _ in 0..ROUNDS_MAX {
-            match self.round().await? {
+            let quiet = self.replica.read(|local| local.quiet_state().boxed()).await?;
+            was_quiet &= quiet.is_some();
+            let step = match quiet {
+                Some(state) => self.pull_from(Side::Live, state).await?,
+                None => self.round().await?,
+            };
+            match step {
                 Step::Resync(reason) => self.resync(reason).await?,
                 Step::Done | Step::UpToDate
                     if self.refused.is_some() || !self.replica.has_edits().await? =>
@@ -169,13 +176,10 @@ impl Run<'_> {
                 Step::Done | Step::UpToDate => {}
             }
         }
-        self.replica.remove_unselected().await
+        if was_quiet { Ok(()) } else { self.replica.remove_unselected().await }
     }
 
     async fn round(&mut self) -> Result<Step> {
-        if let Some(state) = self.replica.read(|local| local.quiet_state().boxed()).await? {
-            return self.pull_from(Side::Live, state).await;
-        }
         // What is in flight must be settled before anything else of the server is taken in.
         if let Step::Resync(reason) = self.push_in_flight().await? {
             return Ok(Step::Resync(reason));
