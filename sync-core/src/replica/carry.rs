@@ -179,7 +179,7 @@ impl Local {
         self.save(&State {
             cursor: loaded.cursor,
             loading: Loading::default(),
-            edits_after: self.head(),
+            edits_after: self.space_head().head,
             generation: loaded.generation,
             standby: false,
             reload: None,

@@ -12,7 +12,9 @@ use crate::replica::open::{Inner, Replica, ReplicaOptions};
 use crate::replica::place::Side;
 use crate::replica::watch::{Change, Origin, is_told};
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, Stamper, StoreTxn};
+use crate::store::{
+    Collected, CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, SpaceHead, Stamper, StoreTxn,
+};
 use crate::types::{Record, RecordKey, Seq};
 
 /// A transaction on the local store. What it reads includes what it wrote; dropping it abandons everything.
@@ -21,6 +23,7 @@ pub(super) struct Local {
     pub(super) options: ReplicaOptions,
     cells: HashMap<RecordKey, Cell>,
     n_written: usize,
+    has_collected: bool,
 }
 
 #[derive(Default)]
@@ -45,7 +48,7 @@ pub(super) type Work<'a, T> = BoxFuture<'a, Result<T>>;
 
 impl Local {
     pub(super) fn new(txn: Box<dyn StoreTxn>, options: &ReplicaOptions) -> Self {
-        Self { txn, options: options.clone(), cells: HashMap::new(), n_written: 0 }
+        Self { txn, options: options.clone(), cells: HashMap::new(), n_written: 0, has_collected: false }
     }
 
     /// Reads these records ahead, in as few statements as possible.
@@ -118,9 +121,15 @@ impl Local {
         state_hash(&mut *self.txn, |meta| meta.upstream).await
     }
 
-    /// Seq of the newest local change before this transaction.
-    pub(super) fn head(&self) -> Seq {
-        self.txn.head().head
+    /// Where the local space stood before this transaction.
+    pub(super) fn space_head(&self) -> SpaceHead {
+        self.txn.head()
+    }
+
+    /// Removes tombstones and history up to `floor`.
+    pub(super) async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected> {
+        self.has_collected = true;
+        self.txn.collect(floor, limit).await
     }
 
     /// Makes durable what was written.
@@ -132,7 +141,7 @@ impl Local {
             }
         }
         if written.is_empty() {
-            return Ok(());
+            return if self.has_collected { self.txn.commit().await } else { Ok(()) };
         }
         written.sort_unstable_by_key(|(place, ..)| *place);
         let write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;

@@ -54,6 +54,7 @@ mod snapshot;
 mod state;
 mod status;
 mod sync;
+mod tidy;
 mod transaction;
 mod watch;
 

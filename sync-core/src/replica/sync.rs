@@ -173,8 +173,12 @@ impl Run<'_> {
     }
 
     async fn round(&mut self) -> Result<Step> {
-        if let Some(state) = self.replica.read(|local| local.quiet_state().boxed()).await? {
-            return self.pull_from(Side::Live, state).await;
+        if let Some((state, is_untidy)) = self.replica.read(|local| local.quiet_and_tidy().boxed()).await? {
+            let last = self.pull_from(Side::Live, state).await?;
+            if is_untidy && last == Step::UpToDate {
+                self.replica.tidy_up().await?;
+            }
+            return Ok(last);
         }
         // What is in flight must be settled before anything else of the server is taken in.
         if let Step::Resync(reason) = self.push_in_flight().await? {

@@ -10,7 +10,8 @@ use crate::policies::Policies;
 use crate::protocol::code;
 use crate::replica::{Phase, Unsent};
 use crate::service::{Limits, Resolution};
-use crate::types::Collection;
+use crate::store::{MemoryStore, ScanQuery, Store, StoreExt};
+use crate::types::{Collection, Seq};
 
 #[tokio::test]
 async fn an_edit_reaches_the_server_and_everyone_else() {
@@ -330,5 +331,44 @@ async fn taking_mine_keeps_what_others_changed_since_the_conflict() {
     world.settle(&[&one, &two]).await;
     let settled = value(&one, "a").await.unwrap();
     assert_eq!((&settled["x"], &settled["precious"]), (&json!(2), &json!(true)), "{settled}");
+    world.assert_converged(&[&one, &two]).await;
+}
+
+/// Rows of the notes on a disk, tombstones included, and commits.
+async fn on_disk(disk: &MemoryStore) -> (usize, usize) {
+    let live = disk.spaces(None, 1).await.unwrap().remove(0);
+    let mut txn = disk.read(&live).await.unwrap();
+    let notes = Some(Collection::new("notes").unwrap());
+    let (rows_max, bytes_max) = (1000, usize::MAX);
+    let query = ScanQuery { collection: notes, after: None, tombstones: true, rows_max, bytes_max };
+    let n_rows = txn.scan(&query).await.unwrap().records.len();
+    (n_rows, txn.commits(Seq::ZERO, 1000).await.unwrap().len())
+}
+
+#[tokio::test]
+async fn tombstones_and_history_of_a_replica_go_once_nothing_needs_them() {
+    let world = World::new().await;
+    let disk = MemoryStore::default();
+    let (one, two) = (world.replica(&disk).await, world.fresh().await);
+    for n in 0..20 {
+        one.put("notes", &n.to_string(), &n).await.unwrap();
+    }
+    world.settle(&[&one, &two]).await;
+    for n in 0..15 {
+        one.delete("notes", &n.to_string()).await.unwrap();
+    }
+    one.delete("notes", "19").await.unwrap();
+    world.clock.advance(Duration::from_secs(7200));
+    two.patch("notes", "19", &json!({"edited": true})).await.unwrap();
+    two.sync(&world.loopback()).await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    assert_eq!(on_disk(&disk).await.0, 20, "what was just sent is still told from what was there before");
+    one.sync(&world.loopback()).await.unwrap();
+    let (n_rows, n_commits) = on_disk(&disk).await;
+    assert_eq!(n_rows, 5);
+    assert!(n_commits <= 2, "{n_commits} commits are still there");
+    two.put("notes", "3", &json!("again")).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    assert_eq!(value(&one, "3").await, Some(json!("again")));
     world.assert_converged(&[&one, &two]).await;
 }
