@@ -28,6 +28,7 @@
 //! - A merge that would overrule one side is left to the server, which keeps the losing side where everyone sees it.
 
 mod access;
+mod alone;
 mod aside;
 mod carry;
 mod conflicts;

@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::id_source::{IdSource, OsIds};
 use crate::policies::Policies;
+use crate::replica::alone::Alone;
 use crate::replica::local::Local;
 use crate::replica::place::{Place, Side};
 use crate::replica::signals::Signals;
@@ -48,6 +49,7 @@ pub(super) struct Inner {
     pub(super) syncing: Mutex<()>,
     /// What those who wait are told.
     pub(super) signals: Signals,
+    _alone: Alone,
 }
 
 /// What a replica needs from outside.
@@ -84,9 +86,10 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// What the store reports.
+    /// [`Incompatible`](crate::ErrorKind::Incompatible) when a replica of this space is open over this very store
+    /// already (and has not been dropped, or still finishes what it began); what the store reports.
     pub async fn open(store: Arc<dyn Store>, space: SpaceId, options: ReplicaOptions) -> Result<Self> {
-        let place = Place::new(&space);
+        let (place, alone) = (Place::new(&space), Alone::claim(&store, &space)?);
         let replica = Self(Arc::new(Inner {
             store,
             space,
@@ -94,6 +97,7 @@ impl Replica {
             place,
             syncing: Mutex::new(()),
             signals: Signals::default(),
+            _alone: alone,
         }));
         let inner = Arc::clone(&replica.0);
         replica

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::*;
+use crate::error::ErrorKind;
 use crate::merge::{CollectionPolicy, PathRule};
 use crate::policies::Policies;
 use crate::protocol::code;
-use crate::replica::{Phase, Unsent};
+use crate::replica::{Phase, Replica, Unsent};
 use crate::service::{Limits, Resolution};
 use crate::store::{MemoryStore, ScanQuery, Store, StoreExt};
-use crate::types::{Collection, Seq};
+use crate::types::{Collection, Seq, SpaceId};
 
 #[tokio::test]
 async fn an_edit_reaches_the_server_and_everyone_else() {
@@ -371,4 +372,18 @@ async fn tombstones_and_history_of_a_replica_go_once_nothing_needs_them() {
     world.settle(&[&one, &two]).await;
     assert_eq!(value(&one, "3").await, Some(json!("again")));
     world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn a_replica_is_opened_once_until_it_is_dropped() {
+    let world = World::new().await;
+    let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(MemoryStore::default());
+    let open = |space: &str| Replica::open(store.clone(), SpaceId::new(space).unwrap(), world.options());
+    let one = open("family").await.unwrap();
+    assert_eq!(open("family").await.unwrap_err().kind(), ErrorKind::Incompatible);
+    let (clone, other) = (one.clone(), open("other").await.unwrap());
+    drop(one);
+    assert_eq!(open("family").await.unwrap_err().kind(), ErrorKind::Incompatible, "a clone is still there");
+    drop((clone, other));
+    open("family").await.unwrap();
 }
