@@ -88,7 +88,7 @@ impl Inner {
             Carry::Aside => standby.set_all_aside(unsent).await?,
         };
         match standby.commit().await {
-            Ok(()) => self.place.turn(),
+            Ok(_) => self.show_standby(),
             Err(error) => {
                 if error.kind() == ErrorKind::Unavailable {
                     self.doubt_switch().await;
@@ -220,11 +220,11 @@ impl Local {
 
     /// Hides a conflict whose resolution is on the way.
     async fn hide_conflict(&mut self, id: &RecordId, version: Version) -> Result<()> {
-        if let Some(mut conflict) = self.get(&Conflict::key(id.clone())).await? {
-            if conflict.meta.upstream == version {
-                conflict.data = None;
-                self.set(conflict);
-            }
+        if let Some(mut conflict) = self.get(&Conflict::key(id.clone())).await?
+            && conflict.meta.upstream == version
+        {
+            conflict.data = None;
+            self.set(conflict);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::replica::Replica;
 use crate::replica::access::{content, record_id};
 use crate::replica::local::Local;
 use crate::replica::rows::{Base, Known, Resolves};
+use crate::replica::watch::Origin;
 use crate::service::Resolution;
 use crate::store::ScanQuery;
 use crate::types::{Collection, Record, RecordKey};
@@ -193,7 +194,7 @@ impl Local {
             body.map(|body| Resolves { id: conflict.key.id.clone(), version: conflict.meta.upstream, body });
         self.save(&base)?;
         self.show(key, data, visible.as_ref(), base.newest());
-        self.set(conflict);
+        self.set_by(conflict, Origin::Local);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::json::Json;
 use crate::replica::local::Local;
 use crate::replica::rows::{Base, Known};
+use crate::replica::watch::Origin;
 use crate::types::{Record, RecordKey, RecordMeta, Version};
 
 impl Local {
@@ -57,6 +58,6 @@ impl Local {
             client: None,
             upstream: server.version,
         };
-        self.set(Record { key: key.clone(), data, meta });
+        self.set_by(Record { key: key.clone(), data, meta }, Origin::Local);
     }
 }

@@ -7,6 +7,7 @@ use crate::json::Json;
 use crate::merge::{Base as Seen, Change, CollectionPolicy, Merge, Mine, Stamp, Theirs, merge};
 use crate::replica::local::Local;
 use crate::replica::rows::{Base, Known};
+use crate::replica::watch::Origin;
 use crate::types::{Record, RecordKey, Version};
 
 /// What became of a state of the server.
@@ -72,6 +73,7 @@ impl Local {
         let (key, version) = (theirs.key.clone(), theirs.meta.version);
         let server = Known { version, revision: theirs.meta.revision, data: theirs.data.clone() };
         let mut shown = as_local(theirs);
+        let mut origin = Origin::Remote;
         match verdict {
             Verdict::Same if base.resolves.is_none() => {
                 self.purge(Base::key_for(&key));
@@ -81,7 +83,7 @@ impl Local {
             Verdict::Same => (base.base, base.latest) = (server, None),
             Verdict::Merged(data) => {
                 (base.base, base.latest) = (server, None);
-                shown.data = data;
+                (shown.data, origin) = (data, Origin::Merge);
             }
             Verdict::Clash => {
                 base.latest = Some(server);
@@ -94,7 +96,7 @@ impl Local {
             shown.meta.upstream = version;
         }
         self.save(&base)?;
-        self.set(shown);
+        self.set_by(shown, origin);
         Ok(if is_clash { Taken::Clash } else { Taken::Merged })
     }
 

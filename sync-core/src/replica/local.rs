@@ -7,8 +7,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
 use crate::replica::open::{Inner, Replica, ReplicaOptions};
 use crate::replica::place::Side;
+use crate::replica::watch::{Change, Origin, is_told};
 use crate::state_hash::{StateHash, state_hash};
 use crate::store::{CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, Stamper, StoreTxn};
 use crate::types::{Record, RecordKey, Seq};
@@ -21,10 +23,21 @@ pub(super) struct Local {
     n_written: usize,
 }
 
+#[derive(Default)]
 struct Cell {
     record: Option<Record>,
     /// Place in the order of writes; `None` while it is as it was read.
     written: Option<usize>,
+    /// The content as it is stored, if it was read.
+    stored: Option<Option<Json>>,
+    /// Who made the content that was written.
+    origin: Option<Origin>,
+}
+
+impl Cell {
+    fn data(&self) -> Option<&Json> {
+        self.record.as_ref()?.data.as_ref()
+    }
 }
 
 /// Work in a local transaction.
@@ -41,7 +54,9 @@ impl Local {
         for keys in keys.chunks(KEYS_MAX) {
             let records = self.txn.records(keys).await?;
             for (key, record) in keys.iter().zip(records) {
-                self.cells.insert(key.clone(), Cell { record, written: None });
+                let mut cell = Cell { record, ..Cell::default() };
+                cell.stored = Some(cell.data().cloned());
+                self.cells.insert(key.clone(), cell);
             }
         }
         Ok(())
@@ -55,21 +70,36 @@ impl Local {
         Ok(self.cells.get(key).and_then(|cell| cell.record.clone()))
     }
 
-    /// Writes a record; its version is stamped at the end.
+    /// Writes a record as the server has it; its version is stamped at the end.
     pub(super) fn set(&mut self, record: Record) {
-        self.write(record.key.clone(), Some(record));
+        self.set_by(record, Origin::Remote);
+    }
+
+    /// Writes a record whose content, if it is another than before, was made by `origin`.
+    pub(super) fn set_by(&mut self, record: Record, origin: Origin) {
+        self.write(record.key.clone(), Some(record), origin);
+    }
+
+    /// Says who made the content of a record that was written.
+    pub(super) fn set_origin(&mut self, key: &RecordKey, origin: Origin) {
+        if let Some(cell) = self.cells.get_mut(key) {
+            cell.origin = Some(origin);
+        }
     }
 
     /// Removes a record without a trace.
     pub(super) fn purge(&mut self, key: RecordKey) {
-        self.write(key, None);
+        self.write(key, None, Origin::Remote);
     }
 
-    fn write(&mut self, key: RecordKey, record: Option<Record>) {
-        let earlier = self.cells.get(&key).and_then(|cell| cell.written);
-        let place = earlier.unwrap_or(self.n_written);
+    fn write(&mut self, key: RecordKey, record: Option<Record>, origin: Origin) {
+        let cell = self.cells.entry(key).or_default();
+        cell.written.get_or_insert(self.n_written);
         self.n_written += 1;
-        self.cells.insert(key, Cell { record, written: Some(place) });
+        let before = std::mem::replace(&mut cell.record, record);
+        if cell.data() != before.and_then(|record| record.data).as_ref() {
+            cell.origin = Some(origin);
+        }
     }
 
     /// Records as they are stored, without what this transaction wrote.
@@ -93,8 +123,9 @@ impl Local {
         self.txn.head().head
     }
 
-    /// Makes durable what was written.
-    pub(super) async fn commit(mut self) -> Result<()> {
+    /// Makes durable what was written, and says which contents changed, in the order of writes.
+    pub(super) async fn commit(mut self) -> Result<Vec<Change>> {
+        let changes = self.changes().await?;
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);
         for (key, cell) in self.cells.drain() {
             if let Some(place) = cell.written {
@@ -102,12 +133,43 @@ impl Local {
             }
         }
         if written.is_empty() {
-            return Ok(());
+            return Ok(changes);
         }
         written.sort_unstable_by_key(|(place, ..)| *place);
         let write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;
         self.txn.apply(&write).await?;
-        self.txn.commit().await
+        self.txn.commit().await?;
+        Ok(changes)
+    }
+
+    /// What of that which was written is other content than is stored.
+    async fn changes(&mut self) -> Result<Vec<Change>> {
+        self.compare_unread().await?;
+        let mut changes = Vec::new();
+        for (key, cell) in &self.cells {
+            let (Some(place), true) = (cell.written, is_told(key)) else { continue };
+            if cell.stored.as_ref().and_then(Option::as_ref) != cell.data() {
+                let origin = cell.origin.unwrap_or(Origin::Remote);
+                changes.push((place, Change { key: key.clone(), data: cell.data().cloned(), origin }));
+            }
+        }
+        changes.sort_unstable_by_key(|(place, _)| *place);
+        Ok(changes.into_iter().map(|(_, change)| change).collect())
+    }
+
+    /// Reads what is stored of records that were written without being read.
+    async fn compare_unread(&mut self) -> Result<()> {
+        let is_unread = |cell: &Cell| cell.written.is_some() && cell.stored.is_none();
+        let unread = self.cells.iter().filter(|(key, cell)| is_told(key) && is_unread(cell));
+        let unread: Vec<RecordKey> = unread.map(|(key, _)| key.clone()).collect();
+        for keys in unread.chunks(KEYS_MAX) {
+            let records = self.txn.records(keys).await?;
+            for (key, record) in keys.iter().zip(records) {
+                let cell = self.cells.entry(key.clone()).or_default();
+                cell.stored = Some(record.and_then(|record| record.data));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -190,7 +252,12 @@ impl Inner {
     {
         let mut local = self.begin(self.place.space(side), Mode::Write).await?;
         let result = work(&mut local).await?;
-        local.commit().await?;
+        let committed = local.commit().await;
+        match side {
+            // Still behind the gate, so that changes are told in the order of commits.
+            Side::Live => self.signals.hub.tell(committed)?,
+            Side::Standby => drop(committed?),
+        }
         Ok(result)
     }
 

@@ -32,6 +32,7 @@ mod aside;
 mod carry;
 mod conflicts;
 mod edit;
+mod hub;
 mod import;
 mod incoming;
 mod load;
@@ -48,11 +49,13 @@ mod row;
 mod rows;
 mod seal;
 mod select;
+mod signals;
 mod snapshot;
 mod state;
 mod status;
 mod sync;
 mod transaction;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +66,7 @@ pub use report::{Phase, Progress, SyncReport};
 pub use revoked::ACCESS_LOST;
 pub use status::Unsent;
 pub use transaction::Transaction;
+pub use watch::{Change, Event, Origin, Watch};
 
 #[cfg(doc)]
 use crate::store::Store;

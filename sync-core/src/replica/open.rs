@@ -11,6 +11,7 @@ use crate::id_source::{IdSource, OsIds};
 use crate::policies::Policies;
 use crate::replica::local::Local;
 use crate::replica::place::{Place, Side};
+use crate::replica::signals::Signals;
 use crate::replica::state::State;
 use crate::runtime::Runtime;
 use crate::store::{Mode, Store};
@@ -45,6 +46,8 @@ pub(super) struct Inner {
     pub(super) place: Place,
     /// Held by the one `sync` that runs.
     pub(super) syncing: Mutex<()>,
+    /// What those who wait are told.
+    pub(super) signals: Signals,
 }
 
 /// What a replica needs from outside.
@@ -84,7 +87,8 @@ impl Replica {
     /// What the store reports.
     pub async fn open(store: Arc<dyn Store>, space: SpaceId, options: ReplicaOptions) -> Result<Self> {
         let place = Place::new(&space);
-        let replica = Self(Arc::new(Inner { store, space, options, place, syncing: Mutex::new(()) }));
+        let (syncing, signals) = (Mutex::new(()), Signals::default());
+        let replica = Self(Arc::new(Inner { store, space, options, place, syncing, signals }));
         let inner = Arc::clone(&replica.0);
         replica
             .run(async move {

@@ -8,6 +8,7 @@ use crate::replica::incoming::Verdict;
 use crate::replica::local::Local;
 use crate::replica::report::SyncReport;
 use crate::replica::rows::{Base, Batch, Entry, Known};
+use crate::replica::watch::Origin;
 use crate::types::{Record, RecordKey, RecordMeta, Version};
 
 impl Local {
@@ -61,7 +62,9 @@ impl Local {
             }
             Outcome::Unchanged { version } => self.confirm_unchanged(base, &mutation.op, version).await,
             Outcome::Merged { version, revision, data, .. } => {
-                self.meet(&base, &mutation.op, Known { version, revision, data }).await
+                self.meet(&base, &mutation.op, Known { version, revision, data }).await?;
+                self.set_origin(&base.key, Origin::Merge);
+                Ok(())
             }
             Outcome::Conflict { version, theirs, .. } => {
                 let revision = base.newest().revision;

@@ -103,10 +103,16 @@ impl Inner {
         Ok(())
     }
 
+    /// Makes the standby live, which may have anything changed. Only behind the gate.
+    pub(super) fn show_standby(&self) {
+        self.place.turn();
+        self.signals.hub.reload();
+    }
+
     /// After a switch whose commit was not answered: whether it happened.
     async fn settle_switch(&self) -> Result<()> {
         if self.state_at(Side::Standby).await?.is_some_and(|state| !state.standby) {
-            self.place.turn();
+            self.show_standby();
         }
         self.place.in_doubt.store(false, Ordering::SeqCst);
         Ok(())

@@ -6,5 +6,7 @@ mod laws;
 mod moved;
 mod resync;
 mod select;
+mod slow;
 mod switch;
+mod watch;
 mod world;

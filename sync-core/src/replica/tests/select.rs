@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::world::*;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken, code};
+use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, code};
 use crate::replica::{ACCESS_LOST, Replica};
 use crate::store::{MemoryStore, Store};
 use crate::transport::{Loopback, Transport};
@@ -117,10 +117,10 @@ impl Transport for Refusing {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         if self.is_readable {
-            return self.inner.snapshot(space, from);
+            return self.inner.snapshot(space, request);
         }
         stream::iter([Err(self.refusal())]).boxed()
     }
