@@ -4,6 +4,7 @@ mod faults;
 mod flow;
 mod laws;
 mod moved;
+mod query;
 mod resync;
 mod select;
 mod slow;
