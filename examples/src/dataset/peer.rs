@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sync_core::json::Json;
-use sync_core::replica::{Progress, Replica, ReplicaOptions, SyncReport};
+use sync_core::replica::{Progress, Query, Replica, ReplicaOptions, SyncReport};
 use sync_core::service::Resolution;
 use sync_core::transport::HttpTransport;
 use sync_core::{Collection, ConflictState, RecordKey, StateHash, TokioRuntime};
@@ -44,8 +44,12 @@ impl Peer {
     pub(crate) async fn ids(&self, collection: &Collection) -> Result<Vec<String>, Error> {
         let mut ids: Vec<String> = Vec::new();
         loop {
-            let after = ids.last().map(String::as_str);
-            let page = self.replica.list(collection.as_str(), after, PAGE).await?;
+            let page = Query::all().limit(PAGE);
+            let page = match ids.last() {
+                Some(last) => page.after(last),
+                None => page,
+            };
+            let page = self.replica.list(collection.as_str(), &page).await?;
             let is_last = page.len() < PAGE;
             ids.extend(page.into_iter().map(|record| record.key.id.as_str().to_owned()));
             if is_last {

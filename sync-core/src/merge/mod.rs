@@ -33,6 +33,7 @@ use fields::Fields;
 pub use patch::{PATCH_PATHS_MAX, Patch, PatchError, PathEdit, diff};
 pub use pointer::{POINTER_DEPTH_MAX, Pointer, PointerError};
 pub use policy::{Clash, CollectionPolicy, DeletePolicy, PathRule, Resolver, UpdatePolicy};
+pub(crate) use values::compare_numbers;
 pub use values::same;
 
 /// When and by whom a change was made; later stamps are greater.

@@ -16,7 +16,7 @@ use serde_json::{Map, Number, Value};
 /// ```
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
+        (Value::Number(a), Value::Number(b)) => compare_numbers(a, b) == Some(Ordering::Equal),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
@@ -36,7 +36,7 @@ pub(super) fn same_option(a: Option<&Value>, b: Option<&Value>) -> bool {
 /// The larger (`Greater`) or smaller (`Less`) of two numbers, `a` when they are equal; `None` unless both are numbers.
 pub(super) fn choose(wanted: Ordering, a: Option<&Value>, b: Option<&Value>) -> Option<Value> {
     let (Some(Value::Number(x)), Some(Value::Number(y))) = (a, b) else { return None };
-    if compare(y, x)? == wanted { b.cloned() } else { a.cloned() }
+    if compare_numbers(y, x)? == wanted { b.cloned() } else { a.cloned() }
 }
 
 /// `cur + (now - was)`, where nothing counts as zero.
@@ -102,7 +102,7 @@ fn spelt_alike(value: &Value) -> Value {
 
 /// Compares exactly, also a whole number with a float that cannot hold it. `None` only for a number that is
 /// neither, which JSON text cannot spell.
-fn compare(a: &Number, b: &Number) -> Option<Ordering> {
+pub(crate) fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     match (integer(a), integer(b)) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
         (Some(a), None) => compare_mixed(a, b.as_f64()?),

@@ -10,11 +10,7 @@ use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::Replica;
 use crate::replica::local::Local;
-use crate::store::ScanQuery;
-use crate::types::{Collection, Record, RecordId, RecordKey};
-
-/// Content in an answer of `list` at most: a page that fits into memory whatever the records are.
-const LIST_BYTES_MAX: usize = 16 << 20;
+use crate::types::{Collection, RecordId, RecordKey};
 
 impl Replica {
     /// Makes `value` the record `id` of `collection`. Says whether that changed anything.
@@ -131,41 +127,6 @@ impl Replica {
         let key = key(collection, id)?;
         let record = self.read(move |local| async move { local.get(&key).await }.boxed()).await?;
         Ok(record.and_then(|record| record.data))
-    }
-
-    /// Records of a collection, ascending by the bytes of their ids, after `after` (or from the first), at most `limit`.
-    /// Fewer when they are large, but at least one if there is one.
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use sync_core::replica::{Replica, ReplicaOptions};
-    /// # use sync_core::store::MemoryStore;
-    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
-    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
-    /// for id in ["b", "a", "c"] {
-    ///     replica.put("notes", id, "milk").await?;
-    /// }
-    /// let page = replica.list("notes", Some("a"), 10).await?;
-    /// assert_eq!(page.iter().map(|record| record.key.id.as_str()).collect::<Vec<_>>(), ["b", "c"]);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`get`](Replica::get).
-    pub async fn list(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>> {
-        let collection = collection_name(collection)?;
-        let after = after.map(record_id).transpose()?.map(|id| RecordKey::new(collection.clone(), id));
-        let query = ScanQuery {
-            collection: Some(collection),
-            after,
-            tombstones: false,
-            rows_max: limit,
-            bytes_max: LIST_BYTES_MAX,
-        };
-        self.read(move |local| async move { Ok(local.stored(&query).await?.records) }.boxed()).await
     }
 }
 

@@ -44,6 +44,7 @@ mod page;
 mod place;
 mod pull;
 mod push;
+mod query;
 mod report;
 mod revoked;
 mod row;
@@ -64,6 +65,7 @@ mod tests;
 
 pub use aside::{LOST_IN_RESTORE, SetAside};
 pub use open::{Replica, ReplicaOptions};
+pub use query::{Cmp, Query, compare};
 pub use report::{Phase, Progress, SyncReport};
 pub use revoked::ACCESS_LOST;
 pub use status::Unsent;

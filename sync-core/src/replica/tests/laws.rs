@@ -13,7 +13,7 @@ use crate::conflict::Conflict;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, UpdatePolicy};
 use crate::mutation::Op;
 use crate::policies::Policies;
-use crate::replica::Replica;
+use crate::replica::{Query, Replica};
 use crate::service::{Limits, Resolution};
 use crate::store::MemoryStore;
 use crate::types::Collection;
@@ -212,7 +212,7 @@ async fn every_conflict(replica: &Replica) -> Vec<Conflict> {
 async fn everything_kept(replicas: &[&Replica]) -> String {
     let mut kept = String::new();
     for replica in replicas {
-        for record in replica.list("notes", None, 1000).await.unwrap() {
+        for record in replica.list("notes", &Query::all()).await.unwrap() {
             kept.push_str(record.data.unwrap().as_str());
         }
         for conflict in every_conflict(replica).await {

@@ -5,6 +5,7 @@ mod flow;
 mod idle;
 mod laws;
 mod moved;
+mod query;
 mod resync;
 mod select;
 mod slow;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::world::*;
 use crate::protocol::ResyncReason;
-use crate::replica::{LOST_IN_RESTORE, Replica};
+use crate::replica::{LOST_IN_RESTORE, Query, Replica};
 use crate::service::{Actor, Limits};
 use crate::store::{MemoryStore, Store};
 use crate::types::Epoch;
@@ -173,7 +173,7 @@ async fn twenty_notes() -> (World, Replica) {
 }
 
 async fn n_notes(replica: &Replica) -> usize {
-    replica.list("notes", None, 100).await.unwrap().len()
+    replica.list("notes", &Query::all()).await.unwrap().len()
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use serde_json::json;
 use super::world::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, code};
-use crate::replica::{ACCESS_LOST, Replica};
+use crate::replica::{ACCESS_LOST, Query, Replica};
 use crate::store::{MemoryStore, Store};
 use crate::transport::{Loopback, Transport};
 use crate::types::SpaceId;
 
 async fn n(replica: &Replica, collection: &str) -> usize {
-    replica.list(collection, None, 100).await.unwrap().len()
+    replica.list(collection, &Query::all()).await.unwrap().len()
 }
 
 /// A server with three records in each of three collections, and who wrote them.

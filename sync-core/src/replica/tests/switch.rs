@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::world::*;
 use crate::error::ErrorKind;
-use crate::replica::{Replica, ReplicaOptions};
+use crate::replica::{Query, Replica, ReplicaOptions};
 use crate::service::Limits;
 use crate::store::{Fault, FaultyStore, MemoryStore, Store};
 
@@ -55,7 +55,7 @@ impl Behind {
 
     /// The values of `x` that show: the old state has zeros, the new one has ones.
     async fn shown(&self, replica: &Replica) -> Vec<i64> {
-        let notes = replica.list("notes", None, 100).await.unwrap();
+        let notes = replica.list("notes", &Query::all()).await.unwrap();
         let values = notes.iter().map(|note| note.data.as_ref().unwrap().to_value());
         let mut shown: Vec<i64> = values.filter_map(|value| value.get("x")?.as_i64()).collect();
         shown.dedup();

@@ -9,7 +9,7 @@ use super::slow::SlowStore;
 use super::world::*;
 use crate::error::ErrorKind;
 use crate::protocol::{PushReply, PushRequest};
-use crate::replica::{Event, Origin, Replica, Watch};
+use crate::replica::{Event, Origin, Query, Replica, Watch};
 use crate::service::Resolution;
 use crate::store::{Fault, FaultyStore, MemoryStore};
 use crate::types::Collection;
@@ -179,7 +179,7 @@ async fn a_watch_replayed_onto_a_list_is_the_list() {
             None => shown.remove(&key),
         };
     }
-    let records = two.list("notes", None, 100).await.unwrap();
+    let records = two.list("notes", &Query::all()).await.unwrap();
     let listed = records.into_iter().map(|r| (r.key.to_string(), r.data.unwrap().to_value())).collect();
     assert_eq!(shown, listed);
 }
@@ -198,7 +198,7 @@ async fn edits_of_many_tasks_are_told_in_the_order_of_commits() {
         }
     };
     futures_util::future::join_all((0..6).map(edits)).await;
-    let mut stored = one.list("notes", None, 1000).await.unwrap();
+    let mut stored = one.list("notes", &Query::all()).await.unwrap();
     stored.sort_by_key(|record| record.meta.version);
     let stored: Vec<String> = stored.iter().map(|record| record.key.to_string()).collect();
     let told: Vec<String> = told(&mut watch).into_iter().map(|(key, ..)| key).collect();

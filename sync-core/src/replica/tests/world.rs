@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
 use crate::policies::Policies;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
-use crate::replica::{Replica, ReplicaOptions};
+use crate::replica::{Query, Replica, ReplicaOptions};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Limits, Service};
 use crate::state_hash::{StateHash, state_hash};
@@ -145,7 +145,7 @@ fn line_of(record: &crate::Record, version: crate::Version) -> String {
 }
 
 async fn text(replica: &Replica) -> String {
-    let records = replica.list("notes", None, 1000).await.unwrap();
+    let records = replica.list("notes", &Query::all()).await.unwrap();
     let lines = records.iter().map(|record| line_of(record, record.meta.upstream));
     lines.collect::<Vec<_>>().join(" ")
 }
