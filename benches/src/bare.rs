@@ -50,6 +50,33 @@ impl Bare {
         txn.commit().expect("the disk is well");
     }
 
+    /// The content of a record.
+    pub(crate) fn get(&self, id: &str) -> serde_json::Value {
+        let sql = "SELECT data FROM records WHERE space = ?1 AND collection = 'notes' AND id = ?2";
+        let mut select = self.connection.prepare_cached(sql).expect("the statement is right");
+        let parse = |row: &rusqlite::Row<'_>| Ok(serde_json::from_str(row.get_ref(0)?.as_str()?));
+        select.query_row(params![SPACE, id], parse).expect("the record is there").expect("samples are JSON")
+    }
+
+    /// Reads everything in the order of ids, `limit` records at a time, each into a record of its own; yields how many
+    /// there were.
+    pub(crate) fn list(&self, limit: usize) -> usize {
+        type Row = (String, i64, i64, i64, String, String);
+        let sql = "SELECT id, version, revision, edited_at, author, data FROM records \
+                   WHERE space = ?1 AND collection = 'notes' AND id > ?2 ORDER BY id LIMIT ?3";
+        let mut select = self.connection.prepare_cached(sql).expect("the statement is right");
+        let (mut after, mut n) = (String::new(), 0);
+        loop {
+            let row = |row: &rusqlite::Row<'_>| row.try_into();
+            let rows =
+                select.query_map(params![SPACE, after, limit as i64], row).expect("the statement runs");
+            let page: Vec<Row> = rows.collect::<Result<_, _>>().expect("the rows can be read");
+            n += page.len();
+            let Some(last) = page.last() else { return n };
+            after = last.0.clone();
+        }
+    }
+
     /// Reads everything in the order of versions as JSON text; yields its length.
     pub(crate) fn select_to_json(&self) -> usize {
         let sql = "SELECT collection, id, version, revision, edited_at, author, data FROM records \

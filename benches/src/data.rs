@@ -13,16 +13,25 @@ pub(crate) fn samples(n: usize) -> Vec<Sample> {
     (0..n).map(sample).collect()
 }
 
+/// As [`samples`], of about 30 bytes each.
+pub(crate) fn small_samples(n: usize) -> Vec<Sample> {
+    let small = |idx| Sample { id: scattered(idx), data: format!(r#"{{"done":false,"n":{idx}}}"#) };
+    (0..n).map(small).collect()
+}
+
+/// An id for each number. An odd multiplier permutes the numbers, so ids arrive in no order.
+fn scattered(idx: usize) -> String {
+    format!("{:016x}", (idx as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
 fn sample(idx: usize) -> Sample {
-    // An odd multiplier permutes the numbers, so ids arrive in no order.
-    let scattered = (idx as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let text = "the quick brown fox jumps over the lazy dog, Grüße aus Köln and once more around the block";
     let done = idx.is_multiple_of(3);
     let data = format!(
         r#"{{"done":{done},"n":{idx},"tags":["a","b{tag}"],"text":"{text} {idx}","title":"record number {idx}"}}"#,
         tag = idx % 7
     );
-    Sample { id: format!("{scattered:016x}"), data }
+    Sample { id: scattered(idx), data }
 }
 
 /// The bodies of pushes of `batch` records each, all creations.

@@ -6,7 +6,8 @@
 //! - [`bulk_push`]: batches of a thousand records over HTTP, against a bare prepared-statement loop
 //! - [`single_push`]: many writers of one durable record each, against a bare group commit and one commit each
 //! - [`pull`]: the whole feed by pages over HTTP, against a bare SELECT that writes JSON
-//! - [`snapshot`]: the first load, over HTTP and into a replica, against the bare SELECT and a bare INSERT
+//! - [`snapshot`]: the first load over HTTP, against the bare SELECT
+//! - [`replica`]: local reads and writes, sync, first load, and a sync with nothing to do
 //! - [`postgres`]: the first three on Postgres, and over several server processes
 
 mod bare;
@@ -15,6 +16,7 @@ mod client;
 mod data;
 mod postgres;
 mod pull;
+mod replica;
 mod report;
 mod single_push;
 mod snapshot;
@@ -37,10 +39,20 @@ struct Options {
     /// Concurrent writers
     #[arg(long, default_value_t = 64)]
     writers: usize,
+    /// Durable edits of a replica, one after the other; a tenth as many syncs with nothing to do
+    #[arg(long, default_value_t = 5_000)]
+    edits: usize,
+    /// Edited records in a sync
+    #[arg(long, default_value_t = 10_000)]
+    dirty: usize,
+    /// Small records in a first load
+    #[arg(long, default_value_t = 1_000_000)]
+    loaded: usize,
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only these benches: bulk-push, single-push, pull, snapshot, processes
+    /// Only these benches: bulk-push, single-push, pull, snapshot, processes, replica-write, replica-read, replica-sync,
+    /// replica-load, replica-idle
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only on these stores: sqlite, postgres
@@ -77,8 +89,14 @@ async fn main() {
         return postgres::serve(store).await;
     }
     if options.quick {
-        options.records = options.records.div_ceil(10);
-        options.singles = options.singles.div_ceil(10);
+        let amounts = [
+            &mut options.records,
+            &mut options.singles,
+            &mut options.edits,
+            &mut options.dirty,
+            &mut options.loaded,
+        ];
+        amounts.into_iter().for_each(|amount| *amount = amount.div_ceil(10));
         options.rounds = 2;
     }
     let mut report = Report::new(options.rounds);
@@ -104,4 +122,5 @@ async fn on_sqlite(report: &mut Report, options: &Options) {
     if options.wants("snapshot") {
         snapshot::run(report, options.records).await;
     }
+    replica::run(report, options).await;
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Report {
     rounds: usize,
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 struct Row {
@@ -21,7 +22,7 @@ struct Row {
 impl Report {
     /// A report over medians of `rounds` rounds.
     pub(crate) fn new(rounds: usize) -> Self {
-        Self { rounds: rounds.max(1), rows: Vec::new() }
+        Self { rounds: rounds.max(1), rows: Vec::new(), notes: Vec::new() }
     }
 
     /// How many rounds to run.
@@ -43,6 +44,11 @@ impl Report {
         self.rows.push(row);
     }
 
+    /// Adds what is no rate.
+    pub(crate) fn note(&mut self, note: &str) {
+        self.notes.push(note.to_owned());
+    }
+
     /// Prints the table.
     #[expect(clippy::print_stdout, reason = "a bench talks to its terminal")]
     pub(crate) fn print(&self) {
@@ -54,6 +60,7 @@ impl Report {
             println!("| {what} | {subject:.0} | {reference_name} | {reference:.0} | {ratio:.2} | {goal} |");
         }
         println!("\nmedians of {} rounds; the ratio is the median of the ratios of each round", self.rounds);
+        self.notes.iter().for_each(|note| println!("{note}"));
     }
 }
 

@@ -1,8 +1,8 @@
 //! Replicas against the real service, and against a network that misbehaves.
 
+mod cost;
 mod faults;
 mod flow;
-mod idle;
 mod laws;
 mod moved;
 mod query;

@@ -1,4 +1,4 @@
-//! A sync with nothing to do: what it costs, however much there is.
+//! What a sync costs: with nothing to do, however much there is, and with edits, however many.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,13 @@ use serde_json::json;
 use super::world::*;
 use crate::accounts::Role;
 use crate::error::Result;
+use crate::json::Json;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
+use crate::replica::access::key;
 use crate::replica::{Replica, SyncReport};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Service};
-use crate::store::{Call, FaultyStore, MemoryStore};
+use crate::store::{Call, FaultyStore, KEYS_MAX, MemoryStore};
 use crate::transport::{Loopback, Transport};
 use crate::types::SpaceId;
 
@@ -67,22 +69,35 @@ async fn cost_with(n: usize) -> Cost {
     let world = World::new().await;
     let disk = MemoryStore::default();
     let replica = world.replica(&disk).await;
-    for id in 0..n {
-        replica.put("notes", &id.to_string(), &json!({"n": id})).await.unwrap();
-    }
+    put(&replica, n).await;
     world.settle(&[&replica]).await;
     let local = FaultyStore::new(Arc::new(disk));
-    let options = world.options();
-    let replica = Replica::open(Arc::new(local.clone()), space(), options.clone()).await.unwrap();
+    let replica = Replica::open(Arc::new(local.clone()), space(), world.options()).await.unwrap();
     let remote = FaultyStore::new(Arc::new(world.store.clone()));
-    let service = Service::new(Arc::new(remote.clone()), Arc::new(TokioRuntime));
-    let line = Noted(Loopback::new(service, Actor::new(options.actor, Role::Owner)), Mutex::default());
+    let line = line_to(&world, remote.clone());
     let opening = local.calls();
     assert_eq!(replica.sync(&line).await.unwrap(), SyncReport::default());
-    let mut at_replica = local.calls();
-    at_replica.iter_mut().for_each(|(call, n)| *n -= opening.get(call).unwrap_or(&0));
-    at_replica.retain(|_, n| *n > 0);
-    (at_replica, remote.calls(), line.1.into_inner().unwrap())
+    (since(&opening, &local), remote.calls(), line.1.into_inner().unwrap())
+}
+
+async fn put(replica: &Replica, n: usize) {
+    let key = |id: usize| key("notes", &id.to_string()).unwrap();
+    let records = (0..n).map(|id| (key(id), Json::from_value(&json!({"n": id})).unwrap()));
+    replica.import(records).await.unwrap();
+}
+
+fn line_to(world: &World, store: FaultyStore) -> Noted {
+    let service =
+        Service::builder(Arc::new(store), Arc::new(TokioRuntime)).clock(world.clock.clone()).build();
+    let ada = Actor::new(world.options().actor, Role::Owner);
+    Noted(Loopback::new(service, ada), Mutex::default())
+}
+
+fn since(before: &Calls, store: &FaultyStore) -> Calls {
+    let mut calls = store.calls();
+    calls.iter_mut().for_each(|(call, n)| *n -= before.get(call).unwrap_or(&0));
+    calls.retain(|_, n| *n > 0);
+    calls
 }
 
 #[tokio::test]
@@ -102,4 +117,28 @@ async fn a_sync_with_nothing_to_do_asks_once_and_looks_at_three_places() {
 #[tokio::test]
 async fn a_sync_with_nothing_to_do_costs_the_same_however_many_records_there_are() {
     assert_eq!(cost_with(10).await, cost_with(2000).await);
+}
+
+/// The calls of both stores for a sync of `n` edits, which are one batch.
+async fn cost_of(n: usize) -> (Calls, Calls) {
+    let world = World::new().await;
+    let local = FaultyStore::new(Arc::new(MemoryStore::default()));
+    let replica = Replica::open(Arc::new(local.clone()), space(), world.options()).await.unwrap();
+    world.settle(&[&replica]).await;
+    put(&replica, n).await;
+    let (remote, opening) = (FaultyStore::new(Arc::new(world.store.clone())), local.calls());
+    let line = line_to(&world, remote.clone());
+    assert_eq!(replica.sync(&line).await.unwrap().pushed, n as u64);
+    assert_eq!(
+        line.1.into_inner().unwrap().len(),
+        1,
+        "the answer to the push says that there is nothing to pull"
+    );
+    (since(&opening, &local), remote.calls())
+}
+
+#[tokio::test]
+async fn sending_a_batch_takes_as_many_calls_whatever_its_size() {
+    // Each edit has two rows, and one call reads a thousand of them.
+    assert_eq!(cost_of(1).await, cost_of(KEYS_MAX / 2).await);
 }
