@@ -102,7 +102,7 @@ impl Replica {
     /// reports.
     pub async fn get<T: DeserializeOwned>(&self, collection: &str, id: &str) -> Result<Option<T>> {
         let data = self.get_json(collection, id).await?;
-        data.map(|data| typed(&data)).transpose()
+        data.map(|data| typed(&key(collection, id)?, &data)).transpose()
     }
 
     /// [`get`](Replica::get), as text.
@@ -185,10 +185,10 @@ pub(super) fn content(value: &(impl Serialize + ?Sized)) -> Result<Json> {
     })
 }
 
-pub(super) fn typed<T: DeserializeOwned>(data: &Json) -> Result<T> {
+pub(super) fn typed<T: DeserializeOwned>(key: &RecordKey, data: &Json) -> Result<T> {
     serde_json::from_str(data.as_str()).map_err(|error| {
-        Error::invalid(code::VALIDATION_FAILED, "the record is not of the type that was asked for")
-            .with_source(error)
+        let message = format!("record {key} is not of the type that was asked for");
+        Error::invalid(code::VALIDATION_FAILED, message).with_source(error)
     })
 }
 

@@ -58,6 +58,7 @@ mod status;
 mod sync;
 mod tidy;
 mod transaction;
+mod typed;
 mod watch;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use report::{Phase, Progress, SyncReport};
 pub use revoked::ACCESS_LOST;
 pub use status::Unsent;
 pub use transaction::Transaction;
+pub use typed::{Item, Typed, TypedChange, TypedEvent, TypedWatch};
 pub use watch::{Change, Event, Origin, Watch};
 
 #[cfg(doc)]

@@ -115,7 +115,7 @@ impl Transaction {
     pub async fn get<T: DeserializeOwned>(&mut self, collection: &str, id: &str) -> Result<Option<T>> {
         let key = key(collection, id)?;
         let record = self.ask(move |local| async move { local.get(&key).await }.boxed()).await?;
-        record.and_then(|record| record.data).map(|data| typed(&data)).transpose()
+        record.and_then(|record| Some(typed(&record.key, &record.data?))).transpose()
     }
 
     async fn edit(&mut self, key: RecordKey, data: Option<Json>) -> Result<bool> {

@@ -142,8 +142,11 @@ impl Replica {
     /// # Ok(()) }
     /// ```
     pub fn watch_conflicts(&self) -> Watch {
-        let conflicts = BTreeSet::from([Collection::system(Collection::CONFLICTS)]);
-        Watch::new(self.0.signals.hub.subscribe(Some(conflicts)))
+        self.watch_one(Collection::system(Collection::CONFLICTS))
+    }
+
+    pub(super) fn watch_one(&self, collection: Collection) -> Watch {
+        Watch::new(self.0.signals.hub.subscribe(Some(BTreeSet::from([collection]))))
     }
 }
 

@@ -10,5 +10,6 @@ mod resync;
 mod select;
 mod slow;
 mod switch;
+mod typed;
 mod watch;
 mod world;
