@@ -52,15 +52,16 @@ pub(super) struct Unsent {
 
 impl Replica {
     /// Makes the standby live, with all unsent work on it. Local writes wait for that moment; a caller may go away.
-    pub(super) async fn switch(&self, how: Carry) -> Result<SyncReport> {
+    /// `None`, and nothing done, when it was prepared for something else than what is wanted now.
+    pub(super) async fn switch(&self, how: Carry) -> Result<Option<SyncReport>> {
         let inner = Arc::clone(&self.0);
         self.run(async move {
-            let report = inner.switch(how).await?;
+            let Some(report) = inner.switch(how).await? else { return Ok(None) };
             // If it stays, it is removed when the replica is opened.
             if let Err(error) = inner.store.delete_space(inner.place.space(Side::Standby)).await {
                 tracing::warn!(%error, "the side of a replica that was replaced could not be removed");
             }
-            Ok(report)
+            Ok(Some(report))
         })
         .await
     }
@@ -79,10 +80,13 @@ impl Replica {
 }
 
 impl Inner {
-    async fn switch(&self, how: Carry) -> Result<SyncReport> {
+    async fn switch(&self, how: Carry) -> Result<Option<SyncReport>> {
         let _entered = self.place.enter().await;
         let unsent = self.begin(self.place.space(Side::Live), Mode::Read).await?.unsent_work().await?;
         let mut standby = self.begin(self.place.space(Side::Standby), Mode::Write).await?;
+        if !unsent.state.is_prepared_by(&standby.state().await?) {
+            return Ok(None);
+        }
         let report = match how {
             Carry::Over => standby.carry_over(unsent).await?,
             Carry::Aside => standby.set_all_aside(unsent).await?,
@@ -99,7 +103,7 @@ impl Inner {
                 return Err(error);
             }
         }
-        Ok(report)
+        Ok(Some(report))
     }
 
     /// Keeps what the server had acknowledged and does not have any more, on the side that is to be live.

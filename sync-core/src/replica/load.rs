@@ -55,9 +55,10 @@ impl Run<'_> {
                 return Ok(Step::Resync(reason));
             }
             self.replica.keep_what_was_lost().await?;
-            let report = self.replica.switch(Carry::Over).await?;
-            self.report.add(report);
-            return Ok(Step::UpToDate);
+            if let Some(report) = self.replica.switch(Carry::Over).await? {
+                self.report.add(report);
+                return Ok(Step::UpToDate);
+            }
         }
     }
 

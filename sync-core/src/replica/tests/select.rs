@@ -182,3 +182,40 @@ async fn who_may_not_write_still_reads_and_keeps_its_edits() {
     world.settle(&[&two, &one]).await;
     world.assert_converged(&[&one, &two]).await;
 }
+
+/// Selects another collection while the snapshot is received.
+#[derive(Debug)]
+struct SelectsMeanwhile {
+    inner: Loopback,
+    replica: Replica,
+}
+
+#[async_trait]
+impl Transport for SelectsMeanwhile {
+    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        self.inner.push(space, push).await
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        self.replica.select(&["notes", "tasks"]).await?;
+        self.inner.pull(space, pull).await
+    }
+
+    fn snapshot(
+        &self,
+        space: &SpaceId,
+        request: &SnapshotRequest,
+    ) -> BoxStream<'static, Result<SnapshotItem>> {
+        self.inner.snapshot(space, request)
+    }
+}
+
+#[tokio::test]
+async fn a_selection_that_changes_while_it_is_loaded_is_loaded_as_it_is_then() {
+    let (world, _) = three_collections().await;
+    let two = world.fresh().await;
+    two.select(&["notes", "photos"]).await.unwrap();
+    let server = SelectsMeanwhile { inner: world.loopback(), replica: two.clone() };
+    two.sync(&server).await.unwrap();
+    assert_eq!((n(&two, "notes").await, n(&two, "photos").await, n(&two, "tasks").await), (3, 0, 3));
+}
