@@ -156,28 +156,34 @@ impl Replica {
     ///
     /// As [`get`](Replica::get).
     pub async fn list(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>> {
-        let collection = collection_name(collection)?;
-        let after = after.map(record_id).transpose()?.map(|id| RecordKey::new(collection.clone(), id));
-        let query = ScanQuery {
-            collection: Some(collection),
-            after,
-            tombstones: false,
-            rows_max: limit,
-            bytes_max: LIST_BYTES_MAX,
-        };
+        let query = list_query(collection, after, limit)?;
         self.read(move |local| async move { Ok(local.stored(&query).await?.records) }.boxed()).await
     }
+}
+
+pub(super) fn list_query(collection: &str, after: Option<&str>, limit: usize) -> Result<ScanQuery> {
+    let collection = collection_name(collection)?;
+    let after = after.map(record_id).transpose()?.map(|id| RecordKey::new(collection.clone(), id));
+    let (rows_max, bytes_max) = (limit, LIST_BYTES_MAX);
+    Ok(ScanQuery { collection: Some(collection), after, tombstones: false, rows_max, bytes_max })
 }
 
 impl Local {
     /// Changes members of a record that is there.
     pub(super) async fn patch(&mut self, key: &RecordKey, changes: &Value) -> Result<bool> {
+        let data = self.patched(key, changes).await??;
+        self.edit(key, Some(data)).await
+    }
+
+    /// The record with these changes, or why that cannot be, which is no failure of the store.
+    pub(super) async fn patched(&mut self, key: &RecordKey, changes: &Value) -> Result<Result<Json>> {
         let Some(data) = self.get(key).await?.and_then(|record| record.data) else {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no record {key} to patch")));
+            let message = format!("there is no record {key} to patch");
+            return Ok(Err(Error::new(ErrorKind::NotFound, message)));
         };
         let mut value = data.to_value();
         merge_patch(&mut value, changes);
-        self.edit(key, Some(content(&value)?)).await
+        Ok(content(&value))
     }
 }
 
@@ -208,7 +214,7 @@ pub(super) fn record_id(text: &str) -> Result<RecordId> {
     RecordId::new(text).map_err(|error| Error::invalid(code::INVALID_ID, error.to_string()))
 }
 
-fn value_of(value: &(impl Serialize + ?Sized)) -> Result<Value> {
+pub(super) fn value_of(value: &(impl Serialize + ?Sized)) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| {
         Error::invalid(code::VALIDATION_FAILED, "the value has no JSON form").with_source(error)
     })

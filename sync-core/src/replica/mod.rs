@@ -13,6 +13,7 @@
 //! | collection | holds | a row exists |
 //! |---|---|---|
 //! | `$base` | what the server last had of an edited record | exactly while a record has edits that were not sealed |
+//! | `$group` | which edits the server must carry out together | while they wait, and until the next sync |
 //! | `$outbox` | the batch that was sealed, byte for byte, and what its records were based on | until it is answered |
 //! | `$state` | the name of this replica, the number of its next mutation, its cursor | always |
 //! | `$aside` | edits that the server refused | until the application dismisses it |
@@ -32,8 +33,10 @@ mod aside;
 mod carry;
 mod conflicts;
 mod edit;
+mod groups;
 mod import;
 mod incoming;
+mod list;
 mod load;
 mod local;
 mod open;

@@ -2,9 +2,11 @@
 
 mod faults;
 mod flow;
+mod groups;
 mod idle;
 mod laws;
 mod moved;
+mod pairs;
 mod resync;
 mod select;
 mod switch;
