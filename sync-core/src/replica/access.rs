@@ -133,12 +133,19 @@ impl Replica {
 impl Local {
     /// Changes members of a record that is there.
     pub(super) async fn patch(&mut self, key: &RecordKey, changes: &Value) -> Result<bool> {
+        let data = self.patched(key, changes).await??;
+        self.edit(key, Some(data)).await
+    }
+
+    /// The record with these changes, or why that cannot be, which is no failure of the store.
+    pub(super) async fn patched(&mut self, key: &RecordKey, changes: &Value) -> Result<Result<Json>> {
         let Some(data) = self.get(key).await?.and_then(|record| record.data) else {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no record {key} to patch")));
+            let message = format!("there is no record {key} to patch");
+            return Ok(Err(Error::new(ErrorKind::NotFound, message)));
         };
         let mut value = data.to_value();
         merge_patch(&mut value, changes);
-        self.edit(key, Some(content(&value)?)).await
+        Ok(content(&value))
     }
 }
 
@@ -169,7 +176,7 @@ pub(super) fn record_id(text: &str) -> Result<RecordId> {
     RecordId::new(text).map_err(|error| Error::invalid(code::INVALID_ID, error.to_string()))
 }
 
-fn value_of(value: &(impl Serialize + ?Sized)) -> Result<Value> {
+pub(super) fn value_of(value: &(impl Serialize + ?Sized)) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| {
         Error::invalid(code::VALIDATION_FAILED, "the value has no JSON form").with_source(error)
     })

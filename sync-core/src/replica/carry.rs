@@ -13,6 +13,7 @@ use crate::json::Json;
 use crate::mutation::{Mutation, Op};
 use crate::replica::Replica;
 use crate::replica::aside::{AsideRow, LOST_IN_RESTORE};
+use crate::replica::groups::Group;
 use crate::replica::incoming::Taken;
 use crate::replica::local::Local;
 use crate::replica::open::Inner;
@@ -48,6 +49,8 @@ pub(super) struct Unsent {
     pub(super) sent: Vec<Entry>,
     /// Edits that were set aside, as they are.
     pub(super) asides: Vec<Record>,
+    /// What of the edits is sent together, as it is.
+    pub(super) groups: Vec<Record>,
 }
 
 impl Replica {
@@ -136,6 +139,7 @@ impl Local {
     async fn unsent_work(&mut self) -> Result<Unsent> {
         let state = self.state().await?;
         let asides = self.all_of(AsideRow::COLLECTION).await?;
+        let groups = self.all_of(Group::COLLECTION).await?;
         let sent = self.batch().await?.map(|batch| batch.entries).unwrap_or_default();
         let mut bases = self.all_of(Base::COLLECTION).await?;
         bases.sort_by_key(|row| row.meta.version);
@@ -146,7 +150,7 @@ impl Local {
             let visible = self.get(&base.key).await?;
             edits.push((base, visible));
         }
-        Ok(Unsent { state, edits, sent, asides })
+        Ok(Unsent { state, edits, sent, asides, groups })
     }
 
     /// Every row of one of the books.
@@ -177,7 +181,7 @@ impl Local {
                 self.hide_conflict(&resolves.id, resolves.version).await?;
             }
         }
-        for row in unsent.asides {
+        for row in unsent.asides.into_iter().chain(unsent.groups) {
             self.set(row);
         }
         self.save(&State {

@@ -105,6 +105,12 @@ impl Local {
         }
     }
 
+    /// What this transaction wrote so far, in no order; `None` for what it removed without a trace.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&RecordKey, Option<&Record>)> {
+        let written = self.cells.iter().filter(|(_, cell)| cell.written.is_some());
+        written.map(|(key, cell)| (key, cell.record.as_ref()))
+    }
+
     /// Records as they are stored, without what this transaction wrote.
     pub(super) async fn stored(&mut self, query: &ScanQuery) -> Result<Page> {
         self.txn.scan(query).await

@@ -13,6 +13,7 @@
 //! | collection | holds | a row exists |
 //! |---|---|---|
 //! | `$base` | what the server last had of an edited record | exactly while a record has edits that were not sealed |
+//! | `$group` | which edits the server must carry out together | while they wait, and until the next sync |
 //! | `$outbox` | the batch that was sealed, byte for byte, and what its records were based on | until it is answered |
 //! | `$state` | the name of this replica, the number of its next mutation, its cursor | always |
 //! | `$aside` | edits that the server refused | until the application dismisses it |
@@ -33,9 +34,11 @@ mod aside;
 mod carry;
 mod conflicts;
 mod edit;
+mod groups;
 mod hub;
 mod import;
 mod incoming;
+mod list;
 mod load;
 mod local;
 mod open;

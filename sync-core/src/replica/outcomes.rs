@@ -8,6 +8,7 @@ use crate::replica::incoming::Verdict;
 use crate::replica::local::Local;
 use crate::replica::report::SyncReport;
 use crate::replica::rows::{Base, Batch, Entry, Known};
+use crate::replica::seal::{mutation, units};
 use crate::replica::watch::Origin;
 use crate::types::{Record, RecordKey, RecordMeta, Version};
 
@@ -28,16 +29,20 @@ impl Local {
         let mut state = self.state().await?;
         let exhausted = || Error::invalid(code::VERSION_EXHAUSTED, "the replica has used up its numbers");
         state.next = batch.first.checked_add(batch.entries.len()).ok_or_else(exhausted)?;
-        self.save(&state)?;
         self.purge(Batch::key());
-        let mut report = SyncReport::default();
-        for (entry, outcome) in batch.entries.into_iter().zip(outcomes) {
-            if let Some(base) = asked_again(&entry.base, &outcome) {
-                self.reopen(base).await?;
+        let mut report = SyncReport { parted: std::mem::take(&mut state.n_parted), ..SyncReport::default() };
+        self.save(&state)?;
+        let mut outcomes = outcomes.into_iter();
+        for unit in units(batch.entries) {
+            let outcomes: Vec<Outcome> = outcomes.by_ref().take(unit.len()).collect();
+            if let Some(bases) = asked_again(&unit, &outcomes) {
+                self.reopen_together(bases).await?;
                 continue;
             }
-            report.count(&outcome);
-            self.settle_entry(entry, outcome).await?;
+            for (entry, outcome) in unit.into_iter().zip(outcomes) {
+                report.count(&outcome);
+                self.settle_entry(entry, outcome).await?;
+            }
         }
         Ok(Some(report))
     }
@@ -142,30 +147,56 @@ impl Local {
     /// The server keeps what it had; so does the replica, except for what was edited meanwhile.
     async fn refuse(&mut self, base: Base, op: &Op) -> Result<()> {
         self.restore_conflict(&base).await?;
+        let server = base.newest().clone();
         let Some(again) = self.edited_again(&base, op).await? else {
-            let server = base.newest().clone();
             return self.meet(&base, op, server).await;
         };
         let visible = self.get(&base.key).await?;
         let mine = visible.as_ref().and_then(|record| record.data.as_ref());
-        if self.judge(&again, mine, base.newest().data.as_ref()) == Verdict::Clash {
-            // What was edited meanwhile stands on what was refused: it is one edit, and is sent again as such.
-            return self.reopen(Base { resolves: None, ..base }).await;
+        if self.judge(&again, mine, server.data.as_ref()) == Verdict::Clash {
+            if base.group.is_none() {
+                // What was edited meanwhile stands on what was refused: it is one edit, and is sent again as such.
+                return self.reopen(Base { resolves: None, ..base }).await;
+            }
+            // Sent again, it would take along its part of what was refused as a whole.
+            self.put_edit_aside(again).await?;
         }
-        let server = base.newest().clone();
         self.meet(&base, op, server).await
+    }
+
+    /// Sets aside an edit that was not sealed, with all it belongs to. What it was made on shows again.
+    async fn put_edit_aside(&mut self, base: Base) -> Result<()> {
+        for base in self.with_its_group(base).await? {
+            let visible = self.get(&base.key).await?;
+            if let Some(mutation) = mutation(&base, visible.as_ref(), self.policy(&base.key)) {
+                self.put_aside(&mutation, "superseded", "an edit it was made on was not carried out")?;
+            }
+            self.restore_conflict(&base).await?;
+            self.purge(Base::key_for(&base.key));
+            self.adopt(
+                visible.clone(),
+                server_record(&base.key, visible.as_ref(), base.newest(), &self.options.actor),
+            );
+        }
+        Ok(())
     }
 }
 
-/// How an edit must be sent again because the server asked for more, or for less.
-fn asked_again(base: &Base, outcome: &Outcome) -> Option<Base> {
-    let Outcome::Rejected { code, .. } = outcome else { return None };
-    match code.as_str() {
-        code::CONTENT_NEEDED if !base.whole => Some(Base { whole: true, ..base.clone() }),
-        // A device whose clock is wrong would have all its edits refused; the server dates them instead.
-        code::CLOCK_DRIFT if !base.undated => Some(Base { undated: true, ..base.clone() }),
-        _ => None,
+/// How edits must be sent again because the server asked for more, or for less, of one of them. Those that were not tried
+/// because of it go with it.
+fn asked_again(unit: &[Entry], outcomes: &[Outcome]) -> Option<Vec<Base>> {
+    let mut bases: Vec<Base> = unit.iter().map(|entry| entry.base.clone()).collect();
+    for (idx, outcome) in outcomes.iter().enumerate() {
+        let Outcome::Rejected { code, .. } = outcome else { continue };
+        match code.as_str() {
+            code::CONTENT_NEEDED if !bases[idx].whole => bases[idx].whole = true,
+            // A device whose clock is wrong would have all its edits refused; the server dates them instead.
+            code::CLOCK_DRIFT if !bases[idx].undated => bases.iter_mut().for_each(|base| base.undated = true),
+            _ => continue,
+        }
+        return Some(bases);
     }
+    None
 }
 
 /// What a record was when its mutation was sealed.

@@ -124,15 +124,15 @@ impl Run<'_> {
         Ok(if is_up_to_date && is_current { Step::UpToDate } else { Step::Done })
     }
 
-    /// The server will never take this batch: half of it may do. What it refuses alone is set aside.
+    /// The server will never take this batch: half of it may do. What it refuses alone, or as one group, is set aside.
     async fn split(&mut self, batch: Batch, error: &Error) -> Result<Step> {
         let n = batch.entries.len();
         self.batch_max = (n / 2).max(1);
-        if n > 1 {
+        if !batch.is_one_unit() {
             self.replica.write(|local| local.unseal().boxed()).await?;
             return Ok(Step::Done);
         }
-        self.report.rejected += 1;
+        self.report.rejected += u64::try_from(n).unwrap_or(u64::MAX);
         let (code, detail) = (error.code().unwrap_or("invalid"), error.to_string());
         self.replica
             .write(move |local| async move { local.give_up(&batch, code, &detail).await }.boxed())

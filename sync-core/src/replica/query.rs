@@ -7,6 +7,7 @@ mod filter;
 mod order;
 mod scan;
 
+use futures_util::FutureExt;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -273,8 +274,7 @@ impl Replica {
     /// `order_by`, or an answer of more than 64 MiB of content, which must be asked for in parts with a limit; and what
     /// the store reports.
     pub async fn list(&self, collection: &str, query: &Query) -> Result<Vec<Record>> {
-        let collection = collection_name(collection)?;
-        let (after, query) = (query.check()?, query.clone());
-        self.read(move |local| Box::pin(local.query(collection, query, after))).await
+        let (collection, query) = (collection_name(collection)?, query.clone());
+        self.read(move |local| async move { local.list(collection, query).await }.boxed()).await
     }
 }

@@ -22,6 +22,9 @@ pub struct SyncReport {
     pub resynced: Option<ResyncReason>,
     /// How often the replica took a new name, because its file had been copied or the server had forgotten it.
     pub renamed: u64,
+    /// Transactions that the server received in parts, because they and others that share records with them outgrew what
+    /// it carries out together; see [`transaction`](super::Replica::transaction).
+    pub parted: u64,
 }
 
 /// How far a sync is.
@@ -75,6 +78,7 @@ impl SyncReport {
         self.conflicts += other.conflicts;
         self.rejected += other.rejected;
         self.renamed += other.renamed;
+        self.parted += other.parted;
         self.resynced = other.resynced.or(self.resynced);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::error::Result;
 use crate::json::Json;
 use crate::mutation::Mutation;
+use crate::replica::groups::GroupId;
 use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, row_key};
 use crate::types::{ClientId, MutationNumber, Record, RecordId, RecordKey, Version};
 
@@ -53,6 +54,9 @@ pub(super) struct Base {
     /// The server does not believe the date of the edit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) undated: bool,
+    /// What it is sent together with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<GroupId>,
 }
 
 /// A conflict that is hidden while its resolution is on the way.
@@ -66,7 +70,7 @@ pub(super) struct Resolves {
 
 impl Base {
     pub(super) fn new(key: RecordKey, base: Known) -> Self {
-        Self { key, base, latest: None, resolves: None, whole: false, undated: false }
+        Self { key, base, latest: None, resolves: None, whole: false, undated: false, group: None }
     }
 
     /// Ids may be too long to be joined with the name of their collection, so the row is found by a hash of both.

@@ -5,11 +5,12 @@ use crate::json::{Json, Limits};
 use crate::merge::CollectionPolicy;
 use crate::mutation::{Mutation, Op};
 use crate::protocol::{ClientBatch, PushRequest};
+use crate::replica::groups::GroupId;
 use crate::replica::local::Local;
 use crate::replica::row::{Row, parse};
 use crate::replica::rows::{Base, Batch, Entry};
 use crate::store::{FeedQuery, ScanQuery};
-use crate::types::{Collection, CursorToken, Record, Seq, Version};
+use crate::types::{Collection, CursorToken, Record, RecordKey, Seq, Version};
 
 /// Mutations in a batch at most: what servers take by default.
 pub(super) const BATCH_MUTATIONS_MAX: usize = 1000;
@@ -33,7 +34,8 @@ impl Local {
         self.row(&Batch::key()).await
     }
 
-    /// Seals the oldest edits, at most `n_max` of them, unless a batch is in flight already.
+    /// Seals the oldest edits, at most `n_max` of them, unless a batch is in flight already. What belongs together goes
+    /// together, even if it is more than `n_max`.
     pub(super) async fn seal(&mut self, n_max: usize) -> Result<Sealed> {
         if self.batch().await?.is_some() {
             return Ok(Sealed::Batch);
@@ -41,26 +43,37 @@ impl Local {
         let mut state = self.state().await?;
         let bases = self.oldest_edits(state.edits_after, n_max).await?;
         if bases.is_empty() {
+            self.forget_groups().await?;
             return Ok(Sealed::Nothing);
         }
-        self.load(bases.iter().map(|(_, base)| base.key.clone())).await?;
+        self.load(bases.iter().flat_map(|(_, base)| [base.key.clone(), Base::key_for(&base.key)])).await?;
         let (mut entries, mut n_bytes) = (Vec::with_capacity(bases.len()), 0usize);
         for (version, base) in bases {
-            let visible = self.get(&base.key).await?;
-            let Some(mutation) = mutation(&base, visible.as_ref(), self.policy(&base.key)) else {
-                self.settle(base, visible);
+            if self.base_of(&base.key).await?.is_none() {
+                // It went with its group.
                 state.edits_after = version;
                 continue;
-            };
-            let entry = Entry::new(&mutation, base);
-            n_bytes = n_bytes.saturating_add(entry.len());
-            if n_bytes > BATCH_BYTES_MAX && !entries.is_empty() {
+            }
+            let group = base.group.clone();
+            let (mut unit, settled) = self.unit(base).await?;
+            let n_unit_bytes = unit.iter().map(Entry::len).sum();
+            n_bytes = n_bytes.saturating_add(n_unit_bytes);
+            let is_too_much = n_bytes > BATCH_BYTES_MAX || entries.len() + unit.len() > n_max;
+            if is_too_much && !entries.is_empty() {
                 break;
             }
-            self.purge(Base::key_for(&entry.base.key));
+            let n_fit = n_within(&unit, BATCH_BYTES_MAX);
+            let is_cut = n_fit < unit.len();
+            unit.truncate(n_fit);
             // An edit of what is not kept here: it goes when the server has it.
-            state.narrowed |= !state.selects(&entry.base.key.collection);
-            entries.push(entry);
+            state.narrowed |= unit.iter().any(|entry| !state.selects(&entry.base.key.collection));
+            self.take_out(&unit, group, settled).await?;
+            entries.append(&mut unit);
+            if is_cut {
+                // The edit that led here may be in the part that is left, so the mark stays before it.
+                state.n_parted = state.n_parted.saturating_add(1);
+                break;
+            }
             state.edits_after = version;
         }
         self.save(&state)?;
@@ -69,6 +82,46 @@ impl Local {
         }
         self.save(&Batch { client: state.client, first: state.next, entries })?;
         Ok(Sealed::Batch)
+    }
+
+    /// What must be sent together with this edit, as entries of a batch. Those that turn out to need nothing are settled
+    /// and only named.
+    async fn unit(&mut self, base: Base) -> Result<(Vec<Entry>, Vec<RecordKey>)> {
+        let (mut wishes, mut settled) = (Vec::new(), Vec::new());
+        for base in self.with_its_group(base).await? {
+            let visible = self.get(&base.key).await?;
+            match mutation(&base, visible.as_ref(), self.policy(&base.key)) {
+                Some(mutation) => wishes.push((mutation, base)),
+                None => {
+                    settled.push(base.key.clone());
+                    self.settle(base, visible);
+                }
+            }
+        }
+        let is_group = wishes.len() > 1;
+        let entry = |(mut mutation, mut base): (Mutation, Base)| {
+            base.group = base.group.filter(|_| is_group);
+            mutation.group = base.group.as_ref().map(|group| group.as_str().to_owned());
+            Entry::new(&mutation, base)
+        };
+        Ok((wishes.into_iter().map(entry).collect(), settled))
+    }
+
+    /// Takes edits that were sealed from among those that wait.
+    async fn take_out(
+        &mut self,
+        unit: &[Entry],
+        group: Option<GroupId>,
+        mut gone: Vec<RecordKey>,
+    ) -> Result<()> {
+        for entry in unit {
+            self.purge(Base::key_for(&entry.base.key));
+            gone.push(entry.base.key.clone());
+        }
+        match group {
+            Some(group) => self.take_from_group(group, &gone).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether any record has edits that were not sealed. Cheap: the rows lie together.
@@ -115,15 +168,17 @@ impl Local {
     pub(super) async fn unseal(&mut self) -> Result<()> {
         let Some(batch) = self.batch().await? else { return Ok(()) };
         self.purge(Batch::key());
-        for entry in batch.entries {
-            self.reopen(entry.base).await?;
+        for unit in units(batch.entries) {
+            self.reopen_together(unit.into_iter().map(|entry| entry.base).collect()).await?;
         }
         Ok(())
     }
 
-    /// Makes a record that was sealed dirty again, on its old base. What was edited meanwhile becomes part of that edit.
+    /// Makes a record that was sealed dirty again, on its old base. What was edited meanwhile becomes part of that edit,
+    /// and what that belongs to counts.
     pub(super) async fn reopen(&mut self, mut base: Base) -> Result<()> {
         let again = self.base_of(&base.key).await?;
+        base.group = again.as_ref().and_then(|again| again.group.clone());
         if let Some(resolves) = again.and_then(|again| again.resolves) {
             self.dismiss_earlier(&base).await?;
             base.resolves = Some(resolves);
@@ -137,12 +192,46 @@ impl Local {
     }
 }
 
+/// The entries of a batch, those of a group together.
+pub(super) fn units(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut units: Vec<Vec<Entry>> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let group = entry.base.group.as_ref();
+        match units.last_mut().filter(|unit| group.is_some() && group == unit[0].base.group.as_ref()) {
+            Some(unit) => unit.push(entry),
+            None => units.push(vec![entry]),
+        }
+    }
+    units
+}
+
+/// How many of these entries fit into a batch: at least one, whatever it takes.
+fn n_within(unit: &[Entry], bytes_max: usize) -> usize {
+    let mut n_bytes = 0usize;
+    let fits = |entry: &&Entry| {
+        n_bytes = n_bytes.saturating_add(entry.len());
+        n_bytes <= bytes_max
+    };
+    unit.iter().take_while(fits).count().max(1).min(unit.len())
+}
+
 impl Batch {
     /// The batch as it is sent.
     pub(super) fn request(&self, after: Option<CursorToken>) -> Result<PushRequest> {
         let mutations = self.entries.iter().map(Entry::mutation).collect::<Result<_>>()?;
         let batch = Some(ClientBatch { client: self.client.clone(), first: self.first });
         Ok(PushRequest { batch, mutations, after })
+    }
+
+    /// Whether it cannot be divided: it is a single edit, or edits that belong together.
+    pub(super) fn is_one_unit(&self) -> bool {
+        let group = |entry: &Entry| entry.base.group.clone();
+        self.entries.len() == 1
+            || self
+                .entries
+                .first()
+                .and_then(group)
+                .is_some_and(|first| self.entries.iter().all(|entry| group(entry).as_ref() == Some(&first)))
     }
 }
 

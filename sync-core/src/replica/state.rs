@@ -26,6 +26,9 @@ pub(super) struct State {
     /// Every row of `$base` has a local version after this: what lies before was sealed or settled.
     #[serde(default)]
     pub(super) edits_after: Seq,
+    /// Transactions that the server receives in parts, since an answer was last recorded.
+    #[serde(default)]
+    pub(super) n_parted: u64,
     /// How many sides were live before this one.
     #[serde(default)]
     pub(super) generation: u64,
@@ -81,6 +84,7 @@ impl State {
             cursor: None,
             loading: Loading::default(),
             edits_after: Seq::ZERO,
+            n_parted: 0,
             generation: 0,
             standby: false,
             reload: None,

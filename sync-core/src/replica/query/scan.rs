@@ -11,7 +11,7 @@ use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::local::Local;
 use crate::store::ScanQuery;
-use crate::types::{Collection, Record, RecordId, RecordKey};
+use crate::types::{Collection, Record, RecordKey};
 
 /// Records that are looked at at once.
 const SCAN_ROWS_MAX: usize = 1000;
@@ -35,19 +35,19 @@ struct Answer {
 }
 
 impl Local {
-    /// Answers a query over what is stored.
-    pub(super) async fn query(
+    /// Answers a query over what this transaction sees.
+    pub(in crate::replica) async fn list(
         &mut self,
         collection: Collection,
         query: Query,
-        after: Option<RecordId>,
     ) -> Result<Vec<Record>> {
+        let after = query.check()?;
         let (from, until) = if query.is_descending { (None, after) } else { (after, None) };
         let mut next = from.map(|id| RecordKey::new(collection.clone(), id));
         let mut answer = Answer::new(query);
         while !answer.is_complete() {
-            let page = self
-                .stored(&ScanQuery {
+            let (records, go_on) = self
+                .listed(&ScanQuery {
                     collection: Some(collection.clone()),
                     after: next.take(),
                     tombstones: false,
@@ -55,10 +55,10 @@ impl Local {
                     bytes_max: SCAN_BYTES_MAX,
                 })
                 .await?;
-            next = page.records.last().filter(|_| page.more).map(|record| record.key.clone());
+            next = go_on;
             let is_before_end = |record: &Record| until.as_ref().is_none_or(|until| record.key.id < *until);
-            let is_inside = page.records.last().is_none_or(is_before_end);
-            for record in page.records.into_iter().filter(is_before_end) {
+            let is_inside = records.last().is_none_or(is_before_end);
+            for record in records.into_iter().filter(is_before_end) {
                 answer.offer(record)?;
             }
             if next.is_none() || !is_inside {

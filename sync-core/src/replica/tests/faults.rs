@@ -227,7 +227,7 @@ async fn books_of_the_replica_cannot_be_written_by_a_server() {
 
 /// Refuses every batch that holds a record with one of these ids, as a server with other limits would.
 #[derive(Debug)]
-struct Picky(Loopback);
+pub(super) struct Picky(pub(super) Loopback);
 
 #[async_trait]
 impl Transport for Picky {

@@ -20,10 +20,10 @@ use crate::types::Collection;
 
 /// Numbers that follow from a seed.
 #[derive(Clone, Debug)]
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, n: u64) -> u64 {
+    pub(super) fn roll(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -44,7 +44,7 @@ impl FateSource for Dice {
 }
 
 /// The seeds to try: `n` of them, or the one in `SYNC_SEED`, or as many as `SYNC_SEEDS` says.
-fn seeds(n: u64) -> std::ops::Range<u64> {
+pub(super) fn seeds(n: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     match (number("SYNC_SEED"), number("SYNC_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
@@ -56,9 +56,23 @@ const IDS: u64 = 6;
 
 /// Which tokens were written, and which of them someone replaced who saw them: their end was intended.
 #[derive(Debug, Default)]
-struct Tokens {
+pub(super) struct Tokens {
     written: BTreeSet<String>,
     replaced: BTreeSet<String>,
+}
+
+impl Tokens {
+    /// Notes that someone who saw `before` made it `after`.
+    pub(super) fn note(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        let (before, after) = (tokens_of(before), tokens_of(after));
+        self.replaced.extend(before.difference(&after).cloned());
+        self.written.extend(after);
+    }
+
+    /// Those that must still be somewhere.
+    pub(super) fn owed(&self) -> impl Iterator<Item = &String> {
+        self.written.difference(&self.replaced)
+    }
 }
 
 fn tokens_of(value: Option<&Value>) -> BTreeSet<String> {
@@ -84,9 +98,7 @@ async fn edit(replica: &Replica, dice: &mut Dice, token: u64, tokens: &mut Token
         Some(value) => replica.put("notes", &id, value).await.unwrap(),
         None => replica.delete("notes", &id).await.unwrap(),
     };
-    let (before, after) = (tokens_of(before.as_ref()), tokens_of(after.as_ref()));
-    tokens.replaced.extend(before.difference(&after).cloned());
-    tokens.written.extend(after);
+    tokens.note(before.as_ref(), after.as_ref());
 }
 
 async fn run(seed: u64, policies: Policies) {
@@ -141,7 +153,7 @@ async fn run(seed: u64, policies: Policies) {
     }
 }
 
-fn policy(update: UpdatePolicy, delete: DeletePolicy) -> Policies {
+pub(super) fn policy(update: UpdatePolicy, delete: DeletePolicy) -> Policies {
     let policy = CollectionPolicy::default().with_update(update).with_delete(delete);
     Policies::default().with(Collection::new("notes").unwrap(), policy)
 }
@@ -194,7 +206,7 @@ async fn no_edit_is_lost_over_a_lossy_line() {
         world.settle(&all).await;
         world.assert_converged(&all).await;
         let kept = everything_kept(&all).await;
-        for token in tokens.written.difference(&tokens.replaced) {
+        for token in tokens.owed() {
             assert!(kept.contains(&format!("\"{token}\"")), "seed {seed}: {token} is nowhere\n{kept}");
         }
     }
@@ -209,7 +221,7 @@ async fn every_conflict(replica: &Replica) -> Vec<Conflict> {
     all
 }
 
-async fn everything_kept(replicas: &[&Replica]) -> String {
+pub(super) async fn everything_kept(replicas: &[&Replica]) -> String {
     let mut kept = String::new();
     for replica in replicas {
         for record in replica.list("notes", &Query::all()).await.unwrap() {
@@ -289,7 +301,7 @@ async fn no_edit_is_lost_although_history_expires() {
         world.settle(&all).await;
         world.assert_converged(&all).await;
         let kept = everything_kept(&all).await;
-        for token in tokens.written.difference(&tokens.replaced) {
+        for token in tokens.owed() {
             assert!(kept.contains(&format!("\"{token}\"")), "{token} is nowhere\n{kept}");
         }
         println!("{n_resyncs} resyncs");

@@ -3,8 +3,10 @@
 mod cost;
 mod faults;
 mod flow;
+mod groups;
 mod laws;
 mod moved;
+mod pairs;
 mod query;
 mod resync;
 mod select;
