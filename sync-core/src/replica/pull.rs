@@ -92,7 +92,7 @@ impl Run<'_> {
         let Some(report) = self.take_in(side).await? else { return Ok(Some(Step::Done)) };
         self.report.add(report);
         let n_pulled = self.report.pulled;
-        self.tell(Phase::Pulling, n_pulled, None);
+        self.tell(Phase::Pulling, n_pulled, (!has_more).then_some(n_pulled));
         Ok(if has_more { None } else { Some(Step::UpToDate) })
     }
 

@@ -9,6 +9,7 @@ use crate::replica::report::Phase;
 use crate::replica::revoked::is_revoked;
 use crate::replica::rows::Batch;
 use crate::replica::seal::{BATCH_MUTATIONS_MAX, Sealed};
+use crate::replica::status::n_entries;
 use crate::replica::sync::{Run, Step, lost_cursor};
 use crate::types::CursorToken;
 
@@ -54,6 +55,7 @@ impl Run<'_> {
 
     async fn push_one(&mut self, batch: Batch) -> Result<Step> {
         let after = self.cursor_to_send().await?;
+        self.tell_pushing(&batch).await?;
         let request = batch.request(after.clone())?;
         let reply = self.transport.push(self.replica.space(), &request).await;
         match reply {
@@ -79,6 +81,18 @@ impl Run<'_> {
             },
             Err(error) => Err(error),
         }
+    }
+
+    /// Says how many edits there are to send. They are counted once; what is edited meanwhile is added as it is sent.
+    async fn tell_pushing(&mut self, batch: &Batch) -> Result<()> {
+        let n_begun = self.report.pushed.saturating_add(n_entries(batch));
+        let n_to_push = match self.n_to_push {
+            Some(n) => n.max(n_begun),
+            None => n_begun + self.replica.read(|local| local.n_waiting().boxed()).await?,
+        };
+        self.n_to_push = Some(n_to_push);
+        self.tell(Phase::Pushing, self.report.pushed, Some(n_to_push));
+        Ok(())
     }
 
     /// Records an answer: outcomes, the changes that came with it, and the end of the batch, in one step.
@@ -119,8 +133,8 @@ impl Run<'_> {
         self.report.add(report.unwrap_or_default());
         self.has_progressed = true;
         self.batch_max = self.batch_max.saturating_mul(2).min(BATCH_MUTATIONS_MAX);
-        let n_pushed = self.report.pushed;
-        self.tell(Phase::Pushing, n_pushed, None);
+        let (n_pushed, n_to_push) = (self.report.pushed, self.n_to_push);
+        self.tell(Phase::Pushing, n_pushed, n_to_push.map(|n| n.max(n_pushed)));
         Ok(if is_up_to_date && is_current { Step::UpToDate } else { Step::Done })
     }
 

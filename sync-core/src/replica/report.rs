@@ -34,7 +34,8 @@ pub struct Progress {
     pub phase: Phase,
     /// Edits sent, records loaded or changes received so far.
     pub n_done: u64,
-    /// Of how many; known while a snapshot is loaded.
+    /// Of how many: edits that wait, or records in the snapshot. A server does not count the changes that are still to
+    /// come, so while they are fetched it is known only at the end.
     pub n_total: Option<u64>,
 }
 

@@ -19,6 +19,7 @@ use crate::replica::report::{Phase, Progress, SyncReport};
 use crate::replica::revoked::is_revoked;
 use crate::replica::seal::BATCH_MUTATIONS_MAX;
 use crate::replica::state::{Reload, State};
+use crate::replica::states::SyncState;
 use crate::transport::Transport;
 
 /// Rounds of one sync. Edits made meanwhile are sent in the next round; after this many they wait for the next sync, so
@@ -38,6 +39,13 @@ pub(super) enum Step {
     Resync(ResyncReason),
 }
 
+/// What a sync came to.
+pub(super) struct Synced {
+    pub(super) report: SyncReport,
+    /// Why the server takes no edits. The rest was done.
+    pub(super) refused: Option<Error>,
+}
+
 /// A sync under way.
 pub(super) struct Run<'a> {
     pub(super) replica: &'a Replica,
@@ -45,6 +53,8 @@ pub(super) struct Run<'a> {
     pub(super) report: SyncReport,
     /// Mutations per batch; halved when the server refuses a batch as a whole.
     pub(super) batch_max: usize,
+    /// Edits of this sync, those that were answered included; not known before the first is sent.
+    pub(super) n_to_push: Option<u64>,
     /// Whether the server has answered anything since it last asked for a resync.
     pub(super) has_progressed: bool,
     /// Pages that were received and not applied yet: they count only together with those that follow.
@@ -125,26 +135,45 @@ impl Replica {
         transport: &dyn Transport,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<SyncReport> {
+        let done = self.exchange(transport, &mut progress).await;
+        self.0.signals.states.show(match &done {
+            Ok(Synced { refused: Some(_), .. }) => SyncState::ReadOnly,
+            Ok(_) => SyncState::Idle,
+            Err(error) => SyncState::after(error, None),
+        });
+        done.and_then(|done| done.refused.map_or(Ok(done.report), Err))
+    }
+
+    /// Syncs, and shows how far it is. Where it leads is shown by the caller, right after.
+    pub(super) async fn exchange(
+        &self,
+        transport: &dyn Transport,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Synced> {
         let _alone = self.0.syncing.lock().await;
+        let shown = self.0.signals.states.begin();
         self.know_place().await?;
         let mut run = Run {
             replica: self,
             transport,
             report: SyncReport::default(),
             batch_max: BATCH_MUTATIONS_MAX,
+            n_to_push: None,
             has_progressed: true,
             pages: Pages::default(),
             refused: None,
-            progress: &mut progress,
+            progress: &mut |now| {
+                shown.progress(now);
+                progress(now);
+            },
         };
-        match run.all_rounds().await {
-            Err(error) if is_revoked(&error) => {
-                self.give_up_copy().await?;
-                Err(error)
-            }
+        let done = match run.all_rounds().await {
+            Err(error) if is_revoked(&error) => self.give_up_copy().await.and(Err(error)),
             Err(error) => Err(error),
-            Ok(()) => run.refused.take().map_or(Ok(run.report), Err),
-        }
+            Ok(()) => Ok(Synced { refused: run.refused.take(), report: run.report }),
+        };
+        shown.end();
+        done
     }
 
     async fn has_edits(&self) -> Result<bool> {

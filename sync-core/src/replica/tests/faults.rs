@@ -271,7 +271,7 @@ async fn a_refused_batch_is_split_until_only_what_is_refused_is_set_aside() {
 
 /// Fails every request in one way.
 #[derive(Debug)]
-struct Failing(ErrorKind);
+pub(super) struct Failing(pub(super) ErrorKind);
 
 #[async_trait]
 impl Transport for Failing {

@@ -125,7 +125,7 @@ async fn an_edit_made_while_its_record_is_in_flight_stays_queued() {
     one.sync(&Line::with(world.loopback(), [Fate::DropReply])).await.unwrap_err();
     assert_eq!(one.unsent().await.unwrap().n_in_flight, 1);
     one.patch("notes", "a", &json!({"x": 5, "y": 1})).await.unwrap();
-    assert_eq!(one.unsent().await.unwrap(), Unsent { n_waiting: 1, n_in_flight: 1, n_set_aside: 0 });
+    assert_eq!(one.unsent().await.unwrap(), Unsent { n_waiting: 1, n_in_flight: 1, ..Unsent::default() });
     let line = world.line();
     one.sync(&line).await.unwrap();
     assert_eq!(line.pushed.lock().unwrap().len(), 2);

@@ -11,6 +11,7 @@ mod query;
 mod resync;
 mod select;
 mod slow;
+mod states;
 mod switch;
 mod typed;
 mod watch;

@@ -265,3 +265,22 @@ impl Transport for Line {
         }
     }
 }
+
+/// Answers nothing, ever.
+#[derive(Debug)]
+pub(super) struct Hanging;
+
+#[async_trait]
+impl Transport for Hanging {
+    async fn push(&self, _: &SpaceId, _: &PushRequest) -> Result<PushReply> {
+        std::future::pending().await
+    }
+
+    async fn pull(&self, _: &SpaceId, _: &PullRequest) -> Result<PullReply> {
+        std::future::pending().await
+    }
+
+    fn snapshot(&self, _: &SpaceId, _: &SnapshotRequest) -> BoxStream<'static, Result<SnapshotItem>> {
+        stream::pending().boxed()
+    }
+}
