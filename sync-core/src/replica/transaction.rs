@@ -43,7 +43,8 @@ impl Replica {
     /// larger is refused. Transactions that are too large only together with others they share records with, because
     /// nothing could be sent for long, are never refused: they arrive in parts, and [`SyncReport::parted`] counts them.
     ///
-    /// An error from `work` abandons everything, also what it did before.
+    /// An error from `work` abandons everything, also what it did before. Inside, use what it is handed: an edit through
+    /// the replica itself would wait for the transaction to end, which waits for the edit.
     ///
     /// ```
     /// # use std::sync::Arc;
