@@ -1,10 +1,12 @@
 //! Groups are carried out together or not at all; chains stop where they break.
 
-use serde_json::json;
-use sync_core::merge::diff;
-use sync_core::{Mutation, MutationNumber, Outcome, Seq};
+use std::sync::Arc;
 
-use crate::world::{BEGINNING, World, batch, create, key, put};
+use serde_json::{Value, json};
+use sync_core::merge::{Clash, CollectionPolicy, UpdatePolicy, diff};
+use sync_core::{Collection, Mutation, MutationNumber, Outcome, Policies, RecordKey, Seq};
+
+use crate::world::{BEGINNING, World, batch, create, json, key, put};
 
 fn seq(n: i64) -> Seq {
     Seq::new(BEGINNING + n).unwrap()
@@ -44,6 +46,120 @@ async fn a_group_that_fails_anywhere_leaves_no_trace() {
         // The seqs were given back: the next change takes the first.
         let outcome = world.one(create("next", json!(1))).await;
         assert_eq!(outcome, Outcome::Applied { version: seq(0), revision: 1 });
+    }
+}
+
+/// What may become of a mutation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    Applied,
+    Unchanged,
+    Merged,
+    /// Merged, and a policy overruled it.
+    Overruled,
+    Conflict,
+    Rejected,
+}
+
+impl Fate {
+    const ALL: [Self; 6] =
+        [Self::Applied, Self::Unchanged, Self::Merged, Self::Overruled, Self::Conflict, Self::Rejected];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Merged | Self::Overruled => "merged",
+            Self::Conflict => "conflict",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    fn fails(self) -> bool {
+        matches!(self, Self::Conflict | Self::Rejected)
+    }
+
+    /// A mutation with this fate of a record that was `was` at the version `seen` and is `is` now, and what it makes of it.
+    fn mutation(self, id: &str, seen: Seq) -> (Mutation, Value) {
+        let collection = if self == Self::Overruled { "overruled" } else { "notes" };
+        let key = RecordKey::new(Collection::new(collection).unwrap(), key(id).id);
+        let (was, is) = (json!({"a": 0, "b": 0}), json!({"a": 1, "b": 0}));
+        let patch = |to: Value| Mutation::patch(key.clone(), diff(Some(&was), &to)).based_on(seen);
+        match self {
+            Self::Applied => {
+                let now = json!({"a": 2, "b": 2});
+                // Of the version that is stored, which came right after.
+                let latest = Seq::new(seen.get() + 1).unwrap();
+                (Mutation::patch(key.clone(), diff(Some(&is), &now)).based_on(latest), now)
+            }
+            Self::Unchanged => (Mutation::put(key.clone(), json(is.clone())).based_on(seen), is),
+            Self::Merged => (patch(json!({"a": 0, "b": 5})), json!({"a": 1, "b": 5})),
+            Self::Overruled => (patch(json!({"a": 7, "b": 0})), is),
+            Self::Conflict => (patch(json!({"a": 7, "b": 0})), is),
+            Self::Rejected => (patch(json!({"a": 7, "b": 0})).based_on(Seq::MAX), is),
+        }
+    }
+}
+
+/// A record for each fate in each of three places: someone has changed `a` since the version that is told.
+async fn three_of_each(world: &World) -> Vec<Vec<Seq>> {
+    let mut seen = Vec::new();
+    for place in 0..3 {
+        let mut of_place = Vec::new();
+        for fate in Fate::ALL {
+            let id = format!("{fate:?}{place}");
+            let key = fate.mutation(&id, Seq::ZERO).0.key;
+            let write = |a: i64| Mutation::put(key.clone(), json(json!({"a": a, "b": 0})));
+            let first = world.one(write(0).based_on(Seq::ZERO)).await.version().unwrap();
+            world.one(write(1).based_on(first)).await;
+            of_place.push(first);
+        }
+        seen.push(of_place);
+    }
+    seen
+}
+
+#[tokio::test]
+async fn a_group_is_carried_out_whole_or_not_at_all_whatever_becomes_of_its_members() {
+    let overruled = CollectionPolicy::default().with_update(UpdatePolicy::Fields(Clash::ServerWins));
+    let policies = Policies::default().with(Collection::new("overruled").unwrap(), overruled);
+    let original = World::with(|builder| builder.policies(policies.clone())).await;
+    let seen = three_of_each(&original).await;
+    for n in 0..Fate::ALL.len().pow(3) {
+        let idxs = [n % 6, n / 6 % 6, n / 36];
+        let fates = idxs.map(|idx| Fate::ALL[idx]);
+        let store = original.store.fork();
+        let world = World::over(store.clone(), Arc::new(store), |builder| builder.policies(policies.clone()));
+        let before = world.state().await;
+        let wishes: Vec<(Mutation, Value)> = (0..3)
+            .map(|place| {
+                fates[place].mutation(&format!("{:?}{place}", fates[place]), seen[place][idxs[place]])
+            })
+            .collect();
+        let group = wishes.iter().map(|(mutation, _)| mutation.clone().in_group("g")).collect::<Vec<_>>();
+        let outcomes = world.done(batch(1, group.clone())).await.outcomes;
+        let failing = fates.iter().position(|fate| fate.fails());
+        let expected = (0..3).map(|place| match failing {
+            None => fates[place].word(),
+            Some(failing) if failing == place => fates[place].word(),
+            Some(_) => "superseded",
+        });
+        assert_eq!(words(&outcomes), expected.collect::<Vec<_>>(), "{fates:?}");
+        let mut after = world.state().await;
+        if failing.is_none() {
+            for (mutation, value) in &wishes {
+                assert_eq!(after[&mutation.key].data, Some(json(value.clone())), "{fates:?}");
+            }
+            let n_kept = fates.iter().filter(|fate| **fate == Fate::Overruled).count();
+            assert_eq!(after.len(), before.len() + n_kept, "{fates:?}: the side that lost is kept");
+        } else {
+            after.retain(|key, _| !key.collection.is_system());
+            assert_eq!(after, before, "{fates:?}");
+            let (conflicts, _) = world.service.conflicts(&world.space, None, true).await.unwrap();
+            let is_conflict = failing.is_some_and(|failing| fates[failing] == Fate::Conflict);
+            assert_eq!(conflicts.len(), usize::from(is_conflict), "{fates:?}: only what failed is kept");
+        }
+        assert_eq!(world.done(batch(1, group)).await.outcomes, outcomes, "{fates:?}: a retry");
     }
 }
 
