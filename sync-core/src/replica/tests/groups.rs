@@ -159,6 +159,38 @@ async fn a_conflict_of_one_record_takes_the_whole_transaction_back() {
 }
 
 #[tokio::test]
+async fn an_edit_on_top_of_a_part_of_a_refused_transaction_does_not_bring_that_part_along() {
+    let world = World::new().await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    put(&one, "clash", 0).await;
+    world.settle(&[&one, &two]).await;
+    put(&two, "clash", 9).await;
+    two.sync(&world.loopback()).await.unwrap();
+    together(&one, &["clash", "a", "b"], 1).await;
+    one.sync(&Line::with(world.loopback(), [Fate::DropReply])).await.unwrap_err();
+    // `a` is not there without the transaction, so this cannot be kept apart from it; `z` belongs to it.
+    one.transaction(async |t| {
+        t.patch("notes", "a", &json!({"later": 1})).await?;
+        t.put("notes", "z", &json!({"n": 2})).await
+    })
+    .await
+    .unwrap();
+    put(&one, "alone", 1).await;
+    world.settle(&[&one, &two]).await;
+    for replica in [&one, &two] {
+        for id in ["a", "b", "z"] {
+            assert_eq!(n(replica, id).await, None, "{id}");
+        }
+        assert_eq!((n(replica, "clash").await, n(replica, "alone").await), (Some(9), Some(1)));
+    }
+    let aside = one.set_aside(10).await.unwrap();
+    let mut ids: Vec<&str> = aside.iter().map(|edit| edit.mutation.key.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["a", "a", "b", "z"]);
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_asks_for_more_takes_the_whole_group_with_it() {
     let world = World::new().await;
     let (one, two) = (world.fresh().await, world.fresh().await);
