@@ -42,7 +42,7 @@ pub(super) const GROUP_MAX: usize = 500;
 const TRANSACTION_BYTES_MAX: usize = 3 << 20;
 
 /// The name of a group, in the books and in the mutations that are sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct GroupId(String);
 
@@ -121,6 +121,25 @@ impl Local {
         }
         let bases = self.waiting(&keys).await?;
         self.unite(bases, groups).await
+    }
+
+    /// Reads the edits of these groups ahead, until there are `n_max`.
+    pub(super) async fn load_groups(
+        &mut self,
+        ids: impl Iterator<Item = GroupId>,
+        n_max: usize,
+    ) -> Result<()> {
+        let mut seen = HashSet::new();
+        let ids: Vec<GroupId> = ids.filter(|id| seen.insert(id.clone())).collect();
+        self.load(ids.iter().map(GroupId::row)).await?;
+        let mut keys = Vec::new();
+        for id in ids {
+            keys.extend(self.group(id).await?.keys);
+            if keys.len() >= n_max {
+                break;
+            }
+        }
+        self.load(keys.into_iter().flat_map(|Key(key)| [Base::key_for(&key), key])).await
     }
 
     /// The edits that must be sent together with this one, itself included, in the order in which they joined.

@@ -1,5 +1,7 @@
 //! Sealing: turning edits into a batch that is sent as it is until it is answered, and back.
 
+use std::collections::HashSet;
+
 use crate::error::Result;
 use crate::json::{Json, Limits};
 use crate::merge::CollectionPolicy;
@@ -46,10 +48,12 @@ impl Local {
             self.forget_groups().await?;
             return Ok(Sealed::Nothing);
         }
-        self.load(bases.iter().flat_map(|(_, base)| [base.key.clone(), Base::key_for(&base.key)])).await?;
+        self.load(bases.iter().map(|(_, base)| base.key.clone())).await?;
+        self.load_groups(bases.iter().filter_map(|(_, base)| base.group.clone()), n_max).await?;
         let (mut entries, mut n_bytes) = (Vec::with_capacity(bases.len()), 0usize);
+        let mut groups: HashSet<GroupId> = HashSet::new();
         for (version, base) in bases {
-            if self.base_of(&base.key).await?.is_none() {
+            if base.group.as_ref().is_some_and(|group| groups.contains(group)) {
                 // It went with its group.
                 state.edits_after = version;
                 continue;
@@ -67,6 +71,7 @@ impl Local {
             unit.truncate(n_fit);
             // An edit of what is not kept here: it goes when the server has it.
             state.narrowed |= unit.iter().any(|entry| !state.selects(&entry.base.key.collection));
+            groups.extend(group.clone());
             self.take_out(&unit, group, settled).await?;
             entries.append(&mut unit);
             if is_cut {

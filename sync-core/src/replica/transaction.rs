@@ -164,10 +164,19 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// As [`Replica::list`].
+    /// As [`Replica::list`]; the transaction can go on after an [`Invalid`](ErrorKind::Invalid).
     pub async fn list(&mut self, collection: &str, query: &Query) -> Result<Vec<Record>> {
         let (collection, query) = (collection_name(collection)?, query.clone());
-        self.ask(move |local| async move { local.list(collection, query).await }.boxed()).await
+        let list = self.ask(move |local| {
+            async move {
+                match local.list(collection, query).await {
+                    Err(error) if error.kind() == ErrorKind::Invalid => Ok(Err(error)),
+                    result => result.map(Ok),
+                }
+            }
+            .boxed()
+        });
+        list.await?
     }
 
     async fn edit(&mut self, key: RecordKey, data: Option<Json>) -> Result<bool> {

@@ -121,11 +121,15 @@ async fn a_sync_with_nothing_to_do_costs_the_same_however_many_records_there_are
 
 /// The calls of both stores for a sync of `n` edits, which are one batch.
 async fn cost_of(n: usize) -> (Calls, Calls) {
+    cost_of_edits(n, async |replica| put(replica, n).await).await
+}
+
+async fn cost_of_edits(n: usize, edit: impl AsyncFnOnce(&Replica)) -> (Calls, Calls) {
     let world = World::new().await;
     let local = FaultyStore::new(Arc::new(MemoryStore::default()));
     let replica = Replica::open(Arc::new(local.clone()), space(), world.options()).await.unwrap();
     world.settle(&[&replica]).await;
-    put(&replica, n).await;
+    edit(&replica).await;
     let (remote, opening) = (FaultyStore::new(Arc::new(world.store.clone())), local.calls());
     let line = line_to(&world, remote.clone());
     assert_eq!(replica.sync(&line).await.unwrap().pushed, n as u64);
@@ -141,4 +145,23 @@ async fn cost_of(n: usize) -> (Calls, Calls) {
 async fn sending_a_batch_takes_as_many_calls_whatever_its_size() {
     // Each edit has two rows, and one call reads a thousand of them.
     assert_eq!(cost_of(1).await, cost_of(KEYS_MAX / 2).await);
+}
+
+/// The calls for a sync of `n` transactions of two edits.
+async fn cost_of_transactions(n: usize) -> (Calls, Calls) {
+    let edit = async |replica: &Replica| {
+        for pair in 0..n {
+            let both = replica.transaction(async |t| {
+                t.put("notes", &format!("{pair}-left"), &1).await?;
+                t.put("notes", &format!("{pair}-right"), &1).await
+            });
+            both.await.unwrap();
+        }
+    };
+    cost_of_edits(2 * n, edit).await
+}
+
+#[tokio::test]
+async fn sending_transactions_takes_as_many_calls_however_many_there_are() {
+    assert_eq!(cost_of_transactions(2).await, cost_of_transactions(KEYS_MAX / 4).await);
 }

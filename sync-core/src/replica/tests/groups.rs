@@ -410,6 +410,10 @@ async fn a_transaction_lists_and_patches_what_it_wrote() {
         assert_eq!(ids(t, Some("b"), 10).await, "c g");
         assert_eq!(ids(t, Some("c"), 1).await, "g", "a page of nothing but what it deleted is not the end");
         assert_eq!(ids(t, Some("g"), 1).await, "");
+        let marked = t.list("notes", &Query::all().where_exists("/m").descending()).await?;
+        assert_eq!(marked.iter().map(|record| record.key.id.as_str()).collect::<Vec<_>>(), ["c"]);
+        let mistake = t.list("notes", &Query::all().order_by("no pointer")).await.unwrap_err();
+        assert_eq!(mistake.kind(), ErrorKind::Invalid, "and the transaction goes on");
         Ok(())
     });
     work.await.unwrap();
