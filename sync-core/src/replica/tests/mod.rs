@@ -7,6 +7,7 @@ mod groups;
 mod laws;
 mod moved;
 mod pairs;
+mod policies;
 mod query;
 mod resync;
 mod select;
