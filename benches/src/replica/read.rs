@@ -1,6 +1,7 @@
 //! Local reads of a copy that was loaded from a server.
 
 use serde_json::Value;
+use sync_core::replica::Query;
 
 use super::device::{Device, transport};
 use crate::bare::Bare;
@@ -52,7 +53,9 @@ async fn list(device: &Device, n: usize) -> f64 {
     let (mut n_listed, mut after) = (0, None::<String>);
     let clock = start();
     loop {
-        let page = device.replica.list("notes", after.as_deref(), PAGE).await.expect("the store can be read");
+        let query = Query::all().limit(PAGE);
+        let query = after.as_deref().map_or(query.clone(), |after| query.after(after));
+        let page = device.replica.list("notes", &query).await.expect("the store can be read");
         n_listed += page.len();
         match page.last() {
             Some(last) => after = Some(last.key.id.to_string()),

@@ -58,7 +58,7 @@ impl Replica {
     /// `None`, and nothing done, when it was prepared for something else than what is wanted now.
     pub(super) async fn switch(&self, how: Carry) -> Result<Option<SyncReport>> {
         let inner = Arc::clone(&self.0);
-        self.run(async move {
+        self.in_task(async move {
             let Some(report) = inner.switch(how).await? else { return Ok(None) };
             // If it stays, it is removed when the replica is opened.
             if let Err(error) = inner.store.delete_space(inner.place.space(Side::Standby)).await {
@@ -72,7 +72,7 @@ impl Replica {
     /// Sets aside what the server had confirmed and lost when it went back in time, if it did.
     pub(super) async fn keep_what_was_lost(&self) -> Result<()> {
         let inner = Arc::clone(&self.0);
-        self.run(async move {
+        self.in_task(async move {
             match inner.state_at(Side::Live).await? {
                 Some(live) if live.reload == Some(Reload::WentBack) => inner.keep_lost().await,
                 _ => Ok(()),

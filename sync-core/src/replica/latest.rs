@@ -72,6 +72,13 @@ impl<T: Clone> Latest<T> {
     }
 }
 
+impl<T> Follower<T> {
+    /// Forgets what was set until now.
+    pub(super) fn catch_up(&mut self) {
+        self.n_seen = lock(&self.slot).n_set;
+    }
+}
+
 impl<T: Clone> Stream for Follower<T> {
     type Item = T;
 
@@ -126,6 +133,8 @@ mod tests {
         (1..4).for_each(|n| latest.set(n));
         assert_eq!((latest.get(), all.next().now_or_never()), (3, Some(Some(3))));
         assert_eq!(all.next().now_or_never(), None);
+        news.catch_up();
+        assert_eq!(news.next().now_or_never(), None);
         latest.set(4);
         drop(latest);
         assert_eq!((news.next().now_or_never(), news.next().now_or_never()), (Some(Some(4)), Some(None)));

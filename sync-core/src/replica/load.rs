@@ -88,7 +88,7 @@ impl Run<'_> {
 impl Replica {
     pub(super) async fn state_at(&self, side: Side) -> Result<State> {
         let inner = Arc::clone(&self.0);
-        self.run(async move {
+        self.in_task(async move {
             inner.begin(inner.place.space(side), crate::store::Mode::Read).await?.state().await
         })
         .await
@@ -106,7 +106,7 @@ impl Replica {
     /// Makes sure that there is a standby to take the place of `live`.
     pub(super) async fn prepare_standby(&self, live: &State) -> Result<()> {
         let (inner, live) = (Arc::clone(&self.0), live.clone());
-        self.run(async move {
+        self.in_task(async move {
             let begun = inner.state_at(Side::Standby).await?;
             if begun.as_ref().is_some_and(|begun| live.is_prepared_by(begun)) {
                 return Ok(());
@@ -138,8 +138,10 @@ impl Replica {
 
     pub(super) async fn discard_standby(&self) -> Result<()> {
         let inner = Arc::clone(&self.0);
-        self.run(async move { inner.store.delete_space(inner.place.space(Side::Standby)).await.map(|_| ()) })
-            .await
+        self.in_task(
+            async move { inner.store.delete_space(inner.place.space(Side::Standby)).await.map(|_| ()) },
+        )
+        .await
     }
 }
 

@@ -138,6 +138,11 @@ impl Local {
         self.txn.collect(floor, limit).await
     }
 
+    /// Whether the application edited something.
+    fn is_edited(&self) -> bool {
+        self.cells.values().any(|cell| cell.written.is_some() && cell.origin == Some(Origin::Local))
+    }
+
     /// Makes durable what was written.
     pub(super) async fn commit(mut self) -> Result<()> {
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);
@@ -210,7 +215,7 @@ impl Replica {
     {
         self.know_place().await?;
         let inner = self.0.clone();
-        self.run(async move {
+        self.in_task(async move {
             let _entered = inner.place.enter().await;
             inner.write(Side::Live, work).await
         })
@@ -227,7 +232,7 @@ impl Replica {
             return self.write(work).await;
         }
         let inner = self.0.clone();
-        self.run(async move { inner.write(side, work).await }).await
+        self.in_task(async move { inner.write(side, work).await }).await
     }
 
     /// Carries out `work`, which only reads, on one moment of the live side.
@@ -237,11 +242,11 @@ impl Replica {
         W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
     {
         let inner = self.0.clone();
-        self.run(async move { work(&mut inner.begin_reading().await?).await }).await
+        self.in_task(async move { work(&mut inner.begin_reading().await?).await }).await
     }
 
     /// Runs work in a task of its own and waits for it; if the caller goes away, the work goes on.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(super) async fn in_task<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
@@ -268,10 +273,14 @@ impl Inner {
         let hub = &self.signals.hub;
         let is_seen = side == Side::Live && hub.is_watched();
         let changes = if is_seen { Some(local.changes().await?) } else { None };
+        let is_edited = local.is_edited();
         let committed = local.commit().await;
         // Whoever writes is alone here until this is done, so changes are told in the order of commits.
         if side == Side::Live {
             hub.tell(&committed, changes.as_deref());
+            if is_edited {
+                self.signals.edits.set(());
+            }
         }
         committed.map(|()| result)
     }

@@ -101,7 +101,7 @@ impl Replica {
         }));
         let inner = Arc::clone(&replica.0);
         replica
-            .run(async move {
+            .in_task(async move {
                 inner.create_if_missing(Side::Live).await?;
                 inner.find_live().await
             })

@@ -129,7 +129,7 @@ impl Replica {
             return Ok(());
         }
         let inner = Arc::clone(&self.0);
-        self.run(async move {
+        self.in_task(async move {
             let _entered = inner.place.enter().await;
             if inner.place.in_doubt.load(Ordering::SeqCst) {
                 inner.settle_switch().await?;

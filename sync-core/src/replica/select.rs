@@ -95,7 +95,8 @@ impl Replica {
             return Ok(());
         }
         let inner = Arc::clone(&self.0);
-        let stats = self.run(async move { inner.store.stats(inner.place.space(Side::Live)).await }).await?;
+        let stats =
+            self.in_task(async move { inner.store.stats(inner.place.space(Side::Live)).await }).await?;
         let mut is_all_gone = true;
         for name in stats.collections.into_iter().map(|stats| stats.collection) {
             if state.selects(&name) {

@@ -11,4 +11,10 @@ pub(super) struct Signals {
     pub(super) hub: Hub,
     /// How it stands with its server.
     pub(super) states: Latest<SyncState>,
+    /// Something was edited here.
+    pub(super) edits: Latest<()>,
+    /// Someone waits for what the server has.
+    pub(super) asks: Latest<()>,
+    /// Someone wants a replica that runs to try now.
+    pub(super) wakes: Latest<()>,
 }

@@ -63,6 +63,10 @@ impl Replica {
         self.read(|local| local.unsent().boxed()).await
     }
 
+    pub(super) async fn has_unsent(&self) -> Result<bool> {
+        self.read(|local| local.has_unsent().boxed()).await
+    }
+
     /// A hash over what the application sees: equal to the server's and every other replica's once all are in sync.
     ///
     /// ```
@@ -100,6 +104,11 @@ impl Local {
             n_set_aside: self.count(AsideRow::COLLECTION, |_| Ok(true)).await?,
             n_conflicts: self.count(Collection::CONFLICTS, is_open).await?,
         })
+    }
+
+    /// Whether anything waits for the server's answer. Cheap.
+    pub(super) async fn has_unsent(&mut self) -> Result<bool> {
+        Ok(self.batch().await?.is_some() || self.has_edits().await?)
     }
 
     /// Records with edits that were not sealed.
