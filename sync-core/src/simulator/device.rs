@@ -112,7 +112,8 @@ impl Device {
         let mut state = self.state();
         let went_back = now.iter().find_map(|(key, version)| {
             let before = state.seen.get(key).copied()?;
-            (*version < before).then(|| (key.clone(), before, *version))
+            // Zero is no older state: the server does not have it (any more).
+            (*version > Version::ZERO && *version < before).then(|| (key.clone(), before, *version))
         });
         state.seen = now;
         went_back

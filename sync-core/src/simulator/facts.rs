@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
+use crate::mutation::Outcome;
 use crate::protocol::{PullPage, PushDone, PushReply, PushRequest};
 use crate::simulator::journal::Journal;
 use crate::simulator::network::{Branch, Caller, Ledger};
@@ -91,7 +92,10 @@ impl Facts {
         let who = format!("server for r{}", caller.device);
         match (reply, &push.batch) {
             (Ok(PushReply::Done(done)), Some(batch)) => {
-                let words: Vec<&str> = done.outcomes.iter().map(|outcome| outcome.as_str()).collect();
+                let done = push.mutations.iter().zip(&done.outcomes);
+                let words: Vec<String> = done
+                    .map(|(asked, outcome)| format!("{} {} {}", asked.op.as_str(), asked.key, word(outcome)))
+                    .collect();
                 self.journal.note(&who, format_args!("{}@{} {words:?}", batch.client, batch.first));
             }
             (Ok(other), Some(batch)) => {
@@ -206,8 +210,16 @@ impl Facts {
     }
 }
 
+/// An outcome in a word or two.
+fn word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Rejected { code, .. } => format!("rejected as {code}"),
+        other => format!("{}@{}", other.as_str(), other.version().unwrap_or_default()),
+    }
+}
+
 /// What was decided about a batch, in a form that can be compared.
-fn decision(push: &PushRequest, outcomes: &[crate::mutation::Outcome]) -> String {
+fn decision(push: &PushRequest, outcomes: &[Outcome]) -> String {
     let name = push.batch.as_ref().map(|batch| (batch.client.as_str(), batch.first.get()));
     format!("{name:?} {}", serde_json::to_string(outcomes).unwrap_or_default())
 }

@@ -8,15 +8,16 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::simulator::{Invariant, Process, Violation};
 
-/// Events that are kept in words: what a person reads before they use the seed.
+/// Events that are kept in words, unless `SYNC_EVENTS` says how many: what a person reads before they use the seed.
 const EVENTS_MAX: usize = 150;
 /// Bytes of an event that are kept: records and batches are longer.
-const EVENT_BYTES_MAX: usize = 400;
+const EVENT_BYTES_MAX: usize = 1000;
 
 /// Takes down what happens. The first violation that is reported counts; the simulation ends soon after it.
 pub(crate) struct Journal {
     /// Tells the time.
     process: Process,
+    events_max: usize,
     page: Mutex<Page>,
 }
 
@@ -31,7 +32,8 @@ struct Page {
 
 impl Journal {
     pub(crate) fn new(process: Process) -> Self {
-        Self { process, page: Mutex::default() }
+        let wanted = std::env::var("SYNC_EVENTS").ok().and_then(|text| text.parse().ok());
+        Self { process, events_max: wanted.unwrap_or(EVENTS_MAX), page: Mutex::default() }
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {
@@ -49,7 +51,7 @@ impl Journal {
             event.truncate(end);
             event.push('…');
         }
-        if page.events.len() == EVENTS_MAX {
+        if page.events.len() >= self.events_max {
             page.events.pop_front();
         }
         page.events.push_back(event);

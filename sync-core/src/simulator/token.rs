@@ -13,6 +13,8 @@ struct Books {
     written: BTreeMap<String, Origin>,
     /// Replaced or thrown away by someone who saw them.
     replaced: BTreeSet<String>,
+    /// Those that may be among the replaced ones; nobody was left to say.
+    at_risk: BTreeMap<String, BTreeSet<String>>,
     /// Deleted by someone who saw them, and the server has carried that out, where deletes win.
     dead: BTreeSet<String>,
     /// Brought back by someone who decided a conflict.
@@ -65,6 +67,16 @@ impl Tokens {
         self.books().replaced.extend(before.difference(after).cloned());
     }
 
+    /// Someone decides about these, under this name. Until they say what became of them, nobody knows.
+    pub(crate) fn are_at_risk(&self, name: &str, tokens: BTreeSet<String>) {
+        self.books().at_risk.insert(name.to_owned(), tokens);
+    }
+
+    /// It was said what became of them.
+    pub(crate) fn are_safe(&self, name: &str) {
+        self.books().at_risk.remove(name);
+    }
+
     pub(crate) fn are_dead(&self, tokens: impl IntoIterator<Item = String>) {
         self.books().dead.extend(tokens);
     }
@@ -77,7 +89,10 @@ impl Tokens {
     pub(crate) fn owed(&self, space: usize) -> Vec<String> {
         let books = self.books();
         let of_space = books.written.iter().filter(|(_, origin)| origin.space == space && origin.is_sure);
-        of_space.map(|(token, _)| token).filter(|token| !books.replaced.contains(*token)).cloned().collect()
+        let is_owed = |token: &&String| {
+            !books.replaced.contains(*token) && !books.at_risk.values().any(|tokens| tokens.contains(*token))
+        };
+        of_space.map(|(token, _)| token).filter(is_owed).cloned().collect()
     }
 
     /// Those that must not be seen again.

@@ -32,11 +32,19 @@ impl App {
             1 => ("theirs", Resolution::TakeTheirs),
             _ => ("merged", Resolution::Merged(Json::from_value(&json!({ "f0": token })).ok())),
         };
-        let resolved = self.replica().resolve(&conflict.id, resolution).await;
-        let after = self.visible(conflict).await?;
         let mut seen = token::all_in(&serde_json::to_string(&conflict.body).unwrap_or_default());
         seen.extend(before);
+        // Nobody may be left to say what became of it.
+        self.facts.tokens.are_at_risk(&token, seen.clone());
+        let resolved = self.replica().resolve(&conflict.id, resolution).await;
+        let after = self.visible(conflict).await?;
         self.facts.tokens.are_replaced(&seen, &after);
+        if how == "theirs" {
+            // Thrown away, also where an edit that was not sent yet still shows it.
+            let theirs = tokens_of(conflict.body.theirs.as_ref());
+            self.facts.tokens.are_replaced(&tokens_of(conflict.body.mine.as_ref()), &theirs);
+        }
+        self.facts.tokens.are_safe(&token);
         self.facts.tokens.are_revived(after.iter().cloned());
         resolved?;
         if after.contains(&token) {

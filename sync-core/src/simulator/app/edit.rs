@@ -69,12 +69,6 @@ impl App {
                 Ok(())
             })
             .await;
-        for edit in &edits {
-            // It may have happened also if it failed: then what it replaced is not owed any more.
-            self.facts.tokens.are_replaced(&edit.before, &edit.after);
-            let is_delete = edit.is_delete && deletes_win(edit.key.collection.as_str());
-            self.facts.deletes(self.device.number, &edit.key, is_delete.then(|| edit.before.clone()));
-        }
         result?;
         // Of several edits of one record the last one counts.
         let kept: BTreeSet<&String> = edits.iter().flat_map(|edit| &edit.after).collect();
@@ -109,8 +103,18 @@ impl App {
         self.journal.expect(read == after, Invariant::SessionOrder, || {
             format!("{} wrote {after:?} and reads {read:?}", self.device)
         });
-        let (before, is_delete) = (tokens_of(before.as_ref()), after.is_none());
-        Ok(Edit { key: key(collection, &id)?, before, after: tokens_of(after.as_ref()), is_delete })
+        let edit = Edit {
+            key: key(collection, &id)?,
+            before: tokens_of(before.as_ref()),
+            after: tokens_of(after.as_ref()),
+            is_delete: after.is_none(),
+        };
+        // Now, because nobody may be left to say so afterwards. What it replaces is not owed, whether it happens or not.
+        self.facts.tokens.are_replaced(&edit.before, &edit.after);
+        if !edit.is_delete {
+            self.facts.deletes(self.device.number, &edit.key, None);
+        }
+        Ok(edit)
     }
 
     /// An edit of a record that nobody else touches.
@@ -119,29 +123,27 @@ impl App {
         let token = self.token();
         let before: Option<Value> = self.replica().get(OWN, &id).await?;
         let member = format!("f{}", self.dice.below(MEMBERS));
-        let mut after = before.clone();
-        let written = match (self.dice.below(5), &mut after) {
-            (0, Some(_)) => {
-                after = None;
-                self.replica().delete(OWN, &id).await
-            }
+        let what = self.dice.below(5);
+        let after = match (what, &before) {
+            (0, Some(_)) => None,
             (1 | 2, Some(value)) => {
+                let mut value = value.clone();
                 value[&member] = json!(token);
-                self.replica().patch(OWN, &id, &json!({ member: token })).await
+                Some(value)
             }
-            _ => {
-                let value = json!({ member: token });
-                after = Some(value.clone());
-                self.replica().put(OWN, &id, &value).await
-            }
+            _ => Some(json!({ &member: token })),
         };
-        let (before, after) = (tokens_of(before.as_ref()), tokens_of(after.as_ref()));
-        self.facts.tokens.are_replaced(&before, &after);
-        written?;
-        if after.contains(&token) {
+        let (seen, made) = (tokens_of(before.as_ref()), tokens_of(after.as_ref()));
+        self.facts.tokens.are_replaced(&seen, &made);
+        match (what, &before, &after) {
+            (_, _, None) => self.replica().delete(OWN, &id).await?,
+            (1 | 2, Some(_), _) => self.replica().patch(OWN, &id, &json!({ member: token })).await?,
+            (_, _, Some(value)) => self.replica().put(OWN, &id, value).await?,
+        };
+        if made.contains(&token) {
             self.facts.tokens.are_written(&[token]);
         }
-        self.journal.note(&self.device, format_args!("{OWN}/{id} {before:?} to {after:?}"));
+        self.journal.note(&self.device, format_args!("{OWN}/{id} {seen:?} to {made:?}"));
         Ok(())
     }
 
@@ -173,22 +175,19 @@ impl App {
     pub(super) async fn write_pair(&self) -> Result<()> {
         let n = self.dice.below(IDS);
         let tokens = [self.token(), self.token()];
-        let mut seen = [BTreeSet::new(), BTreeSet::new()];
         let ids = [format!("p{n}a"), format!("p{n}b")];
         let result = self
             .replica()
             .transaction(async |t: &mut Transaction| {
                 for (idx, id) in ids.iter().enumerate() {
-                    seen[idx] = tokens_of(t.get(PAIRS, id).await?.as_ref());
+                    let before = tokens_of(t.get(PAIRS, id).await?.as_ref());
+                    self.facts.tokens.are_replaced(&before, &BTreeSet::new());
                     // The one says which the other is.
                     t.put(PAIRS, id, &json!({ "token": tokens[idx], "pair": tokens[0] })).await?;
                 }
                 Ok(())
             })
             .await;
-        for (before, token) in seen.iter().zip(&tokens) {
-            self.facts.tokens.are_replaced(before, &BTreeSet::from([token.clone()]));
-        }
         result?;
         self.facts.tokens.are_written(&tokens);
         self.journal.note(&self.device, format_args!("pair {n} {tokens:?}"));
