@@ -75,6 +75,9 @@ impl App {
         tokens.retain(|token| kept.contains(token));
         self.facts.tokens.are_written(&tokens);
         for edit in edits {
+            if edit.is_delete && deletes_win(edit.key.collection.as_str()) {
+                self.facts.deletes(self.device.number, &edit.key, Some(edit.before.clone()));
+            }
             self.journal
                 .note(&self.device, format_args!("{} {:?} to {:?}", edit.key, edit.before, edit.after));
         }
