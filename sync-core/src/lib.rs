@@ -16,6 +16,8 @@ pub mod protocol;
 pub mod replica;
 mod runtime;
 pub mod service;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 #[cfg(feature = "sql")]
 pub mod sql;
 mod state_hash;

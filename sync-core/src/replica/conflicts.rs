@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 
-use crate::conflict::{Conflict, ConflictState};
+use crate::conflict::{Conflict, ConflictBody, ConflictState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::protocol::code;
@@ -174,19 +174,26 @@ impl Local {
             Resolution::TakeMine => self.mine(&conflict).await?,
             Resolution::Merged(data) => data,
         };
-        self.settle_with(&conflict.body.key, data, record).await
+        self.settle_with(&conflict.body, data, record).await
     }
 
     /// Makes `data` the record, and the conflict go when the server agrees.
-    async fn settle_with(&mut self, key: &RecordKey, data: Option<Json>, mut conflict: Record) -> Result<()> {
+    async fn settle_with(
+        &mut self,
+        about: &ConflictBody,
+        data: Option<Json>,
+        mut conflict: Record,
+    ) -> Result<()> {
+        let key = &about.key;
         let visible = self.get(key).await?;
         let mut base = match self.base_of(key).await? {
             Some(base) => base,
             None => Base::new(key.clone(), Known::of(visible.as_ref())),
         };
         self.dismiss_earlier(&base).await?;
-        if let Some(latest) = base.latest.take() {
-            // Who settles a conflict has seen both sides.
+        // Who settles a conflict has seen its two sides and what the application shows. What the server has by now, and an
+        // edit hides, is neither: then the server says that the record has moved on.
+        if let Some(latest) = base.latest.take_if(|latest| latest.version == about.theirs_version) {
             base.base = latest;
         }
         let body = conflict.data.take();

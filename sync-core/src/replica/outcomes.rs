@@ -83,7 +83,10 @@ impl Local {
             }
             Outcome::Rejected { code, detail } => {
                 self.put_aside(&mutation, &code, &detail)?;
-                self.refuse(base, &mutation.op).await
+                // Nothing is left of the conflict at the server; the feed need not tell that it went.
+                let is_gone = [code::NOT_FOUND, code::VERSION_CONFLICT].contains(&code.as_str());
+                let resolves = base.resolves.filter(|_| !is_gone);
+                self.refuse(Base { resolves, ..base }, &mutation.op).await
             }
             Outcome::Superseded => {
                 self.put_aside(&mutation, "superseded", "a mutation it depends on was not carried out")?;

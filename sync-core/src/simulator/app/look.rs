@@ -1,0 +1,60 @@
+//! Looking: what an app sees must not go back, and everything it can show is looked up when all is quiet.
+
+use std::collections::BTreeMap;
+
+use super::App;
+use crate::conflict::Conflict;
+use crate::error::Result;
+use crate::replica::{Replica, SetAside};
+use crate::simulator::Invariant;
+use crate::simulator::scenario::{COUNTERS, OWN, PAIRS, SHARED};
+use crate::types::{Record, RecordKey, Version};
+
+/// Records, conflicts and refused edits that are read at once: more than there ever are.
+const ALL: usize = 100_000;
+
+/// What a replica can show.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) records: Vec<Record>,
+    /// Open ones and settled ones, by name.
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) set_aside: Vec<SetAside>,
+}
+
+/// Every collection there is.
+fn collections() -> impl Iterator<Item = &'static str> {
+    SHARED.iter().map(|(name, ..)| *name).chain([COUNTERS, OWN, PAIRS])
+}
+
+async fn records(replica: &Replica) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for collection in collections() {
+        records.extend(replica.list(collection, None, ALL).await?);
+    }
+    Ok(records)
+}
+
+/// Everything that a replica can show.
+pub(crate) async fn everything(replica: &Replica) -> Result<Shown> {
+    let mut conflicts = replica.conflicts(ALL).await?;
+    conflicts.extend(replica.settled_conflicts(ALL).await?);
+    conflicts.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Shown { records: records(replica).await?, conflicts, set_aside: replica.set_aside(ALL).await? })
+}
+
+impl App {
+    /// Looks at all records: none may have gone back to an older state of the server.
+    pub(super) async fn look(&self) -> Result<()> {
+        let records = records(self.replica()).await?;
+        let now: BTreeMap<RecordKey, Version> =
+            records.into_iter().map(|record| (record.key, record.meta.upstream)).collect();
+        let went_back = self.device.sees(now);
+        // A server that went back takes its replicas with it.
+        if let Some((key, before, now)) = went_back.filter(|_| self.facts.n_restores() == 0) {
+            let detail = format!("{} saw {key} at {before} and sees it at {now}", self.device);
+            self.journal.broken(Invariant::SessionOrder, detail);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Between a replica and its way to the server: takes down what it asks, and holds what it is told against the facts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::{BoxStream, StreamExt};
+
+use crate::error::Result;
+use crate::protocol::{
+    PullPage, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken,
+};
+use crate::service::Limits;
+use crate::simulator::facts::Facts;
+use crate::simulator::{Invariant, Process};
+use crate::transport::Transport;
+use crate::types::SpaceId;
+
+/// The transport of a replica, watched.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    way: Arc<dyn Transport>,
+    facts: Arc<Facts>,
+    process: Process,
+    device: usize,
+    limits: Limits,
+}
+
+impl Witness {
+    pub(crate) fn new(
+        way: Arc<dyn Transport>,
+        facts: Arc<Facts>,
+        process: Process,
+        device: usize,
+        limits: Limits,
+    ) -> Self {
+        Self { way, facts, process, device, limits }
+    }
+
+    fn asks(&self) {
+        self.facts.asks(self.device, self.process.elapsed().as_secs());
+    }
+
+    fn check_page(&self, page: &PullPage) {
+        let n = page.changes.len();
+        // The answer to a push tells of the conflicts of its batch besides.
+        let max = self.limits.page_rows_max + self.limits.mutations_max;
+        self.facts.journal.expect(n <= max, Invariant::Bounded, || {
+            format!("a page has {n} changes, and {max} are allowed")
+        });
+    }
+}
+
+#[async_trait]
+impl Transport for Witness {
+    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        self.asks();
+        let reply = self.way.push(space, push).await?;
+        let n = push.mutations.len();
+        self.facts.journal.expect(n <= self.limits.mutations_max, Invariant::Bounded, || {
+            format!("a batch of {n} mutations was taken, and {} are allowed", self.limits.mutations_max)
+        });
+        if let PushReply::Done(done) = &reply {
+            done.page.iter().for_each(|page| self.check_page(page));
+        }
+        self.facts.told_push(self.device, space, push, &reply);
+        Ok(reply)
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        self.asks();
+        let reply = self.way.pull(space, pull).await?;
+        match &reply {
+            PullReply::Page(page) => {
+                self.check_page(page);
+                if let Some(after) = &pull.after {
+                    self.facts.told_page(self.device, space, after, page);
+                }
+            }
+            PullReply::ResyncRequired(resync) => self.facts.told_resync(self.device, resync.reason),
+        }
+        Ok(reply)
+    }
+
+    fn snapshot(
+        &self,
+        space: &SpaceId,
+        from: Option<&SnapshotToken>,
+    ) -> BoxStream<'static, Result<SnapshotItem>> {
+        self.asks();
+        let (facts, device, process) = (Arc::clone(&self.facts), self.device, self.process.clone());
+        let items = self.way.snapshot(space, from);
+        items
+            .inspect(move |item| {
+                if matches!(item, Ok(SnapshotItem::Resume(_))) {
+                    facts.asks(device, process.elapsed().as_secs());
+                }
+            })
+            .boxed()
+    }
+}

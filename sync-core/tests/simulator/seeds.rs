@@ -1,0 +1,33 @@
+//! Many seeds over the memory store.
+
+use sync_core::simulator::{MemoryDisks, Report, Scenario, run, seeds};
+
+/// Runs `n` seeds and adds up what happened.
+fn all(n: u64, scenario: &Scenario) -> Vec<Report> {
+    let one = |seed| match run(seed, scenario, &MemoryDisks::default()) {
+        Ok(report) => report,
+        Err(violation) => panic!("{violation}"),
+    };
+    seeds(n).map(one).collect()
+}
+
+#[test]
+fn a_calm_world_comes_to_rest() {
+    for report in all(20, &Scenario::calm()) {
+        println!("{report}");
+    }
+}
+
+#[test]
+fn a_world_in_which_everything_goes_wrong_keeps_its_promises() {
+    for report in all(100, &Scenario::small()) {
+        println!("{report}");
+    }
+}
+
+#[test]
+fn a_restored_server_costs_nobody_an_edit() {
+    for report in all(100, &Scenario::restored()) {
+        println!("{report}");
+    }
+}
