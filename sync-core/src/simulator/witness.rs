@@ -7,7 +7,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 
 use crate::error::Result;
 use crate::protocol::{
-    PullPage, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken,
+    PullPage, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
 };
 use crate::service::Limits;
 use crate::simulator::facts::Facts;
@@ -84,11 +84,11 @@ impl Transport for Witness {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         self.asks();
         let (facts, device, process) = (Arc::clone(&self.facts), self.device, self.process.clone());
-        let items = self.way.snapshot(space, from);
+        let items = self.way.snapshot(space, request);
         items
             .inspect(move |item| {
                 if matches!(item, Ok(SnapshotItem::Resume(_))) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::App;
 use crate::conflict::Conflict;
 use crate::error::Result;
-use crate::replica::{Replica, SetAside};
+use crate::replica::{Query, Replica, SetAside};
 use crate::simulator::Invariant;
 use crate::simulator::scenario::{COUNTERS, OWN, PAIRS, SHARED};
 use crate::types::{Record, RecordKey, Version};
@@ -30,7 +30,7 @@ fn collections() -> impl Iterator<Item = &'static str> {
 async fn records(replica: &Replica) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for collection in collections() {
-        records.extend(replica.list(collection, None, ALL).await?);
+        records.extend(replica.list(collection, &Query::all()).await?);
     }
     Ok(records)
 }

@@ -12,11 +12,13 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use super::message::items;
 use super::{Answer, Caller, Network, Request};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use crate::protocol::{
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
+};
 use crate::runtime::Runtime;
 use crate::simulator::Process;
 use crate::transport::Transport;
-use crate::types::SpaceId;
+use crate::types::{Collection, SpaceId};
 
 /// How long a replica waits for an answer.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,13 +76,14 @@ impl Transport for Link {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
         let parts = Parts {
             link: self.clone(),
             space: space.clone(),
             ready: VecDeque::new(),
-            next: Next::From(from.cloned()),
+            collections: request.collections.clone(),
+            next: Next::From(request.from.clone()),
         };
         stream::unfold(parts, Parts::next_item).boxed()
     }
@@ -90,6 +93,7 @@ impl Transport for Link {
 struct Parts {
     link: Link,
     space: SpaceId,
+    collections: Option<Vec<Collection>>,
     ready: VecDeque<Result<SnapshotItem>>,
     next: Next,
 }
@@ -111,7 +115,8 @@ impl Parts {
                 return Some((item, self));
             }
             let Next::From(from) = std::mem::replace(&mut self.next, Next::Over) else { return None };
-            match self.link.ask(&self.space, Request::Snapshot(from)).await {
+            let request = SnapshotRequest { collections: self.collections.clone(), from };
+            match self.link.ask(&self.space, Request::Snapshot(request)).await {
                 Ok(Answer::Snapshot(lines)) => self.ready.extend(items(&lines)),
                 Ok(_) => return Some((Err(mistaken()), self)),
                 Err(error) => return Some((Err(error), self)),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    PullPage, PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotToken,
+    PullPage, PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
 };
 use crate::service::{Actor, Service};
 use crate::types::SpaceId;
@@ -12,7 +12,7 @@ use crate::types::SpaceId;
 pub(crate) enum Request {
     Push(PushRequest),
     Pull(PullRequest),
-    Snapshot(Option<SnapshotToken>),
+    Snapshot(SnapshotRequest),
 }
 
 /// What a server says.
@@ -30,8 +30,8 @@ impl Request {
         match self {
             Self::Push(push) => service.push(actor, space, push).await.map(Answer::Push),
             Self::Pull(pull) => service.pull(space, pull).await.map(Answer::Pull),
-            Self::Snapshot(from) => {
-                let page = service.snapshot(space, from.as_ref()).await?;
+            Self::Snapshot(request) => {
+                let page = service.snapshot(space, &request).await?;
                 Ok(Answer::Snapshot(page.to_lines()))
             }
         }

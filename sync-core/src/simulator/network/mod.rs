@@ -20,6 +20,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::SnapshotRequest;
 use crate::runtime::Runtime;
 use crate::service::{Actor, Service};
 use crate::simulator::facts::Facts;
@@ -297,7 +298,7 @@ impl Network {
         {
             let foreign = Caller { space: other.clone(), ..caller.clone() };
             let request = match request {
-                Request::Snapshot(_) => Request::Snapshot(None),
+                Request::Snapshot(_) => Request::Snapshot(SnapshotRequest::default()),
                 _ => Request::Pull(Default::default()),
             };
             return self.deliver(&foreign, request).await;

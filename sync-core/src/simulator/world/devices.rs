@@ -74,6 +74,7 @@ impl World<'_> {
             ids: Arc::new(SeededIds::new(self.dice.next())),
             policies: policies(),
             actor: device.actor.clone(),
+            shows_partial_load: false,
         };
         let store = Arc::new(SimStore::new(store, Arc::clone(&seat))) as Arc<dyn Store>;
         let store = hooks.with_replica_store(store, &place);

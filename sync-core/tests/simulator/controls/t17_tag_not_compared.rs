@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotToken};
+use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
 use sync_core::simulator::{FaultKind, Hooks, Invariant, Scenario};
 use sync_core::store::{Mode, Store};
 use sync_core::transport::Transport;
@@ -53,9 +53,9 @@ impl Transport for Believed {
     fn snapshot(
         &self,
         space: &SpaceId,
-        from: Option<&SnapshotToken>,
+        request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.way.snapshot(space, from)
+        self.way.snapshot(space, request)
     }
 }
 
