@@ -6,6 +6,7 @@ mod flow;
 mod groups;
 mod laws;
 mod moved;
+mod orders;
 mod pairs;
 mod policies;
 mod query;
