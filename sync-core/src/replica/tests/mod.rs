@@ -10,6 +10,7 @@ mod orders;
 mod pairs;
 mod policies;
 mod query;
+mod resolving;
 mod resync;
 mod run;
 mod select;
