@@ -4,6 +4,7 @@ mod cost;
 mod faults;
 mod flow;
 mod groups;
+mod in_flight;
 mod laws;
 mod moved;
 mod orders;
