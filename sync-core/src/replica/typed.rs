@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Result;
 use crate::replica::access::{collection_name, typed};
 use crate::replica::{Change, Event, Origin, Query, Replica, Watch};
-use crate::types::{Collection, Record, RecordId};
+use crate::types::{Collection, Record, RecordId, RecordMeta};
 
 /// A collection of a [`Replica`] whose records are `T`s; see [`Replica::collection`]. Cheap to clone.
 ///
@@ -29,6 +29,8 @@ pub struct Typed<T> {
 pub struct Item<T> {
     /// Its id.
     pub id: RecordId,
+    /// What the library knows about its state: when it was edited and by whom, and whether the server knows it.
+    pub meta: RecordMeta,
     /// Its content, or why that is no `T`.
     pub value: Result<T>,
 }
@@ -197,7 +199,7 @@ impl<T: DeserializeOwned> Typed<T> {
 
 fn item<T: DeserializeOwned>(record: Record) -> Option<Item<T>> {
     let value = typed(&record.key, &record.data?);
-    Some(Item { id: record.key.id, value })
+    Some(Item { id: record.key.id, meta: record.meta, value })
 }
 
 fn change<T: DeserializeOwned>(change: Change) -> TypedChange<T> {
