@@ -141,6 +141,30 @@ impl<T: DeserializeOwned> Typed<T> {
         self.replica.get(self.collection.as_str(), id).await
     }
 
+    /// The record `id` with what the library knows about it. As [`Replica::record`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// let stars = replica.collection::<u32>("stars")?;
+    /// stars.put("sun", &5).await?;
+    /// let item = stars.item("sun").await?.unwrap();
+    /// println!("{} stars, by {} at {}", item.value?, item.meta.author, item.meta.edited_at);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::record`].
+    pub async fn item(&self, id: &str) -> Result<Option<Item<T>>> {
+        Ok(self.replica.record(self.collection.as_str(), id).await?.and_then(item))
+    }
+
     /// The records that `query` asks for. As [`Replica::list`], where a record that is no `T` is an item with an error.
     ///
     /// ```
