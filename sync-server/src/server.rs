@@ -114,6 +114,13 @@ impl Server {
         self.address
     }
 
+    /// The service that answers its requests, for a program that embeds the server and reaches the same spaces itself, by
+    /// [`Loopback`](sync_core::transport::Loopback). It must not be used any more when the server has ended: the store
+    /// is closed then.
+    pub fn service(&self) -> &Service {
+        &self.app.service
+    }
+
     /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {

@@ -34,6 +34,7 @@ mod reconcile;
 mod schema;
 mod store;
 
+pub use lock::DATA_IN_USE;
 pub use options::SqliteOptions;
 pub use store::SqliteStore;
 

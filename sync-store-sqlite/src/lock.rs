@@ -9,6 +9,10 @@ use sync_core::{Error, ErrorKind, Result};
 
 use crate::error::io;
 
+/// The [code](sync_core::Error::code) of the refusal to open data that another process (or another store in this one)
+/// uses. Whoever gets it can wait for that process or stop it; nothing is wrong with the data.
+pub const DATA_IN_USE: &str = "data_in_use";
+
 /// Holds the data for this process until it is dropped, or until the process ends in whatever way.
 #[derive(Debug)]
 pub(crate) struct DataLock(#[expect(dead_code, reason = "held, never read")] File);
@@ -30,7 +34,8 @@ impl DataLock {
                     "another process uses this data: {} is locked; stop that process, or give this one another path",
                     path.display()
                 ),
-            )),
+            )
+            .with_code(DATA_IN_USE)),
             Err(TryLockError::Error(error)) => Err(io(format_args!("lock {}", path.display()), error)),
         }
     }

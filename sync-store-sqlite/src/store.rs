@@ -79,7 +79,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`Incompatible`](sync_core::ErrorKind::Incompatible) when another process (or another store in this one) uses
-    /// the data, when it was written by a newer program, or is something else altogether;
+    /// the data (with code [`DATA_IN_USE`](crate::DATA_IN_USE)), when it was written by a newer program, or is something else altogether;
     /// [`Corrupt`](sync_core::ErrorKind::Corrupt) when it is damaged: nothing is ever created over it;
     /// [`Unavailable`](sync_core::ErrorKind::Unavailable) or [`StorageFull`](sync_core::ErrorKind::StorageFull) from
     /// the file system.

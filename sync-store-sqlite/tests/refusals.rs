@@ -8,7 +8,7 @@ use std::path::Path;
 use sync_core::conformance::{commit, epoch, put, space_id};
 use sync_core::store::{Store, StoreExt};
 use sync_core::{ErrorKind, Result};
-use sync_store_sqlite::SqliteStore;
+use sync_store_sqlite::{DATA_IN_USE, SqliteStore};
 use world::{World, kind_of};
 
 type Test = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -18,7 +18,7 @@ async fn data_in_use_is_refused_until_it_is_closed() -> Test {
     for world in [World::file().await, World::folder().await] {
         let second = SqliteStore::open(world.options.clone()).await;
         let error = second.expect_err("two stores on the same data");
-        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Incompatible, Some(DATA_IN_USE)));
         assert!(error.to_string().contains("another process uses this data"), "{error}");
         assert!(error.to_string().contains(&world.folder.path().display().to_string()), "{error}");
         world.store.close().await;

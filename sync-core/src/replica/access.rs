@@ -10,7 +10,7 @@ use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::Replica;
 use crate::replica::local::Local;
-use crate::types::{Collection, RecordId, RecordKey};
+use crate::types::{Collection, Record, RecordId, RecordKey};
 
 impl Replica {
     /// Makes `value` the record `id` of `collection`. Says whether that changed anything.
@@ -124,9 +124,34 @@ impl Replica {
     ///
     /// As [`get`](Replica::get).
     pub async fn get_json(&self, collection: &str, id: &str) -> Result<Option<Json>> {
+        Ok(self.record(collection, id).await?.and_then(|record| record.data))
+    }
+
+    /// [`get`](Replica::get), with what the library knows about the record: when it was edited and by whom, and whether
+    /// the server knows it. `None` when it was deleted.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// use sync_core::Version;
+    /// replica.put("notes", "1", "milk").await?;
+    /// let record = replica.record("notes", "1").await?.unwrap();
+    /// assert_eq!((record.meta.author.as_str(), record.meta.upstream), ("ada", Version::ZERO));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a name that cannot be, and what the store reports.
+    pub async fn record(&self, collection: &str, id: &str) -> Result<Option<Record>> {
         let key = key(collection, id)?;
         let record = self.read(move |local| async move { local.get(&key).await }.boxed()).await?;
-        Ok(record.and_then(|record| record.data))
+        Ok(record.filter(|record| !record.is_deleted()))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Result;
 use crate::replica::access::{collection_name, typed};
 use crate::replica::{Change, Event, Origin, Query, Replica, Watch};
-use crate::types::{Collection, Record, RecordId};
+use crate::types::{Collection, Record, RecordId, RecordMeta};
 
 /// A collection of a [`Replica`] whose records are `T`s; see [`Replica::collection`]. Cheap to clone.
 ///
@@ -29,6 +29,8 @@ pub struct Typed<T> {
 pub struct Item<T> {
     /// Its id.
     pub id: RecordId,
+    /// What the library knows about its state: when it was edited and by whom, and whether the server knows it.
+    pub meta: RecordMeta,
     /// Its content, or why that is no `T`.
     pub value: Result<T>,
 }
@@ -139,6 +141,30 @@ impl<T: DeserializeOwned> Typed<T> {
         self.replica.get(self.collection.as_str(), id).await
     }
 
+    /// The record `id` with what the library knows about it. As [`Replica::record`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// let stars = replica.collection::<u32>("stars")?;
+    /// stars.put("sun", &5).await?;
+    /// let item = stars.item("sun").await?.unwrap();
+    /// println!("{} stars, by {} at {}", item.value?, item.meta.author, item.meta.edited_at);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::record`].
+    pub async fn item(&self, id: &str) -> Result<Option<Item<T>>> {
+        Ok(self.replica.record(self.collection.as_str(), id).await?.and_then(item))
+    }
+
     /// The records that `query` asks for. As [`Replica::list`], where a record that is no `T` is an item with an error.
     ///
     /// ```
@@ -197,7 +223,7 @@ impl<T: DeserializeOwned> Typed<T> {
 
 fn item<T: DeserializeOwned>(record: Record) -> Option<Item<T>> {
     let value = typed(&record.key, &record.data?);
-    Some(Item { id: record.key.id, value })
+    Some(Item { id: record.key.id, meta: record.meta, value })
 }
 
 fn change<T: DeserializeOwned>(change: Change) -> TypedChange<T> {

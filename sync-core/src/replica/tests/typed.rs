@@ -25,7 +25,9 @@ async fn a_record_of_another_type_is_an_item_of_its_own() {
     notes.clone().put("c", &milk).await.unwrap();
     let mut items = notes.list(&Query::all().descending()).await.unwrap();
     assert_eq!(items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
-    assert_eq!(items.pop().unwrap().value.unwrap(), milk);
+    let item = items.pop().unwrap();
+    assert_eq!((item.meta.author.as_str(), item.meta.revision), (one.0.options.actor.as_str(), 1));
+    assert_eq!(item.value.unwrap(), milk);
     let error = items.pop().unwrap().value.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("notes/b"), "{error}");

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::state_hash::StateHash;
 use crate::types::{ActorId, SpaceId};
 
-/// What signing in yields. The token itself stays in the transport.
+/// What signing in yields. The token itself stays in the transport; [`HttpTransport::token`] hands it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
     /// Who was signed in.

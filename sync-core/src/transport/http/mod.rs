@@ -105,6 +105,21 @@ impl HttpTransport {
         Ok(())
     }
 
+    /// The token that requests are signed with, for an app that keeps it until its next start. Keep it where only its user
+    /// can read it: it is as good as the password until it expires.
+    ///
+    /// ```
+    /// use sync_core::transport::HttpTransport;
+    /// let transport = HttpTransport::new("http://127.0.0.1:8080", Some("a-token"))?;
+    /// assert_eq!(transport.token().as_deref(), Some("a-token"));
+    /// # Ok::<_, sync_core::Error>(())
+    /// ```
+    pub fn token(&self) -> Option<String> {
+        let header = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        let text = header.as_ref()?.to_str().ok()?;
+        text.strip_prefix("Bearer ").map(str::to_owned)
+    }
+
     fn request(
         &self,
         method: Method,

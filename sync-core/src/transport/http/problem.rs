@@ -115,7 +115,7 @@ fn kind(status: StatusCode) -> ErrorKind {
 
 /// The codes that replicas and applications act on, as words of this program.
 fn known(text: &str) -> Option<&'static str> {
-    const KNOWN: [&str; 22] = [
+    const KNOWN: [&str; 23] = [
         code::MALFORMED_JSON,
         code::INVALID_ENCODING,
         code::VALIDATION_FAILED,
@@ -138,6 +138,7 @@ fn known(text: &str) -> Option<&'static str> {
         "token_expired",
         "token_revoked",
         "storage_full",
+        "username_taken",
     ];
     KNOWN.into_iter().find(|code| *code == text)
 }
