@@ -34,6 +34,7 @@ pub(crate) struct Reader {
 struct Held {
     after: Option<CursorToken>,
     head: Seq,
+    n_restores: usize,
     records: BTreeMap<RecordKey, Record>,
 }
 
@@ -79,14 +80,21 @@ impl Reader {
         let (service, space) = (endpoint.service.clone(), self.space.clone());
         let reply: Option<Result<PullReply>> =
             endpoint.process.call(async move { service.pull(&space, request).await }).await;
-        if self.facts.n_restores() != n_restores || self.held().after != after {
-            return true;
+        {
+            let held = &mut *self.held();
+            if self.facts.n_restores() != held.n_restores {
+                // The head went back. Where the reader is, is judged by the server.
+                (held.head, held.n_restores) = (Seq::ZERO, self.facts.n_restores());
+            }
+            if held.n_restores != n_restores || held.after != after {
+                return true;
+            }
         }
         match reply {
             Some(Ok(PullReply::Page(page))) => self.take(page),
             Some(Ok(PullReply::ResyncRequired(resync))) => {
                 self.facts.told_resync(usize::MAX, resync.reason);
-                *self.held() = Held::default();
+                *self.held() = Held { n_restores, ..Held::default() };
                 true
             }
             Some(Err(_)) | None => true,
