@@ -59,8 +59,10 @@ pub(super) enum Outcome {
     Heard,
     /// The server does not hold requests: nothing was heard, at once.
     Unheld,
-    /// There is more at the server than was heard, or someone waits for what is there.
+    /// There is more at the server than was heard.
     Behind,
+    /// Someone waits for what the server has.
+    Asked,
     /// Something was edited.
     Edited,
     /// Someone asks to try now.
@@ -137,6 +139,7 @@ impl Pace {
                 self.send_or_listen(after, now)
             }
             Outcome::Behind => Next { act: Act::Sync, after: self.idle(now, options) },
+            Outcome::Asked => Next { act: Act::Sync, after: Duration::ZERO },
             Outcome::Edited => {
                 self.refused_until = None;
                 self.send_or_listen(Duration::ZERO, now)
@@ -286,13 +289,14 @@ mod tests {
                 })
             },
         );
-        let other = (0..7u8).prop_map(|n| match n {
+        let other = (0..8u8).prop_map(|n| match n {
             0 => Outcome::Synced,
             1 => Outcome::Refused,
             2 => Outcome::Heard,
             3 => Outcome::Unheld,
             4 => Outcome::Behind,
             5 => Outcome::Edited,
+            6 => Outcome::Asked,
             _ => Outcome::Woken,
         });
         prop_oneof![other, failure]

@@ -24,7 +24,7 @@ use crate::replica::row::{Row, parse};
 use crate::replica::rows::{Base, Entry, Known};
 use crate::replica::state::{Loading, Reload, State};
 use crate::store::{Mode, ScanQuery};
-use crate::types::{Collection, Record, RecordId, Version};
+use crate::types::{Collection, Record, RecordId, Seq, Version};
 
 /// Records that are compared at once.
 const SCAN_ROWS_MAX: usize = 1000;
@@ -97,7 +97,7 @@ impl Inner {
         match standby.commit().await {
             Ok(()) => {
                 self.place.turn();
-                self.signals.hub.reload();
+                self.signals.reload();
             }
             Err(error) => {
                 if error.kind() == ErrorKind::Unavailable {
@@ -189,6 +189,7 @@ impl Local {
             loading: Loading::default(),
             edits_after: self.space_head().head,
             generation: loaded.generation,
+            confirmed: Seq::ZERO,
             standby: false,
             reload: None,
             ..unsent.state
@@ -198,6 +199,7 @@ impl Local {
 
     async fn carry_edit(&mut self, mut base: Base, visible: Option<Record>, from: &State) -> Result<Taken> {
         let went_back = from.reload == Some(Reload::WentBack);
+        base.since = Seq::ZERO;
         let theirs = self.get(&base.key).await?;
         if went_back {
             // The version belongs to a history that is gone. What was there still tells what the edit changed.

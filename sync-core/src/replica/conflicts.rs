@@ -188,7 +188,7 @@ impl Local {
         let visible = self.get(key).await?;
         let mut base = match self.base_of(key).await? {
             Some(base) => base,
-            None => Base::new(key.clone(), Known::of(visible.as_ref())),
+            None => Base::new(key.clone(), Known::of(visible.as_ref()), self.space_head().head),
         };
         self.dismiss_earlier(&base).await?;
         // Who settles a conflict has seen its two sides and what the application shows. What the server has by now, and an

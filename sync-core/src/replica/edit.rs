@@ -23,7 +23,7 @@ impl Local {
         let base = match self.base_of(key).await? {
             Some(base) => base,
             None => {
-                let base = Base::new(key.clone(), Known::of(visible.as_ref()));
+                let base = Base::new(key.clone(), Known::of(visible.as_ref()), self.space_head().head);
                 self.save(&base)?;
                 base
             }

@@ -58,6 +58,7 @@ impl Replica {
         let _alone = self.0.syncing.lock().await;
         // When another sync was faster, this page is old news.
         replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await?;
-        Ok(Outcome::Heard)
+        // Whether a position was reached is for a sync to find out.
+        Ok(if self.0.signals.waits.is_empty() { Outcome::Heard } else { Outcome::Asked })
     }
 }

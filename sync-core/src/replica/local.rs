@@ -281,6 +281,7 @@ impl Inner {
             if is_edited {
                 self.signals.edits.set(());
             }
+            self.signals.steps.set(());
         }
         committed.map(|()| result)
     }

@@ -107,7 +107,7 @@ impl Inner {
     async fn settle_switch(&self) -> Result<()> {
         if self.state_at(Side::Standby).await?.is_some_and(|state| !state.standby) {
             self.place.turn();
-            self.signals.hub.reload();
+            self.signals.reload();
         }
         self.place.in_doubt.store(false, Ordering::SeqCst);
         Ok(())

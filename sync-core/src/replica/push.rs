@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutation::Outcome;
 use crate::protocol::{PushDone, PushReply, code};
 use crate::replica::page;
 use crate::replica::report::Phase;
@@ -114,9 +115,11 @@ impl Run<'_> {
             .replica
             .write(move |local| {
                 async move {
+                    let newest = outcomes.iter().filter_map(Outcome::version).max();
                     let Some(mut report) = local.record_outcomes(&batch, outcomes).await? else {
                         return Ok(None);
                     };
+                    local.note_confirmed(newest).await?;
                     if let Some((page, after)) = came_with {
                         let pulled = local.apply_page(page, &after).await?;
                         report.add(pulled.unwrap_or_default());

@@ -10,7 +10,7 @@ use crate::json::Json;
 use crate::mutation::Mutation;
 use crate::replica::groups::GroupId;
 use crate::replica::row::{Row, damaged, is_false, kept, kept_always, key_text, row_key};
-use crate::types::{ClientId, MutationNumber, Record, RecordId, RecordKey, Version};
+use crate::types::{ClientId, MutationNumber, Record, RecordId, RecordKey, Seq, Version};
 
 /// The state of a record at the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub(super) struct Base {
     /// The server does not believe the date of the edit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) undated: bool,
+    /// The local position at which the edit was begun; zero when that was on another side.
+    #[serde(default)]
+    pub(super) since: Seq,
     /// What it is sent together with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) group: Option<GroupId>,
@@ -69,8 +72,9 @@ pub(super) struct Resolves {
 }
 
 impl Base {
-    pub(super) fn new(key: RecordKey, base: Known) -> Self {
-        Self { key, base, latest: None, resolves: None, whole: false, undated: false, group: None }
+    /// Of an edit that begins at the local position `since`.
+    pub(super) fn new(key: RecordKey, base: Known, since: Seq) -> Self {
+        Self { key, base, latest: None, resolves: None, whole: false, undated: false, since, group: None }
     }
 
     /// Ids may be too long to be joined with the name of their collection, so the row is found by a hash of both.

@@ -183,7 +183,7 @@ impl Events {
             return wakes.await;
         }
         let edits = self.edits.next().map(|_| Outcome::Edited).boxed();
-        let asks = self.asks.next().map(|_| Outcome::Behind).boxed();
+        let asks = self.asks.next().map(|_| Outcome::Asked).boxed();
         select_all([wakes, edits, asks]).await.0
     }
 

@@ -29,6 +29,9 @@ pub(super) struct State {
     /// Transactions that the server receives in parts, since an answer was last recorded.
     #[serde(default)]
     pub(super) n_parted: u64,
+    /// The newest version that an answer to own edits told; what lies before is in the cursor's past soon.
+    #[serde(default)]
+    pub(super) confirmed: Seq,
     /// How many sides were live before this one.
     #[serde(default)]
     pub(super) generation: u64,
@@ -84,6 +87,7 @@ impl State {
             cursor: None,
             loading: Loading::default(),
             edits_after: Seq::ZERO,
+            confirmed: Seq::ZERO,
             n_parted: 0,
             generation: 0,
             standby: false,
@@ -99,6 +103,7 @@ impl State {
             cursor: None,
             loading: Loading::default(),
             edits_after: Seq::ZERO,
+            confirmed: Seq::ZERO,
             generation: self.generation + 1,
             standby: true,
             reload: None,

@@ -198,7 +198,7 @@ impl Run<'_> {
                 Step::Done | Step::UpToDate => {}
             }
         }
-        Ok(())
+        self.judge_waits().await
     }
 
     async fn round(&mut self) -> Result<Step> {

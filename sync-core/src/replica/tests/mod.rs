@@ -1,5 +1,6 @@
 //! Replicas against the real service, and against a network that misbehaves.
 
+mod barrier;
 mod cost;
 mod faults;
 mod flow;

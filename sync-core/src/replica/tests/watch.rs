@@ -223,7 +223,7 @@ async fn a_commit_whose_answer_is_lost_is_a_reload() {
 
 /// Answers every mutation with a refusal.
 #[derive(Debug)]
-struct Refusing(crate::transport::Loopback);
+pub(super) struct Refusing(pub(super) crate::transport::Loopback);
 
 #[async_trait::async_trait]
 impl crate::transport::Transport for Refusing {

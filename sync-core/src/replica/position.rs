@@ -1,0 +1,236 @@
+//! Positions in the server's history: what one replica has seen, another one can wait for.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{PullReply, PullRequest, ResyncReason, code};
+use crate::replica::Replica;
+use crate::replica::page;
+use crate::replica::sync::{Run, lost_cursor};
+use crate::types::{Cursor, CursorToken};
+
+/// How far a replica has taken in what happened at the server. Text, to be handed on to another device of the same space.
+///
+/// ```
+/// use sync_core::replica::Position;
+/// let text = "it came from another device";
+/// assert_eq!(Position::new(text).as_str(), text);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(CursorToken);
+
+impl Position {
+    /// Takes the text of a position as it was received.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(CursorToken::new(text))
+    }
+
+    /// The text: letters, digits, `-` and `_`, which mean nothing to anyone else.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Positions that are waited for.
+#[derive(Debug, Default)]
+pub(super) struct Waits(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    n_ever: u64,
+    by_number: BTreeMap<u64, Wait>,
+}
+
+#[derive(Clone, Debug)]
+struct Wait {
+    token: CursorToken,
+    verdict: Verdict,
+}
+
+/// What became of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It was not reached yet.
+    Waiting,
+    /// It was reached, and lay in the server's history at that moment. Earlier than that nothing is certain: the server
+    /// may go back to a time before it, which a replica that has not come so far does not notice.
+    Reached,
+    /// It does not lie in the server's history, and never will.
+    Gone,
+}
+
+/// A place among those who wait; dropping it gives it back.
+struct Place<'a> {
+    waits: &'a Waits,
+    number: u64,
+}
+
+impl Replica {
+    /// How far this replica has taken in what happened at the server; `None` before the first sync. Its own edits are part
+    /// of that once [`wait_until_sent`](Replica::wait_until_sent) has returned.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports. For an example see [`wait_for`](Replica::wait_for).
+    pub async fn position(&self) -> Result<Option<Position>> {
+        Ok(self.state().await?.cursor.map(Position))
+    }
+
+    /// Waits until this replica has taken in everything up to a position that another replica of the space (or this one)
+    /// had: what was to be seen there can be seen here then.
+    ///
+    /// It only waits: something must sync, [`run`](Replica::run), which is told to do so at once, or
+    /// [`sync`](Replica::sync).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Position, Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = Loopback::new(service, Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let open = || Replica::open(Arc::new(MemoryStore::default()), space.clone(), options.clone());
+    /// # let (phone, laptop) = (open().await?, open().await?);
+    /// # for replica in [phone.clone(), laptop.clone()] {
+    /// #     let server = server.clone();
+    /// #     tokio::spawn(async move { replica.run(&server).await });
+    /// # }
+    /// phone.put("notes", "1", "milk").await?;
+    /// phone.wait_until_sent().await?;
+    /// let seen = phone.position().await?.expect("it has synced").to_string();
+    ///
+    /// // On the laptop, which got the text some other way:
+    /// laptop.wait_for(&Position::new(seen)).await?;
+    /// assert_eq!(laptop.get("notes", "1").await?, Some("milk".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for what is not a position of this space; [`NotFound`](ErrorKind::NotFound) when
+    /// the server was restored from a backup or created anew, so that what was there at this position is not, or may not
+    /// be, there any more; and what the store reports.
+    pub async fn wait_for(&self, position: &Position) -> Result<()> {
+        let signals = &self.0.signals;
+        Cursor::decode(&position.0, self.space())
+            .map_err(|_| Error::invalid(code::INVALID_CURSOR, "the text is not a position of this space"))?;
+        let mut steps = signals.steps.follow_news();
+        if self.state().await?.cursor.as_ref() == Some(&position.0) {
+            return Ok(());
+        }
+        let place = signals.waits.enter(position.0.clone());
+        signals.asks.set(());
+        loop {
+            match place.verdict() {
+                Verdict::Waiting => steps.next().await,
+                Verdict::Reached => return Ok(()),
+                Verdict::Gone => {
+                    let message = "the server went back in time: the position that is waited for is gone";
+                    return Err(Error::new(ErrorKind::NotFound, message).with_code(code::RESYNC_REQUIRED));
+                }
+            };
+        }
+    }
+
+    async fn has_reached(&self, wanted: &CursorToken) -> Result<bool> {
+        let read = |token: &CursorToken| Cursor::decode(token, self.space()).ok();
+        let (has, wants) = (self.state().await?.cursor.as_ref().and_then(read), read(wanted));
+        Ok(has.zip(wants).is_some_and(|(has, wants)| has.epoch == wants.epoch && has.seq >= wants.seq))
+    }
+}
+
+impl Run<'_> {
+    /// Asks the server about the positions that are waited for: only it knows its history.
+    pub(super) async fn judge_waits(&mut self) -> Result<()> {
+        let signals = &self.replica.0.signals;
+        for token in signals.waits.tokens() {
+            let verdict = match self.is_in_history(&token).await? {
+                true if self.replica.has_reached(&token).await? => Verdict::Reached,
+                true => continue,
+                false => Verdict::Gone,
+            };
+            signals.waits.set(&token, verdict);
+            signals.steps.set(());
+        }
+        Ok(())
+    }
+
+    async fn is_in_history(&mut self, token: &CursorToken) -> Result<bool> {
+        let collections = self.replica.state().await?.wanted();
+        let request = PullRequest { after: Some(token.clone()), collections, limit: Some(1), wait: None };
+        match self.transport.pull(self.replica.space(), &request).await {
+            Ok(PullReply::Page(found)) => {
+                page::check(&found, token, self.replica.space())?;
+                Ok(true)
+            }
+            // So old that its history was collected: everything that this replica has is newer.
+            Ok(PullReply::ResyncRequired(resync)) if resync.reason == ResyncReason::Horizon => Ok(true),
+            Ok(PullReply::ResyncRequired(_)) => Ok(false),
+            Err(error) => lost_cursor(&error).map(|_| false).ok_or(error),
+        }
+    }
+}
+
+impl Waits {
+    fn enter(&self, token: CursorToken) -> Place<'_> {
+        let mut waiting = self.lock();
+        waiting.n_ever += 1;
+        let number = waiting.n_ever;
+        waiting.by_number.insert(number, Wait { token, verdict: Verdict::Waiting });
+        Place { waits: self, number }
+    }
+
+    /// Whether any position is waited for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().by_number.is_empty()
+    }
+
+    /// The positions that were not reached yet, each once.
+    fn tokens(&self) -> Vec<CursorToken> {
+        let waiting = self.lock();
+        let open = waiting.by_number.values().filter(|wait| wait.verdict == Verdict::Waiting);
+        let mut tokens: Vec<CursorToken> = open.map(|wait| wait.token.clone()).collect();
+        tokens.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        tokens.dedup();
+        tokens
+    }
+
+    fn set(&self, token: &CursorToken, verdict: Verdict) {
+        for wait in self.lock().by_number.values_mut().filter(|wait| wait.token == *token) {
+            wait.verdict = verdict;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place<'_> {
+    fn verdict(&self) -> Verdict {
+        self.waits.lock().by_number.get(&self.number).map_or(Verdict::Waiting, |wait| wait.verdict)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waits.lock().by_number.remove(&self.number);
+    }
+}
