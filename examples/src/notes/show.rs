@@ -31,9 +31,12 @@ pub(crate) fn line(id: &str, note: &Note) -> String {
 
 /// As much of a text as fits a line.
 pub(crate) fn first_line(text: &str) -> String {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("(empty)");
-    let shown: String = line.chars().take(LINE_CHARS_MAX).collect();
-    let is_all = shown.len() == text.trim_end().len();
+    let text = text.trim();
+    if text.is_empty() {
+        return "(empty)".to_owned();
+    }
+    let shown: String = text.lines().next().unwrap_or(text).chars().take(LINE_CHARS_MAX).collect();
+    let is_all = shown.len() == text.len();
     format!("{}{}", clean(&shown), if is_all { "" } else { " …" })
 }
 
