@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use sync_core::protocol::Acked;
 use sync_core::{Collection, NameError, RecordId};
 
 use crate::problem::{Code, Problem};
@@ -92,6 +93,16 @@ impl Query {
     pub fn record_id(&self, name: &str) -> Result<Option<RecordId>, Problem> {
         let id = self.string(name).map(RecordId::new).transpose();
         id.map_err(|error| refused(name, &error.to_string()))
+    }
+
+    /// The value of `name` as the last mutation that was answered: the name of a replica, a colon and a number.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query` when it is written otherwise.
+    pub fn acked(&self, name: &str) -> Result<Option<Acked>, Problem> {
+        let acked = self.string(name).map(str::parse).transpose();
+        acked.map_err(|error: sync_core::Error| refused(name, &error.to_string()))
     }
 
     /// The value of `name` as a list separated by commas.

@@ -14,6 +14,6 @@ mod snapshot;
 
 pub use change::write_change;
 pub use decode::{decode, refuse_content};
-pub use pull::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
+pub use pull::{Acked, PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};
 pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotRequest, SnapshotToken};

@@ -26,7 +26,9 @@ impl Replica {
         let Some(after) = state.cursor.clone().filter(|_| !state.needs_load()) else {
             return Ok(Outcome::Behind);
         };
-        let request = PullRequest { after: Some(after.clone()), collections, limit: None, wait: Some(wait) };
+        let acked = state.unproven(&after, self.space());
+        let request =
+            PullRequest { after: Some(after.clone()), collections, limit: None, wait: Some(wait), acked };
         let mut is_soon = true;
         let pull = transport.pull(self.space(), &request);
         let reply = match select(pull, self.0.options.runtime.sleep(HELD_MIN.min(wait))).await {

@@ -174,7 +174,8 @@ impl Run<'_> {
 
     async fn is_in_history(&mut self, token: &CursorToken) -> Result<bool> {
         let collections = self.replica.state().await?.wanted();
-        let request = PullRequest { after: Some(token.clone()), collections, limit: Some(1), wait: None };
+        let request =
+            PullRequest { after: Some(token.clone()), collections, limit: Some(1), wait: None, acked: None };
         match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(found)) => {
                 page::check(&found, token, self.replica.space())?;

@@ -74,8 +74,11 @@ impl Run<'_> {
     /// there is more to ask for.
     async fn pull_page(&mut self, side: Side, state: State) -> Result<Option<Step>> {
         let collections = state.wanted();
-        let Some(after) = self.pages.cursor().cloned().or(state.cursor) else { return Ok(Some(Step::Done)) };
-        let request = PullRequest { after: Some(after.clone()), collections, ..PullRequest::default() };
+        let after = self.pages.cursor().cloned().or_else(|| state.cursor.clone());
+        let Some(after) = after else { return Ok(Some(Step::Done)) };
+        let acked = state.unproven(&after, self.replica.space());
+        let request =
+            PullRequest { after: Some(after.clone()), collections, acked, ..PullRequest::default() };
         let page = match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(page)) => page,
             Ok(PullReply::ResyncRequired(resync)) => return Ok(Some(resync.into())),

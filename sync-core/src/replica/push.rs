@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutation::Outcome;
-use crate::protocol::{PushDone, PushReply, code};
+use crate::protocol::{PushDone, PushReply, ResyncReason, code};
 use crate::replica::page;
 use crate::replica::report::Phase;
 use crate::replica::revoked::is_revoked;
@@ -61,10 +61,12 @@ impl Run<'_> {
         let reply = self.transport.push(self.replica.space(), &request).await;
         match reply {
             Ok(PushReply::Done(done)) => self.record(batch, after, done).await,
-            Ok(PushReply::ClientForked | PushReply::MutationGap { .. }) => {
+            Ok(PushReply::ClientForked) => {
                 self.rename().await?;
                 Ok(Step::Done)
             }
+            // It does not know what it has answered before: it went back in time, whatever the cursor shows.
+            Ok(PushReply::MutationGap { .. }) => Ok(Step::Resync(ResyncReason::HistoryDiverged)),
             Ok(PushReply::ResyncRequired(resync)) => Ok(resync.into()),
             Err(error) if error.code() == Some(code::FORBIDDEN_CLIENT) => {
                 self.rename().await?;

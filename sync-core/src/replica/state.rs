@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::IdSource;
-use crate::protocol::{ResyncReason, SnapshotToken};
+use crate::mutation::Outcome;
+use crate::protocol::{Acked, ResyncReason, SnapshotToken};
 use crate::replica::local::Local;
 use crate::replica::row::{Row, is_false, row_key};
 use crate::replica::rows::Batch;
-use crate::types::{ClientId, Collection, CursorToken, MutationNumber, RecordId, RecordKey, Seq};
+use crate::types::{
+    ClientId, Collection, Cursor, CursorToken, MutationNumber, RecordId, RecordKey, Seq, SpaceId, Version,
+};
 
 /// Where the replica stands with its server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,9 +47,19 @@ pub(super) struct State {
     /// The collections that are wanted; all without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) selection: Option<BTreeSet<Collection>>,
+    /// The newest outcome. While the cursor lies before it, pulls ask whether the server still knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) newest: Option<Newest>,
     /// Collections that are not wanted any more have records here that are to go.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) narrowed: bool,
+}
+
+/// The last mutation that was answered, and the version that the server has given to it or one before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Newest {
+    pub(super) acked: Acked,
+    pub(super) version: Version,
 }
 
 /// Why a space is loaded again. Later ones are stronger.
@@ -93,6 +106,7 @@ impl State {
             standby: false,
             reload: None,
             selection: None,
+            newest: None,
             narrowed: false,
         }
     }
@@ -137,6 +151,23 @@ impl State {
         if why != Reload::Widened {
             self.cursor = None;
         }
+        if why == Reload::WentBack {
+            self.newest = None;
+        }
+    }
+
+    /// Notes what the server has answered to a batch that ended with this mutation.
+    pub(super) fn note_answer(&mut self, acked: Acked, outcomes: &[Outcome]) {
+        let before = self.newest.as_ref().map_or(Version::ZERO, |newest| newest.version);
+        let version = outcomes.iter().filter_map(Outcome::version).fold(before, Version::max);
+        self.newest = Some(Newest { acked, version });
+    }
+
+    /// What a pull from `cursor` must have confirmed: outcomes that lie after it.
+    pub(super) fn unproven(&self, cursor: &CursorToken, space: &SpaceId) -> Option<Acked> {
+        let newest = self.newest.as_ref()?;
+        let shown = Cursor::decode(cursor, space).map_or(Version::ZERO, |cursor| cursor.seq);
+        (newest.version > shown).then(|| newest.acked.clone())
     }
 
     /// Whether records of this collection are kept here.

@@ -8,9 +8,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullPage, PullReply, PullRequest};
+use crate::protocol::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
 use crate::service::{Inner, Service, cursors, selection};
-use crate::store::{FeedQuery, Mode};
+use crate::store::{FeedQuery, Mode, StoreTxnExt};
 use crate::types::{Cursor, SpaceId};
 
 /// How many pulls wait for a change right now.
@@ -41,6 +41,9 @@ impl Drop for Waiting<'_> {
 impl Service {
     /// The next page of changes after a cursor, in the order of their versions. Chained cursors yield every committed
     /// change, in its latest state, and never the same one twice.
+    ///
+    /// With `acked` it is also checked that this server has answered that mutation; one that has not was restored to a
+    /// moment before, and asks for a resync.
     ///
     /// The cursor moves on also when a filter leaves nothing. With `wait` an empty page is held back until there is a
     /// change or the time is over.
@@ -112,6 +115,12 @@ async fn page(
         // From the very beginning everything that is left is everything there is to know.
         None => crate::types::Seq::ZERO,
     };
+    if let Some(acked) = &request.acked
+        && txn.client(&acked.client).await?.is_none_or(|known| known.last < acked.last)
+    {
+        let reason = ResyncReason::HistoryDiverged;
+        return Ok(PullReply::ResyncRequired(Resync { reason, epoch: head.epoch, floor: head.floor }));
+    }
     let rows_max = request.limit.unwrap_or(inner.limits.page_rows_max).clamp(1, inner.limits.page_rows_max);
     let query = FeedQuery {
         after,

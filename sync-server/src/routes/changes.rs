@@ -1,4 +1,4 @@
-//! `GET /v1/spaces/{space}/changes?after&collections&limit&wait`: pull. 200 with a page, 410 `resync_required`.
+//! `GET /v1/spaces/{space}/changes?after&collections&limit&wait&acked`: pull. 200 with a page, 410 `resync_required`.
 //!
 //! `POST /v1/spaces/{space}/changes`: push, and pull in the same transaction when the body has `after`. 200 with the
 //! outcomes, 409 `client_forked` or `mutation_gap`, 410 `resync_required`.
@@ -31,7 +31,7 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 
 async fn pull(app: App, request: Request) -> Answer {
     let (_, space) = request.member(&app).await?;
-    let query = request.query(&["after", "collections", "limit", "wait"])?;
+    let query = request.query(&["after", "collections", "limit", "wait", "acked"])?;
     match page(&app, &space, pull_request(&query)?).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
         PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
@@ -53,6 +53,7 @@ fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
         collections: query.collections("collections")?,
         limit: query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok()),
         wait: query.u32_in("wait", 0..=WAIT_S_MAX)?.map(|wait| Duration::from_secs(wait.into())),
+        acked: query.acked("acked")?,
     })
 }
 

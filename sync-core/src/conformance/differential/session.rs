@@ -91,6 +91,7 @@ impl Wishes<'_> {
                 collections: self.collections(),
                 limit,
                 wait: None,
+                acked: None,
             }),
             120..140 => Request::Snapshot(self.snapshot()),
             140..146 => Request::Status,

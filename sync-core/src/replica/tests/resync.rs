@@ -246,3 +246,38 @@ async fn a_server_that_only_asks_for_a_resync_does_not_keep_a_replica_busy() {
     one.sync(&world.loopback()).await.unwrap();
     world.assert_converged(&[&one]).await;
 }
+
+/// Restored to a moment after the cursor and before what was answered: the cursor is still good there.
+#[tokio::test]
+async fn a_restore_that_only_lost_what_was_just_answered_is_noticed() {
+    for writes_again in [false, true] {
+        let mut world = World::new().await;
+        let (one, two) = (world.fresh().await, world.fresh().await);
+        one.select(&["notes"]).await.unwrap();
+        put(&one, "a", json!({"x": 0})).await;
+        world.settle(&[&one, &two]).await;
+        let backup = world.store.fork();
+        world.clock.advance(Duration::from_secs(1));
+        put(&one, "a", json!({"x": 1})).await;
+        put(&one, "b", json!("answered")).await;
+        // The push is answered, the pull after it is not: with a selection, the answer to a push brings no cursor.
+        let line = Line::with(world.loopback(), [Fate::Deliver, Fate::DropRequest]);
+        one.sync(&line).await.unwrap_err();
+        assert!(one.unsent().await.unwrap().is_empty());
+        world.restore(backup);
+        world.clock.advance(Duration::from_secs(1));
+        put(&two, "c", json!("after the restore")).await;
+        two.sync(&world.loopback()).await.unwrap();
+        if writes_again {
+            put(&one, "d", json!(1)).await;
+        }
+        let report = one.sync(&world.loopback()).await.unwrap();
+        assert_eq!(report.resynced, Some(ResyncReason::HistoryDiverged), "writes again: {writes_again}");
+        let mut lost: Vec<_> =
+            one.set_aside(10).await.unwrap().into_iter().map(|edit| edit.mutation.key.id).collect();
+        lost.sort();
+        assert_eq!(lost.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        world.settle(&[&one, &two]).await;
+        world.assert_converged(&[&one, &two]).await;
+    }
+}

@@ -35,7 +35,7 @@ use hyper_util::rt::TokioExecutor;
 use super::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
+    Acked, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
 };
 use crate::types::SpaceId;
 pub use account::SignedIn;
@@ -162,6 +162,7 @@ impl Transport for HttpTransport {
         query.add("limit", pull.limit.map(|limit| limit.to_string()).as_deref());
         let wait = pull.wait.unwrap_or_default();
         query.add("wait", (!wait.is_zero()).then(|| wait.as_secs().to_string()).as_deref());
+        query.add("acked", pull.acked.as_ref().map(Acked::to_string).as_deref());
         let path = format!("/v1/spaces/{space}/changes{query}");
         let request = self.request(Method::GET, &path, answer::JSON, String::new())?;
         self.fetch(request, wait).await?.into_pull()

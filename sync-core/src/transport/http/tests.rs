@@ -77,12 +77,13 @@ async fn requests_have_their_routes_and_carry_the_token() {
         collections: Some(names.clone()),
         limit: Some(7),
         wait: Some(Duration::from_secs(3)),
+        acked: Some("replica-1:17".parse().unwrap()),
     };
     let PullReply::Page(page) = transport.pull(&space(), &pull).await.unwrap() else { panic!("no page") };
     assert_eq!(page.head.get(), 5);
     let asked = server.asked.lock().unwrap().clone();
     assert!(asked.starts_with(
-        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,%24conflicts&limit=7&wait=3 HTTP/1.1"
+        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,%24conflicts&limit=7&wait=3&acked=replica-1%3A17 HTTP/1.1"
     ));
     assert!(asked.to_lowercase().contains("authorization: bearer secret"));
     assert!(!format!("{transport:?}").contains("secret"), "a token does not belong in logs");
