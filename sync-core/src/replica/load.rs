@@ -69,6 +69,11 @@ impl Run<'_> {
             if state.cursor.is_some() {
                 return Ok(true);
             }
+            if state.loading.is_stray {
+                // The next snapshot begins later, and does not tell what of this was deleted until then.
+                self.replica.begin_anew(side).await?;
+                return Ok(false);
+            }
             let before = state.loading.resume.clone();
             let Err(error) = self.receive(side, state).await else { return Ok(true) };
             let has_moved = self.replica.state_at(side).await?.loading.resume != before;

@@ -93,8 +93,8 @@ impl Stream {
             return Err(distrusted("is not in order"));
         }
         self.last = Some(record.key.clone());
-        self.n_bytes += record.data_len();
         self.n_received += 1;
+        self.n_bytes += record.data_len();
         self.records.push(record);
         Ok(())
     }
@@ -114,6 +114,7 @@ impl Stream {
         if resume.is_some() {
             (self.loading.resume, self.loading.n_done) = (resume, self.n_received);
         }
+        self.loading.is_stray = self.loading.resume.is_none();
         Part { records: std::mem::take(&mut self.records), loading: self.loading.clone(), end }
     }
 }

@@ -86,6 +86,9 @@ pub(super) struct Loading {
     /// Where to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resume: Option<SnapshotToken>,
+    /// Records were stored, and there is no place yet to go on from after them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) is_stray: bool,
     /// Records that were loaded before that place.
     pub(super) n_done: u64,
     /// Records in the whole of it.

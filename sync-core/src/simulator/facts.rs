@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::mutation::Outcome;
-use crate::protocol::{PullPage, PushDone, PushReply, PushRequest};
+use crate::protocol::{PullPage, PushDone, PushReply, PushRequest, SnapshotItem};
 use crate::simulator::journal::Journal;
 use crate::simulator::network::{Branch, Caller, Ledger};
 use crate::simulator::token::Tokens;
@@ -30,6 +30,7 @@ struct Known {
     /// What was answered to which batch.
     decided: BTreeSet<String>,
     refused: BTreeSet<String>,
+    refused_devices: BTreeSet<usize>,
     /// What a device has deleted where deletes win, until the server carries it out.
     deleting: BTreeMap<(usize, RecordKey), BTreeSet<String>>,
     /// Who asked how often in which second.
@@ -64,6 +65,19 @@ impl Facts {
     /// The data went back, or split.
     pub(crate) fn was_restored(&self) {
         self.known().n_restores += 1;
+    }
+
+    /// What any server kept of edits that a policy overruled. It may have been collected since.
+    pub(crate) fn settled(&self) -> BTreeSet<String> {
+        self.known().branches.iter().flat_map(|branch| branch.history.settled()).collect()
+    }
+
+    /// What was written to lives of the data that are over, and not to the one that lives.
+    pub(crate) fn lost_with_a_life(&self, living: &Branch, space: &SpaceId) -> BTreeSet<String> {
+        let lives = living.history.written(space);
+        let known = self.known();
+        let ever = known.branches.iter().flat_map(|branch| branch.history.written(space));
+        ever.filter(|token| !lives.contains(token)).collect()
     }
 
     pub(crate) fn n_restores(&self) -> usize {
@@ -108,6 +122,9 @@ impl Facts {
         let Branch { history, ledger, .. } = branch;
         let done = ledger.answered(&self.journal, history, &caller.space, push, reply);
         let mut known = self.known();
+        if !refusals.is_empty() {
+            known.refused_devices.insert(caller.device);
+        }
         known.refused.extend(refusals);
         let Some(done) = done else { return };
         known.decided.insert(decision(push, done.outcomes));
@@ -121,6 +138,11 @@ impl Facts {
     /// Whether a server refused this, as it is set aside.
     pub(crate) fn was_refused(&self, refusal: &str) -> bool {
         self.known().refused.contains(refusal)
+    }
+
+    /// Whether a server refused anything of a device.
+    pub(crate) fn was_anything_refused(&self, device: usize) -> bool {
+        self.known().refused_devices.contains(&device)
     }
 
     /// A device deleted a record with these tokens, or has made it anew since.
@@ -198,6 +220,22 @@ impl Facts {
                 "r{device} is given what comes after {from:?} up to {to:?}, which are of different histories"
             )
         });
+    }
+
+    /// A replica receives a part of a snapshot.
+    pub(crate) fn told_item(&self, device: usize, space: &SpaceId, item: &Result<SnapshotItem>) {
+        let seq = |token| Cursor::decode(token, space).map(|cursor| cursor.seq);
+        let who = format_args!("r{device}");
+        match item {
+            Ok(SnapshotItem::Begin { cursor, .. }) => {
+                self.journal.note(&who, format_args!("a snapshot begins at {:?}", seq(cursor)));
+            }
+            Ok(SnapshotItem::End { cursor }) => {
+                self.journal.note(&who, format_args!("a snapshot that began at {:?} ends", seq(cursor)));
+            }
+            Ok(_) => {}
+            Err(error) => self.journal.note(&who, format_args!("a snapshot breaks: {error}")),
+        }
     }
 
     pub(crate) fn told_resync(&self, device: usize, reason: crate::protocol::ResyncReason) {

@@ -89,8 +89,10 @@ impl Transport for Witness {
         self.asks();
         let (facts, device, process) = (Arc::clone(&self.facts), self.device, self.process.clone());
         let items = self.way.snapshot(space, request);
+        let name = space.clone();
         items
             .inspect(move |item| {
+                facts.told_item(device, &name, item);
                 if matches!(item, Ok(SnapshotItem::Resume(_))) {
                     facts.asks(device, process.elapsed().as_secs());
                 }

@@ -11,6 +11,9 @@ use crate::simulator::world::World;
 use crate::simulator::{Invariant, token};
 use crate::types::{Collection, Version};
 
+/// The code of an edit that was not tried.
+const SUPERSEDED: &str = "superseded";
+
 /// Everything in a space that someone can look at: records, conflicts, refused edits.
 fn kept(view: &View) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
@@ -26,14 +29,22 @@ fn kept(view: &View) -> BTreeSet<String> {
 }
 
 /// I7: what was written and not knowingly replaced is visible, in a conflict, or set aside.
+///
+/// A backup that is restored loses what was acknowledged since. Replicas keep what they have of that, and what none of
+/// them has is only counted.
 pub(super) fn every_edit_is_accounted_for(world: &World<'_>, view: &View) {
     let mut kept = kept(view);
     // What a policy overruled may have been collected; until then it could be seen.
-    kept.extend(world.branch.history.settled());
+    kept.extend(world.facts.settled());
+    let lost = world.facts.lost_with_a_life(&world.branch, &view.space);
     for token in world.facts.tokens.owed(view.number) {
         let device = world.facts.tokens.origin(&token).map(|origin| origin.device);
         let is_kept =
             kept.contains(&token) || device.is_some_and(|device| world.revoked.contains_key(&device));
+        if !is_kept && lost.contains(&token) {
+            world.journal.count("acknowledged edits that went with a restore");
+            continue;
+        }
         world.journal.expect(is_kept, Invariant::NoSilentLoser, || {
             format!("{token} of {device:?} was written and is nowhere")
         });
@@ -44,10 +55,11 @@ pub(super) fn every_edit_is_accounted_for(world: &World<'_>, view: &View) {
 pub(super) fn what_is_set_aside_was_refused(world: &World<'_>, view: &View) {
     for (device, shown) in &view.devices {
         for edit in &shown.set_aside {
-            let is_known = if edit.code == LOST_IN_RESTORE {
-                world.facts.n_restores() > 0
-            } else {
-                world.facts.was_refused(&refusal(&edit.mutation, &edit.code))
+            let is_known = match edit.code.as_str() {
+                LOST_IN_RESTORE => world.facts.n_restores() > 0,
+                // Also decided by the replica: it was made on top of what was refused.
+                SUPERSEDED => world.facts.was_anything_refused(device.number),
+                code => world.facts.was_refused(&refusal(&edit.mutation, code)),
             };
             let invariant =
                 if edit.code == LOST_IN_RESTORE { Invariant::RestoreNoticed } else { Invariant::Outbox };

@@ -16,10 +16,12 @@ struct Known {
     settled: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Commit {
     first: Seq,
     tag: Tag,
+    /// What was written in it, also into conflicts.
+    tokens: BTreeSet<String>,
     /// Whether the store told its caller.
     is_told: bool,
 }
@@ -40,13 +42,22 @@ impl History {
     }
 
     /// These commits are on the disk now.
-    pub(crate) fn took_effect(&self, space: &SpaceId, commits: &[CommitInfo]) {
+    pub(crate) fn took_effect(&self, space: &SpaceId, commits: &[CommitInfo], mut tokens: BTreeSet<String>) {
         let mut known = self.known();
         let of_space = known.commits.entry(space.clone()).or_default();
         for commit in commits {
-            let is_told = false;
-            of_space.insert(commit.last, Commit { first: commit.first, tag: commit.tag, is_told });
+            let tokens = std::mem::take(&mut tokens);
+            let commit =
+                (commit.last, Commit { first: commit.first, tag: commit.tag, tokens, is_told: false });
+            of_space.insert(commit.0, commit.1);
         }
+    }
+
+    /// Everything that was ever written to a space.
+    pub(crate) fn written(&self, space: &SpaceId) -> BTreeSet<String> {
+        let known = self.known();
+        let commits = known.commits.get(space).into_iter().flat_map(BTreeMap::values);
+        commits.flat_map(|commit| commit.tokens.iter().cloned()).collect()
     }
 
     /// Whoever made these commits knows that they are on the disk.

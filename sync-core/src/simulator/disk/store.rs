@@ -1,5 +1,6 @@
 //! The store in front of a disk: it passes calls on, late and sometimes not at all, and sees what takes effect.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -51,7 +52,8 @@ impl Store for SimStore {
         let txn = self.seat.call(call, gate, self.store.begin(space, mode)).await?;
         let inside = gate.map(|gate| gate.enter());
         let (seat, space) = (Arc::clone(&self.seat), space.clone());
-        Ok(Box::new(SimTxn { seat, space, txn, commits: Vec::new(), failed: false, _inside: inside }))
+        let (commits, tokens) = (Vec::new(), BTreeSet::new());
+        Ok(Box::new(SimTxn { seat, space, txn, commits, tokens, failed: false, _inside: inside }))
     }
 
     async fn stats(&self, space: &SpaceId) -> Result<SpaceStats> {
@@ -77,6 +79,7 @@ struct SimTxn {
     txn: Box<dyn StoreTxn>,
     /// What it will have added to the history.
     commits: Vec<CommitInfo>,
+    tokens: BTreeSet<String>,
     failed: bool,
     /// Its turn among the writers; given back after the transaction itself is gone.
     _inside: Option<Inside>,
@@ -92,14 +95,17 @@ macro_rules! pass_on {
 }
 
 impl SimTxn {
-    /// Notes what a server keeps of edits that a policy overruled.
-    fn look_at(&self, write: &CommitWrite) {
+    /// Notes what a server writes, and what it keeps of edits that a policy overruled.
+    fn look_at(&mut self, write: &CommitWrite) {
         let Some(history) = &self.seat.history else { return };
-        let conflicts = write.records.iter().filter(|r| r.key.collection.as_str() == Collection::CONFLICTS);
-        for data in conflicts.filter_map(|conflict| conflict.data.as_ref()) {
-            if data.as_str().contains(r#""state":"settled""#) {
-                history.keep_settled(token::all_in(data.as_str()));
+        for record in &write.records {
+            let Some(data) = &record.data else { continue };
+            let tokens = token::all_in(data.as_str());
+            let is_conflict = record.key.collection.as_str() == Collection::CONFLICTS;
+            if is_conflict && data.as_str().contains(r#""state":"settled""#) {
+                history.keep_settled(tokens.clone());
             }
+            self.tokens.extend(tokens);
         }
     }
 }
@@ -141,7 +147,7 @@ impl StoreTxn for SimTxn {
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {
-        let Self { seat, space, txn, commits, failed, _inside } = *self;
+        let Self { seat, space, txn, commits, tokens, failed, _inside } = *self;
         if failed {
             return Err(Error::new(ErrorKind::Internal, "cannot commit a transaction that has failed"));
         }
@@ -149,7 +155,7 @@ impl StoreTxn for SimTxn {
         let work = async {
             let result = txn.commit().await;
             if let (Ok(()), Some(history)) = (&result, &history) {
-                history.took_effect(&space, &commits);
+                history.took_effect(&space, &commits, tokens);
                 if let Some(head) = commits.last() {
                     seat.journal.note(&seat.name, format_args!("{space} is at {}", head.last));
                 }
