@@ -41,7 +41,7 @@ impl Replica {
         match reply {
             Ok(PullReply::Page(page)) => {
                 page::check(&page, &after, self.space())?;
-                page::check_leads_on(&page, &after)?;
+                page::check_leads_on(&page, &after, self.space())?;
                 let is_empty = page.changes.is_empty() && page.cursor == after;
                 match (page.has_more, is_empty) {
                     // Pages count only together with those that follow; a sync sees to that.

@@ -31,8 +31,9 @@ pub(super) fn check(page: &PullPage, after: &CursorToken, space: &SpaceId) -> Re
 
 /// Checks that a page which says that there is more leads there. The answer to a push need not: what others did in the
 /// same commit comes with the next pull.
-pub(super) fn check_leads_on(page: &PullPage, after: &CursorToken) -> Result<()> {
-    if page.has_more && page.cursor == *after {
+pub(super) fn check_leads_on(page: &PullPage, after: &CursorToken, space: &SpaceId) -> Result<()> {
+    let seq = |token| Cursor::decode(token, space).map(|cursor| cursor.seq);
+    if page.has_more && seq(&page.cursor) == seq(after) {
         return Err(distrusted("says there is more and does not lead there"));
     }
     Ok(())
@@ -83,11 +84,12 @@ mod tests {
     fn only_the_answer_to_a_pull_must_lead_to_what_it_says_is_left() {
         let space = SpaceId::new("family").unwrap();
         let seq = |n| Seq::new(n).unwrap();
-        let cursor = Cursor { epoch: Epoch::from_bytes([1; 16]), seq: seq(5), tag: Tag::from_bytes([2; 16]) };
+        let (epoch, tag) = (Epoch::from_bytes([1; 16]), Tag::from_bytes([2; 16]));
+        let cursor = Cursor { epoch, seq: seq(5), seen: seq(5), tag };
         let token = cursor.encode(&space);
         let page = PullPage { changes: vec![], cursor: token.clone(), has_more: true, head: seq(9) };
         // Another push went into the same commit: its author gets this, and pulls.
         assert!(check(&page, &token, &space).is_ok());
-        assert_eq!(check_leads_on(&page, &token).unwrap_err().kind(), ErrorKind::Distrusted);
+        assert_eq!(check_leads_on(&page, &token, &space).unwrap_err().kind(), ErrorKind::Distrusted);
     }
 }

@@ -85,7 +85,7 @@ impl Run<'_> {
             Err(error) => return lost_cursor(&error).map(|reason| Some(Step::Resync(reason))).ok_or(error),
         };
         page::check(&page, &after, self.replica.space())?;
-        page::check_leads_on(&page, &after)?;
+        page::check_leads_on(&page, &after, self.replica.space())?;
         let has_more = page.has_more;
         self.has_progressed = true;
         self.pages.push(after, page);

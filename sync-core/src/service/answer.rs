@@ -47,7 +47,7 @@ impl Answer {
         let page = page.map(|draft| {
             let cursor = match draft.position {
                 Position::Known(cursor) => cursor,
-                Position::InCommit(seq) => Cursor { epoch: before.epoch, seq, tag },
+                Position::InCommit(seq) => Cursor { epoch: before.epoch, seq, seen: head, tag },
             };
             let has_more = draft.has_more || cursor.seq < head;
             PullPage { changes: draft.changes, cursor: cursor.encode(space), has_more, head }

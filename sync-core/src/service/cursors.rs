@@ -1,12 +1,15 @@
 //! Judging cursors: whether the history a reader knows is the history of this server.
 //!
+//! A cursor is bound to the head that its reader has seen, not only to where it stands: a page that ends before the head
+//! leaves out what changed again after its end, and is true only of a history that has those changes.
+//!
 //! A reader that began at zero had nothing that a collected tombstone could have told it about, so its pages may end
-//! below the floor. Such a cursor is bound to the floor instead of to a commit, because the commits there are gone:
+//! below the floor. Such a cursor is bound to the floor besides, because the commits where it stands are gone:
 //!
 //! ```text
 //!        0 ............ floor ................. head
-//! from a cursor         |  tag of the commit     |
-//! from zero   | bound to the floor |  same as above
+//! from a cursor         |  tag of the head seen  |
+//! from zero   |  and the floor    |  same as above
 //! ```
 
 use crate::error::{Error, Result};
@@ -30,33 +33,46 @@ pub(super) async fn judge(cursor: &Cursor, txn: &mut dyn StoreTxn) -> Result<Res
     if cursor.epoch != head.epoch {
         return resync(ResyncReason::EpochChanged);
     }
-    if cursor.seq > head.head {
+    if cursor.seen > head.head || cursor.seq > cursor.seen {
         return resync(ResyncReason::HistoryDiverged);
     }
-    if tag_at(cursor.seq, &head, txn).await? == cursor.tag {
+    if binding(cursor.seq, cursor.seen, &head, txn).await? == Some(cursor.tag) {
         return Ok(Ok(()));
     }
     resync(if cursor.seq < head.floor { ResyncReason::Horizon } else { ResyncReason::HistoryDiverged })
 }
 
-/// A cursor at a position of the history that the transaction sees, for a reader whose own cursor was found good.
+/// A cursor at a position of the history that the transaction sees, for a reader whose own cursor was found good, and who
+/// was given what the transaction saw.
 pub(super) async fn at(seq: Seq, txn: &mut dyn StoreTxn) -> Result<Cursor> {
     let head = txn.head();
-    Ok(Cursor { epoch: head.epoch, seq, tag: tag_at(seq, &head, txn).await? })
+    let tag = binding(seq, head.head, &head, txn).await?.unwrap_or(head.tag);
+    Ok(Cursor { epoch: head.epoch, seq, seen: head.head, tag })
 }
 
-/// What a cursor at a position must carry: the tag of the commit that contains it, which stands for that commit and all
-/// before it.
-async fn tag_at(seq: Seq, head: &SpaceHead, txn: &mut dyn StoreTxn) -> Result<Tag> {
-    if seq == head.head {
-        return Ok(head.tag);
-    }
+/// What a cursor at a position must carry, whose reader was given what there was when the head was at `seen`. `None` where
+/// that is so long ago that it cannot be told any more.
+async fn binding(seq: Seq, seen: Seq, head: &SpaceHead, txn: &mut dyn StoreTxn) -> Result<Option<Tag>> {
+    let Some(tag) = tag_at(seen, head, txn).await? else { return Ok(None) };
     if seq >= head.floor {
-        let commit = if seq == Seq::ZERO { None } else { txn.commit_at(seq).await? };
-        return Ok(commit.map_or(Tag::ZERO, |commit| commit.tag));
+        return Ok(Some(tag));
     }
     // Below the floor only a reader that began at zero has a position. It stays good until another commit falls below
     // the floor: up to then the tombstones that are gone are older than anything the reader was given.
-    let at_floor = txn.commit_at(head.floor).await?.map_or(head.tag, |commit| commit.tag);
-    Ok(at_floor.after(Seq::ZERO, Seq::ZERO, []))
+    let oldest = txn.commit_at(head.floor).await?.map_or(head.head, |commit| commit.last);
+    Ok(Some(tag.after(oldest, oldest, [])))
+}
+
+/// The tag of the commit that contains a position, which stands for that commit and all before it.
+async fn tag_at(seq: Seq, head: &SpaceHead, txn: &mut dyn StoreTxn) -> Result<Option<Tag>> {
+    if seq == head.head {
+        return Ok(Some(head.tag));
+    }
+    if seq < head.floor {
+        return Ok(None);
+    }
+    if seq == Seq::ZERO {
+        return Ok(Some(Tag::ZERO));
+    }
+    Ok(txn.commit_at(seq).await?.map(|commit| commit.tag))
 }

@@ -82,6 +82,8 @@ impl Service {
                 let gone = "the history in which this snapshot began is gone: begin anew";
                 return Err(Error::invalid(code::INVALID_CURSOR, gone));
             }
+            // It still stands where it began, and is bound to all that was seen since.
+            let cursor = cursors::at(began.seq, txn.as_mut()).await?.encode(&space);
             let page = scan(txn.as_mut(), collections.as_deref(), after, &inner.limits).await?;
             let last = page.records.last().filter(|_| page.more);
             let next = last.map(|last| SnapshotToken::after(&cursor, &last.key, collections.as_deref()));

@@ -72,6 +72,6 @@ impl Stamper {
     /// The position after a commit this stamper made, or where the space stood if it made none.
     pub fn cursor(&self, seq: Seq, commit: Option<CommitInfo>) -> Cursor {
         let tag = commit.map_or(self.head.tag, |commit| commit.tag);
-        Cursor { epoch: self.head.epoch, seq, tag }
+        Cursor { epoch: self.head.epoch, seq, seen: commit.map_or(self.head.head, |commit| commit.last), tag }
     }
 }

@@ -1,9 +1,14 @@
 //! The cursor: an opaque token that says "I have everything up to here".
 //!
 //! ```text
-//! byte  0        1 .. 17   17 .. 25   25 .. 41   41 .. 49
-//!       format   epoch     seq        tag        check over all before it and the name of the space
+//! byte  0        1 .. 17   17 .. 25   25 .. 33   33 .. 49   49 .. 57
+//!       format   epoch     seq        seen       tag        check over all before it and the name of the space
 //! ```
+//! A page tells the newest states, and of a record that changed again only the place of that change. So a page that ends
+//! before the head is true only of a history that has all the page was read from: a reader that goes on from it in a
+//! history that was restored to a moment in between would never be told what that record was before. Therefore a
+//! cursor is bound to the head that was seen, and not only to where it stands.
+//!
 //! Written as base64url. The check makes an edited token, or one of another space, a malformed one.
 
 use base64::Engine;
@@ -12,9 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Epoch, Seq, SpaceId, Tag};
 
-const FORMAT: u8 = 1;
-const CHECKED_LEN: usize = 41;
-const LEN: usize = 49;
+const FORMAT: u8 = 2;
+const CHECKED_LEN: usize = 49;
+const LEN: usize = 57;
 
 /// A position in the feed of one space, and the history it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +28,9 @@ pub struct Cursor {
     pub epoch: Epoch,
     /// Everything up to here was delivered.
     pub seq: Seq,
-    /// Tag of the commit that contains `seq`; [`Tag::ZERO`] at position zero.
+    /// The head of what it was delivered from: `seq` or after it.
+    pub seen: Seq,
+    /// Tag of the commit that contains `seen`; [`Tag::ZERO`] at position zero.
     pub tag: Tag,
 }
 
@@ -35,16 +42,17 @@ pub struct CursorError;
 impl Cursor {
     /// Before the first change of a space.
     pub fn start(epoch: Epoch) -> Self {
-        Self { epoch, seq: Seq::ZERO, tag: Tag::ZERO }
+        Self { epoch, seq: Seq::ZERO, seen: Seq::ZERO, tag: Tag::ZERO }
     }
 
-    /// Writes the cursor for clients of `space`: 66 characters that mean nothing to them.
+    /// Writes the cursor for clients of `space`: 76 characters that mean nothing to them.
     pub fn encode(&self, space: &SpaceId) -> CursorToken {
         let mut bytes = [0; LEN];
         bytes[0] = FORMAT;
         bytes[1..17].copy_from_slice(self.epoch.as_bytes());
         bytes[17..25].copy_from_slice(&self.seq.get().to_le_bytes());
-        bytes[25..CHECKED_LEN].copy_from_slice(self.tag.as_bytes());
+        bytes[25..33].copy_from_slice(&self.seen.get().to_le_bytes());
+        bytes[33..CHECKED_LEN].copy_from_slice(self.tag.as_bytes());
         let check = check(space, &bytes[..CHECKED_LEN]);
         bytes[CHECKED_LEN..].copy_from_slice(&check);
         CursorToken(URL_SAFE_NO_PAD.encode(bytes))
@@ -61,11 +69,12 @@ impl Cursor {
         if bytes[0] != FORMAT || bytes[CHECKED_LEN..] != check(space, &bytes[..CHECKED_LEN]) {
             return Err(CursorError);
         }
-        let seq = Seq::new(i64::from_le_bytes(array(&bytes[17..25]))).map_err(|_| CursorError)?;
+        let seq = |bytes| Seq::new(i64::from_le_bytes(array(bytes))).map_err(|_| CursorError);
         Ok(Self {
             epoch: Epoch::from_bytes(array(&bytes[1..17])),
-            seq,
-            tag: Tag::from_bytes(array(&bytes[25..CHECKED_LEN])),
+            seq: seq(&bytes[17..25])?,
+            seen: seq(&bytes[25..33])?,
+            tag: Tag::from_bytes(array(&bytes[33..CHECKED_LEN])),
         })
     }
 }
@@ -110,6 +119,7 @@ mod tests {
         let cursor = Cursor {
             epoch: Epoch::from_bytes([7; 16]),
             seq: Seq::new(1 << 52).unwrap(),
+            seen: Seq::new((1 << 52) + 7).unwrap(),
             tag: Tag::from_bytes([9; 16]),
         };
         (cursor, SpaceId::new("family").unwrap())
@@ -119,7 +129,7 @@ mod tests {
     fn a_cursor_reads_back_as_it_was_written() {
         let (cursor, space) = sample();
         let token = cursor.encode(&space);
-        assert_eq!(token.as_str().len(), 66);
+        assert_eq!(token.as_str().len(), 76);
         assert_eq!(Cursor::decode(&token, &space), Ok(cursor));
     }
 

@@ -80,12 +80,12 @@ impl History {
 
     /// Whether a cursor belongs to this history: its tag is the one of the commit that contains it.
     pub(crate) fn contains(&self, space: &SpaceId, cursor: &Cursor) -> bool {
-        if cursor.seq == Seq::ZERO {
+        if cursor.seen == Seq::ZERO {
             return true;
         }
         let known = self.known();
-        let commit = known.commits.get(space).and_then(|commits| commits.range(cursor.seq..).next());
-        commit.is_some_and(|(_, commit)| commit.first <= cursor.seq && commit.tag == cursor.tag)
+        let commit = known.commits.get(space).and_then(|commits| commits.range(cursor.seen..).next());
+        commit.is_some_and(|(_, commit)| commit.first <= cursor.seen && commit.tag == cursor.tag)
     }
 
     /// What the server kept as the side that a policy overruled. It may be collected later, and was told of.

@@ -34,6 +34,7 @@ impl Believed {
         if cursor.seq >= txn.head().head {
             (cursor.seq, cursor.tag) = (txn.head().head, txn.head().tag);
         }
+        cursor.seen = cursor.seq;
         Some(cursor.encode(space))
     }
 }
