@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
     async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job) -> Result<Answer> {
         let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client));
         let stored = match admit(job, known) {
-            Admission::Refused(reply) => return Ok(Answer::Ready(reply)),
+            Admission::Refused(reply) => return Ok(Answer::Ready(self.why_refused(txn, job, reply).await?)),
             Admission::Again(answer) => Some(PushDone::outcomes_from_json(&answer)?),
             Admission::Next => None,
         };
@@ -111,6 +111,20 @@ impl<'a> Work<'a> {
             None => None,
         };
         Ok(Answer::Done { outcomes, page })
+    }
+
+    /// A gap means that this server has lost what it had answered. The cursor may tell how that came about.
+    async fn why_refused(
+        &self,
+        txn: &mut dyn StoreTxn,
+        job: &Job,
+        reply: Result<PushReply>,
+    ) -> Result<Result<PushReply>> {
+        let (Ok(PushReply::MutationGap { .. }), Some(after)) = (&reply, &job.push.after) else {
+            return Ok(reply);
+        };
+        let judged = cursors::judge(&cursors::read(after, self.space)?, txn).await?;
+        Ok(judged.map_or_else(|resync| Ok(PushReply::ResyncRequired(resync)), |()| reply))
     }
 
     fn carry_out(&mut self, job: &Job) -> Result<Vec<Outcome>> {
