@@ -222,6 +222,8 @@ impl Watching {
     /// Ends it as ctrl-c does.
     #[track_caller]
     pub(crate) fn stop(mut self) {
+        // Held open, as a terminal is: `wait` would close it, and whoever reads it would be woken.
+        let _terminal = self.child.stdin.take();
         signal("INT", self.child.id());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
