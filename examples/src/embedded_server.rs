@@ -13,8 +13,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-use sync_core::replica::{Replica, ReplicaOptions};
+use futures_util::StreamExt;
+use serde_json::json;
+use sync_core::replica::{Event, Replica, ReplicaOptions};
 use sync_core::service::Actor;
 use sync_core::transport::{HttpTransport, Loopback, SignedIn};
 use sync_core::{ErrorKind, IdSource, OsIds, Role, TokioRuntime};
@@ -22,6 +23,7 @@ use sync_server::Server;
 use sync_server::config::{Config, Settings};
 use sync_store_sqlite::SqliteStore;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -61,21 +63,37 @@ async fn main() -> Result<(), Error> {
     let outside = HttpTransport::new(&url, None)?;
     let phone = open(&folder.join("phone.db"), &outside.login(OWNER, &password).await?).await?;
 
-    desktop.put("photos", "1", &json!({"title": "Lake", "stars": 4})).await?;
-    println!("desktop: {} sent", desktop.sync(&inside).await?.pushed);
-    println!("phone: {} received", phone.sync(&outside).await?.pulled);
-
-    phone.patch("photos", "1", &json!({"stars": 5})).await?;
-    desktop.patch("photos", "1", &json!({"title": "The lake at dawn"})).await?;
-    println!("phone: {} sent", phone.sync(&outside).await?.pushed);
-    println!("desktop: {} merged", desktop.sync(&inside).await?.merged);
+    // The first sync loads what the space has already. It may be all of it; `sync_with_progress` tells how far it is.
+    desktop.sync(&inside).await?;
     phone.sync(&outside).await?;
 
-    let seen: Option<Value> = desktop.get("photos", "1").await?;
-    println!("both: {}", seen.unwrap_or_default());
-    if desktop.state_hash().await? != phone.state_hash().await? {
-        return Err("the desktop and the phone should have the same".into());
+    // Both keep themselves in sync from now on, and a window shows what its replica tells, whoever changed it.
+    let (mut window, mut screen) = (desktop.watch(&["photos"])?, phone.watch(&["photos"])?);
+    let at_work = [
+        tokio::spawn({
+            let desktop = desktop.clone();
+            async move { desktop.run(&inside).await }
+        }),
+        tokio::spawn({
+            let phone = phone.clone();
+            async move { phone.run(&outside).await }
+        }),
+    ];
+
+    desktop.put("photos", "1", &json!({"title": "Lake", "stars": 4})).await?;
+    show("desktop", window.next().await);
+    show("phone", screen.next().await);
+    phone.patch("photos", "1", &json!({"stars": 5})).await?;
+    show("phone", screen.next().await);
+    show("desktop", window.next().await);
+
+    // The desktop may see the phone's edit before the phone hears that it arrived.
+    let mut states = phone.states();
+    while desktop.state_hash().await? != phone.state_hash().await? {
+        states.next().await;
     }
+    println!("both have the same");
+    at_work.iter().for_each(JoinHandle::abort);
 
     // In order: what is in flight is answered, then the store is closed.
     drop(stop);
@@ -88,6 +106,19 @@ async fn open(file: &Path, who: &SignedIn) -> Result<Replica, Error> {
     let store = SqliteStore::open_file(file).await?;
     let options = ReplicaOptions::new(Arc::new(TokioRuntime), who.user.clone());
     Ok(Replica::open(Arc::new(store), who.space.clone(), options).await?)
+}
+
+/// What a window or a screen would show.
+fn show(who: &str, event: Option<Event>) {
+    match event {
+        Some(Event::Changed(change)) => {
+            let data = change.data.map_or("deleted".to_owned(), |data| data.as_str().to_owned());
+            println!("{who} shows {data} ({:?})", change.origin);
+        }
+        // So much changed at once that it is better read again.
+        Some(Event::Reload) => println!("{who} reads everything again"),
+        None => println!("{who} is closed"),
+    }
 }
 
 /// The password for pairing, made at the first start.

@@ -77,6 +77,10 @@ pub(crate) enum Command {
         word: String,
     },
     /// Sign in to a server; notes that are here already move into the account
+    ///
+    /// The password is asked for on the terminal. Without one it is the first line of standard input, or what the
+    /// variable NOTES_PASSWORD says. It is not kept; the token that the server gives for it is, in a file that only you
+    /// can read.
     Login(Login),
     /// Send what was changed here, and fetch what was changed elsewhere
     Sync,
@@ -146,7 +150,7 @@ pub(crate) struct Edit {
     pub(crate) untags: Vec<Tag>,
 }
 
-/// Who signs in where. The password is asked for on the terminal; NOTES_PASSWORD or standard input can give it as well.
+/// Who signs in where.
 #[derive(Args, Debug)]
 pub(crate) struct Login {
     /// Address of the server, such as http://127.0.0.1:8080

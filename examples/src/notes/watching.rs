@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use sync_core::replica::{Event, Origin, SyncState, TypedChange, TypedEvent};
 use sync_core::{Clock, SystemClock};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::sync::mpsc;
 
 use crate::fault::Fault;
 use crate::home::Home;
@@ -23,7 +23,7 @@ pub(crate) async fn watch(home: &Home, notebook: &Notebook) -> Result<(), Fault>
     // Streams first, then what causes what they tell.
     let (mut notes, mut conflicts) = (notebook.notes.watch(), notebook.replica.watch_conflicts());
     let mut states = notebook.replica.states();
-    let mut typed = Some(BufReader::new(tokio::io::stdin()).lines());
+    let mut typed = typed_lines();
     let mut interrupted = pin!(tokio::signal::ctrl_c());
     let mut running = pin!(notebook.replica.run(&transport));
     show::print(&format!("watching as {account}; a line you type becomes a note, ctrl-c ends\n"))?;
@@ -34,31 +34,22 @@ pub(crate) async fn watch(home: &Home, notebook: &Notebook) -> Result<(), Fault>
             Some(event) = notes.next() => show::print(&changed(event))?,
             Some(event) = conflicts.next() => show::print(&conflict(&event))?,
             Some(state) = states.next() => tell(home, notebook, state).await?,
-            line = next_line(&mut typed) => take(notebook, &mut typed, line).await?,
+            // When there are no more, watching goes on: it may run without a terminal.
+            Some(line) = typed.recv() => drop(writing::create(notebook, line.trim_end(), &[]).await?),
         }
     }
 }
 
-/// The next line that is typed; never, when there will be none.
-async fn next_line(typed: &mut Option<Lines<BufReader<Stdin>>>) -> std::io::Result<Option<String>> {
-    match typed {
-        Some(lines) => lines.next_line().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Makes a note of a line. The end of the input is no end of watching: it may run without a terminal.
-async fn take(
-    notebook: &Notebook,
-    typed: &mut Option<Lines<BufReader<Stdin>>>,
-    line: std::io::Result<Option<String>>,
-) -> Result<(), Fault> {
-    match line {
-        Ok(Some(line)) if line.trim().is_empty() => {}
-        Ok(Some(line)) => drop(writing::create(notebook, line.trim_end(), &[]).await?),
-        Ok(None) | Err(_) => *typed = None,
-    }
-    Ok(())
+/// Lines that are typed, the empty ones left out. They are read in a thread of its own that is never waited for: tokio's
+/// way to read would keep the program from ending until one more line is typed.
+fn typed_lines() -> mpsc::Receiver<String> {
+    let (send, typed) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        let mut lines = lines.filter(|line| !line.trim().is_empty());
+        lines.try_for_each(|line| send.blocking_send(line))
+    });
+    typed
 }
 
 fn changed(event: TypedEvent<Note>) -> String {

@@ -1,5 +1,6 @@
 //! Signing in, and notes from before.
 
+use std::io::Read;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +39,14 @@ fn a_login_that_is_killed_loses_and_doubles_no_note() {
     let texts: Vec<String> = (10..30).map(|n| format!("note {n}")).collect();
     texts.iter().for_each(|text| drop(device.add(text)));
     Device::new().login(&server, "ada", &["--register"]);
-    for delay_ms in (0..100).step_by(5) {
+    for delay_ms in (0..60).step_by(2) {
         let copy = device.copy();
         let mut command = copy.command(&["login", &server.url(), "ada"]);
-        let login = command.env("NOTES_PASSWORD", PASSWORD).stdout(Stdio::null()).stderr(Stdio::null());
+        let login = command.env("NOTES_PASSWORD", PASSWORD).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut login = login.spawn().unwrap();
+        // It says this after the account is written and before the notes move.
+        let mut signed_in = [0; 9];
+        login.stdout.as_mut().unwrap().read_exact(&mut signed_in).unwrap();
         std::thread::sleep(Duration::from_millis(delay_ms));
         login.kill().unwrap();
         login.wait().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -209,10 +209,8 @@ impl Watching {
     /// Waits until it has said something since the last time; returns the line.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, part: &str) -> String {
-        let until = Instant::now() + PATIENCE;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left);
+            let line = self.lines.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("it never said {part:?}, but {:?}", self.seen));
             self.seen.push(line.clone());
             if line.contains(part) {
@@ -224,6 +222,8 @@ impl Watching {
     /// Ends it as ctrl-c does.
     #[track_caller]
     pub(crate) fn stop(mut self) {
+        // Held open, as a terminal is: `wait` would close it, and whoever reads it would be woken.
+        let _terminal = self.child.stdin.take();
         signal("INT", self.child.id());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
