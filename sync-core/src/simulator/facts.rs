@@ -30,7 +30,6 @@ struct Known {
     /// What was answered to which batch.
     decided: BTreeSet<String>,
     refused: BTreeSet<String>,
-    refused_devices: BTreeSet<usize>,
     /// What a device has deleted where deletes win, until the server carries it out.
     deleting: BTreeMap<(usize, RecordKey), BTreeSet<String>>,
     /// Who asked how often in which second.
@@ -122,9 +121,6 @@ impl Facts {
         let Branch { history, ledger, .. } = branch;
         let done = ledger.answered(&self.journal, history, &caller.space, push, reply);
         let mut known = self.known();
-        if !refusals.is_empty() {
-            known.refused_devices.insert(caller.device);
-        }
         known.refused.extend(refusals);
         let Some(done) = done else { return };
         known.decided.insert(decision(push, done.outcomes));
@@ -140,9 +136,9 @@ impl Facts {
         self.known().refused.contains(refusal)
     }
 
-    /// Whether a server refused anything of a device.
-    pub(crate) fn was_anything_refused(&self, device: usize) -> bool {
-        self.known().refused_devices.contains(&device)
+    /// Whether a server refused anything at all.
+    pub(crate) fn was_anything_refused(&self) -> bool {
+        !self.known().refused.is_empty()
     }
 
     /// A device deleted a record with these tokens, or has made it anew since.

@@ -17,7 +17,7 @@ struct Books {
     at_risk: BTreeMap<String, BTreeSet<String>>,
     /// Deleted by someone who saw them, and the server has carried that out, where deletes win.
     dead: BTreeSet<String>,
-    /// Brought back by someone who decided a conflict.
+    /// Brought back by someone who decided a conflict, or by a copy that had not sent them yet.
     revived: BTreeSet<String>,
 }
 
@@ -79,6 +79,15 @@ impl Tokens {
 
     pub(crate) fn are_dead(&self, tokens: impl IntoIterator<Item = String>) {
         self.books().dead.extend(tokens);
+    }
+
+    /// A device was copied with all it wrote: what one of the two deletes, the other may still have to send for the first
+    /// time.
+    pub(crate) fn are_shared(&self, device: usize) {
+        let mut books = self.books();
+        let of_device = books.written.iter().filter(|(_, origin)| origin.device == device);
+        let tokens: Vec<String> = of_device.map(|(token, _)| token.clone()).collect();
+        books.revived.extend(tokens);
     }
 
     pub(crate) fn are_revived(&self, tokens: impl IntoIterator<Item = String>) {

@@ -58,7 +58,7 @@ pub(super) fn what_is_set_aside_was_refused(world: &World<'_>, view: &View) {
             let is_known = match edit.code.as_str() {
                 LOST_IN_RESTORE => world.facts.n_restores() > 0,
                 // Also decided by the replica: it was made on top of what was refused.
-                SUPERSEDED => world.facts.was_anything_refused(device.number),
+                SUPERSEDED => world.facts.was_anything_refused(),
                 code => world.facts.was_refused(&refusal(&edit.mutation, code)),
             };
             let invariant =

@@ -42,6 +42,7 @@ impl World<'_> {
     pub(crate) async fn clone_device(&mut self, original: &Arc<Device>) {
         let before = original.take_new_name();
         self.facts.was_cloned(before);
+        self.facts.tokens.are_shared(original.number);
         for (counter, n) in original.steps() {
             self.facts.count(original.space_number, &counter, |count| count.n_maybe += n);
         }
