@@ -55,10 +55,32 @@ impl Run<'_> {
     }
 
     async fn push_one(&mut self, batch: Batch) -> Result<Step> {
-        let after = self.cursor_to_send().await?;
+        let mut after = self.cursor_to_send().await?;
         self.tell_pushing(&batch).await?;
-        let request = batch.request(after.clone())?;
-        let reply = self.transport.push(self.replica.space(), &request).await;
+        let mut reply = self.send(&batch, after.clone()).await;
+        let lost = reply.as_ref().err().and_then(lost_cursor).filter(|_| after.is_some());
+        if lost.is_some() {
+            // That says nothing of the batch, which may have been carried out before: it is settled first.
+            after = None;
+            reply = self.send(&batch, None).await;
+        }
+        let step = self.settle_reply(batch, after, reply).await?;
+        Ok(lost.map_or(step, |reason| match step {
+            Step::Resync(_) => step,
+            Step::Done | Step::UpToDate => Step::Resync(reason),
+        }))
+    }
+
+    async fn send(&mut self, batch: &Batch, after: Option<CursorToken>) -> Result<PushReply> {
+        self.transport.push(self.replica.space(), &batch.request(after)?).await
+    }
+
+    async fn settle_reply(
+        &mut self,
+        batch: Batch,
+        after: Option<CursorToken>,
+        reply: Result<PushReply>,
+    ) -> Result<Step> {
         match reply {
             Ok(PushReply::Done(done)) => self.record(batch, after, done).await,
             Ok(PushReply::ClientForked) => {
@@ -78,10 +100,7 @@ impl Run<'_> {
                 self.refused = Some(error);
                 Ok(Step::Done)
             }
-            Err(error) if error.kind() == ErrorKind::Invalid => match lost_cursor(&error) {
-                Some(reason) => Ok(Step::Resync(reason)),
-                None => self.split(batch, &error).await,
-            },
+            Err(error) if error.kind() == ErrorKind::Invalid => self.split(batch, &error).await,
             Err(error) => Err(error),
         }
     }
