@@ -3,21 +3,14 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::FutureExt;
-
-use crate::conflict::{Conflict, ConflictState};
+use crate::conflict::Conflict;
 use crate::error::{ErrorKind, Result};
-use crate::json::Json;
-use crate::mutation::{Mutation, Op};
 use crate::replica::Replica;
-use crate::replica::aside::{AsideRow, LOST_IN_RESTORE};
+use crate::replica::aside::AsideRow;
 use crate::replica::groups::Group;
 use crate::replica::incoming::Taken;
 use crate::replica::local::Local;
 use crate::replica::open::Inner;
-use crate::replica::page::is_delivered;
 use crate::replica::place::Side;
 use crate::replica::report::SyncReport;
 use crate::replica::row::{Row, parse};
@@ -26,10 +19,8 @@ use crate::replica::state::{Loading, Reload, State};
 use crate::store::{Mode, ScanQuery};
 use crate::types::{Collection, Record, RecordId, Seq, Version};
 
-/// Records that are compared at once.
+/// Rows that are read at once.
 const SCAN_ROWS_MAX: usize = 1000;
-/// Their content at most.
-const SCAN_BYTES_MAX: usize = 8 << 20;
 
 /// What becomes of unsent work in a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +59,6 @@ impl Replica {
         })
         .await
     }
-
-    /// Sets aside what the server had confirmed and lost when it went back in time, if it did.
-    pub(super) async fn keep_what_was_lost(&self) -> Result<()> {
-        let inner = Arc::clone(&self.0);
-        self.in_task(async move {
-            match inner.state_at(Side::Live).await? {
-                Some(live) if live.reload == Some(Reload::WentBack) => inner.keep_lost().await,
-                _ => Ok(()),
-            }
-        })
-        .await
-    }
 }
 
 impl Inner {
@@ -107,30 +86,6 @@ impl Inner {
             }
         }
         Ok(Some(report))
-    }
-
-    /// Keeps what the server had acknowledged and does not have any more, on the side that is to be live.
-    async fn keep_lost(&self) -> Result<()> {
-        let mut live = self.begin(self.place.space(Side::Live), Mode::Read).await?;
-        let mut after = None;
-        loop {
-            let (rows_max, bytes_max) = (SCAN_ROWS_MAX, SCAN_BYTES_MAX);
-            let query = ScanQuery { collection: None, after, tombstones: false, rows_max, bytes_max };
-            let page = live.stored(&query).await?;
-            after = page.records.last().map(|record| record.key.clone());
-            let mut confirmed = Vec::new();
-            live.load(page.records.iter().map(|record| Base::key_for(&record.key))).await?;
-            for record in page.records {
-                let is_theirs = is_delivered(&record.key) && record.meta.upstream > Version::ZERO;
-                if is_theirs && live.base_of(&record.key).await?.is_none() {
-                    confirmed.push(record);
-                }
-            }
-            self.write(Side::Standby, |standby| standby.keep_if_lost(confirmed).boxed()).await?;
-            if !page.more {
-                return Ok(());
-            }
-        }
     }
 }
 
@@ -186,6 +141,7 @@ impl Local {
         }
         self.save(&State {
             cursor: loaded.cursor,
+            trail: loaded.trail,
             loading: Loading::default(),
             edits_after: self.space_head().head,
             generation: loaded.generation,
@@ -240,48 +196,4 @@ impl Local {
         }
         Ok(())
     }
-
-    /// Sets aside those of these records, all confirmed by the server once, that it does not have any more.
-    async fn keep_if_lost(&mut self, confirmed: Vec<Record>) -> Result<()> {
-        self.load(confirmed.iter().map(|record| record.key.clone())).await?;
-        for record in confirmed {
-            let theirs = self.get(&record.key).await?.filter(|theirs| !theirs.is_deleted());
-            let is_lost = theirs.is_none_or(|theirs| {
-                record.meta.upstream > theirs.meta.upstream && record.data != theirs.data
-            });
-            if is_lost {
-                self.keep_lost(&record)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps what the server had acknowledged and lost. Of a conflict that is the edit it held.
-    fn keep_lost(&mut self, record: &Record) -> Result<()> {
-        let Some(data) = &record.data else { return Ok(()) };
-        let mutation = if record.key.collection.as_str() == Collection::CONFLICTS {
-            let Some(conflict) = Conflict::from_record(record)? else { return Ok(()) };
-            if conflict.body.state == ConflictState::Settled {
-                return Ok(());
-            }
-            let mine = conflict.body.mine.as_ref().and_then(|mine| Json::from_value(mine).ok());
-            Mutation::new(conflict.body.key, mine.map_or(Op::Delete, Op::Put))
-        } else {
-            Mutation::put(record.key.clone(), data.clone())
-        };
-        let detail = "the server was restored from a backup without it";
-        self.put_aside_as(name_of(record), &mutation, LOST_IN_RESTORE, detail)
-    }
-}
-
-/// A name that follows from the state of a record, so that it is kept once however often a switch is tried.
-fn name_of(record: &Record) -> RecordId {
-    let key = &record.key;
-    let hash = blake3::Hasher::new()
-        .update(key.collection.as_str().as_bytes())
-        .update(&[0])
-        .update(key.id.as_str().as_bytes())
-        .update(&record.meta.upstream.get().to_le_bytes())
-        .finalize();
-    RecordId::new(URL_SAFE_NO_PAD.encode(&hash.as_bytes()[..16])).expect("22 letters and digits are an id")
 }

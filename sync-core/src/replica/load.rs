@@ -54,7 +54,7 @@ impl Run<'_> {
                 self.replica.discard_standby().await?;
                 return Ok(Step::Resync(reason));
             }
-            self.replica.keep_what_was_lost().await?;
+            self.keep_what_was_lost().await?;
             if let Some(report) = self.replica.switch(Carry::Over).await? {
                 self.report.add(report);
                 return Ok(Step::UpToDate);
@@ -170,7 +170,9 @@ impl Local {
             report.count_taken(taken);
         }
         state.loading = part.loading;
-        state.cursor = part.end;
+        if let Some(end) = part.end {
+            state.move_to(end, self.options.clock.now());
+        }
         self.save(&state)?;
         Ok(report)
     }

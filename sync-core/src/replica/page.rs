@@ -68,7 +68,7 @@ impl Local {
             report.count_taken(self.receive(change).await?);
         }
         if state.cursor.as_ref() != Some(&page.cursor) {
-            state.cursor = Some(page.cursor);
+            state.move_to(page.cursor, self.options.clock.now());
             self.save(&state)?;
         }
         Ok(Some(report))

@@ -172,7 +172,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn is_in_history(&mut self, token: &CursorToken) -> Result<bool> {
+    /// Whether the server's history has this position.
+    pub(super) async fn is_in_history(&mut self, token: &CursorToken) -> Result<bool> {
         let collections = self.replica.state().await?.wanted();
         let request =
             PullRequest { after: Some(token.clone()), collections, limit: Some(1), wait: None, acked: None };

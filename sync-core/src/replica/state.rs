@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::IdSource;
 use crate::mutation::Outcome;
@@ -11,6 +12,7 @@ use crate::protocol::{Acked, ResyncReason, SnapshotToken};
 use crate::replica::local::Local;
 use crate::replica::row::{Row, is_false, row_key};
 use crate::replica::rows::Batch;
+use crate::replica::trail::Trail;
 use crate::types::{
     ClientId, Collection, Cursor, CursorToken, MutationNumber, RecordId, RecordKey, Seq, SpaceId, Version,
 };
@@ -23,6 +25,9 @@ pub(super) struct State {
     /// Everything up to here was applied. Without it, a snapshot is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cursor: Option<CursorToken>,
+    /// Where it has been.
+    #[serde(default)]
+    pub(super) trail: Trail,
     /// How far a snapshot was loaded into this side.
     #[serde(default)]
     pub(super) loading: Loading,
@@ -101,6 +106,7 @@ impl State {
             client: new_client(ids),
             next: MutationNumber::FIRST,
             cursor: None,
+            trail: Trail::default(),
             loading: Loading::default(),
             edits_after: Seq::ZERO,
             confirmed: Seq::ZERO,
@@ -141,6 +147,12 @@ impl State {
     /// Takes a new name, under which nothing was sent yet.
     pub(super) fn rename(&mut self, ids: &dyn IdSource) {
         (self.client, self.next) = (new_client(ids), MutationNumber::FIRST);
+    }
+
+    /// Stands at a cursor from now on.
+    pub(super) fn move_to(&mut self, cursor: CursorToken, now: Timestamp) {
+        self.trail.add(cursor.clone(), now);
+        self.cursor = Some(cursor);
     }
 
     /// Whether a snapshot is to be loaded before anything else is taken in.

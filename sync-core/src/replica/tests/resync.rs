@@ -87,6 +87,43 @@ async fn a_restored_server_is_noticed_and_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_restore_sets_aside_what_was_lost_and_nothing_else() {
+    let mut world = World::new().await;
+    let one = world.fresh().await;
+    for id in ["old", "changed", "edited", "deleted"] {
+        put(&one, id, json!({"x": 0})).await;
+    }
+    one.sync(&world.loopback()).await.unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    let backup = world.store.fork();
+    world.clock.advance(Duration::from_secs(10));
+    put(&one, "changed", json!({"x": 1})).await;
+    put(&one, "edited", json!({"x": 1})).await;
+    put(&one, "new", json!({"x": 1})).await;
+    one.delete("notes", "deleted").await.unwrap();
+    one.sync(&world.loopback()).await.unwrap();
+    put(&one, "edited", json!({"x": 1, "y": 1})).await;
+    world.restore(backup);
+    world.clock.advance(Duration::from_secs(10));
+    let three = world.fresh().await;
+    world.settle(&[&three]).await;
+    // Others go on from the backup before this replica comes: what they write is newer, and still not what was lost.
+    for id in ["old", "changed"] {
+        put(&three, id, json!({"x": 0, "z": 1})).await;
+    }
+    world.settle(&[&three, &one]).await;
+    let aside = one.set_aside(10).await.unwrap();
+    assert!(aside.iter().all(|edit| edit.code == LOST_IN_RESTORE));
+    let mut lost: Vec<_> =
+        aside.iter().map(|edit| (edit.mutation.key.id.as_str(), edit.mutation.op.as_str())).collect();
+    lost.sort_unstable();
+    assert_eq!(lost, [("changed", "put"), ("deleted", "delete"), ("edited", "put"), ("new", "put")]);
+    assert_eq!(value(&one, "old").await, Some(json!({"x": 0, "z": 1})));
+    assert_eq!(value(&one, "edited").await, Some(json!({"x": 0, "y": 1})), "the edit that was not sent");
+    world.assert_converged(&[&one, &three]).await;
+}
+
+#[tokio::test]
 async fn a_space_that_was_created_anew_is_loaded_anew() {
     let mut world = World::new().await;
     let one = world.fresh().await;
