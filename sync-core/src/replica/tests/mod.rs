@@ -9,6 +9,7 @@ mod in_flight;
 mod laws;
 mod moved;
 mod orders;
+mod outbox;
 mod pairs;
 mod policies;
 mod query;
