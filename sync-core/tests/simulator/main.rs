@@ -3,3 +3,4 @@
 
 mod controls;
 mod seeds;
+mod traps;

@@ -1,0 +1,95 @@
+//! A front of a transport that passes everything on, for traps that change some of it.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use sync_core::protocol::{
+    PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotToken,
+};
+use sync_core::simulator::Hooks;
+use sync_core::store::{Mode, Store, StoreTxn};
+use sync_core::transport::Transport;
+use sync_core::{Outcome, Record, RecordKey, Result, Seq, SpaceId};
+
+/// What a trap changes on the way to a server and back. What it does not mention is passed on.
+#[async_trait]
+pub(super) trait WayTrap: Debug + Send + Sync + 'static {
+    async fn push(&self, way: &dyn Transport, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        way.push(space, push).await
+    }
+
+    async fn pull(&self, way: &dyn Transport, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        way.pull(space, pull).await
+    }
+
+    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: Ask<'_>) -> Items {
+        way.snapshot(space, ask)
+    }
+}
+
+/// What is asked of a snapshot.
+pub(super) type Ask<'a> = Option<&'a SnapshotToken>;
+/// A snapshot on its way.
+pub(super) type Items = BoxStream<'static, Result<SnapshotItem>>;
+
+/// A transport with a trap in it.
+#[derive(Debug)]
+pub(super) struct TrappedWay<T> {
+    way: Arc<dyn Transport>,
+    trap: T,
+}
+
+impl<T: WayTrap> TrappedWay<T> {
+    pub(super) fn front(way: Arc<dyn Transport>, trap: T) -> Arc<dyn Transport> {
+        Arc::new(Self { way, trap })
+    }
+}
+
+#[async_trait]
+impl<T: WayTrap> Transport for TrappedWay<T> {
+    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        self.trap.push(&*self.way, space, push).await
+    }
+
+    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        self.trap.pull(&*self.way, space, pull).await
+    }
+
+    fn snapshot(&self, space: &SpaceId, from: Ask<'_>) -> Items {
+        self.trap.snapshot(&self.way, space, from)
+    }
+}
+
+/// The answer that refuses everything in a batch.
+pub(super) fn all_refused(push: &PushRequest) -> PushReply {
+    let outcomes = vec![Outcome::rejected("refused", "it was given up"); push.mutations.len()];
+    PushReply::Done(PushDone { outcomes, head: Seq::ZERO, page: None })
+}
+
+/// The store of a server, for traps that have to know what is there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServerStore(Arc<Mutex<Option<Arc<dyn Store>>>>);
+
+impl ServerStore {
+    /// Hooks that take it down.
+    pub(super) fn watched(&self) -> Hooks {
+        let seen = self.0.clone();
+        Hooks::default().server_store(move |store, _place| {
+            *seen.lock().unwrap() = Some(Arc::clone(&store));
+            store
+        })
+    }
+
+    /// What is there now; an error while the server cannot say.
+    pub(super) async fn read(&self, space: &SpaceId) -> Result<Box<dyn StoreTxn>> {
+        let store = self.0.lock().unwrap().clone().expect("a server has run");
+        store.begin(space, Mode::Read).await
+    }
+
+    /// A record as it is there now, its tombstone included.
+    pub(super) async fn record(&self, space: &SpaceId, key: &RecordKey) -> Result<Option<Record>> {
+        Ok(self.read(space).await?.records(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+}
