@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use sync_core::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, Resync, ResyncReason, SnapshotItem, code,
+    PullReply, PullRequest, PushReply, PushRequest, Resync, ResyncReason, SnapshotItem, SnapshotRequest, code,
 };
 use sync_core::simulator::Hooks;
 use sync_core::store::ClientQuery;
@@ -17,7 +17,7 @@ use sync_core::{ClientId, Cursor, CursorToken, Error, ErrorKind, Outcome, Result
 
 use super::asked::on_the_way;
 use super::store::{At, StoreTrap, TrappedStore};
-use super::way::{Ask, Items, TrappedWay, WayTrap, all_refused};
+use super::way::{Items, TrappedWay, WayTrap, all_refused};
 
 /// T7: what comes with the answer to a push is dropped, and its cursor is kept.
 #[derive(Debug)]
@@ -89,12 +89,12 @@ impl WayTrap for JudgedPerPage {
         Ok(PullReply::ResyncRequired(Resync { reason, epoch, floor }))
     }
 
-    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, from: Ask<'_>) -> Items {
+    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         let stale = || Error::invalid(code::INVALID_CURSOR, "begin anew");
-        if from.is_some() {
+        if ask.from.is_some() {
             return stream::iter([Err(stale())]).boxed();
         }
-        let one_page = way.snapshot(space, from).scan(false, move |is_over, item| {
+        let one_page = way.snapshot(space, ask).scan(false, move |is_over, item| {
             let is_second = std::mem::replace(is_over, matches!(item, Ok(SnapshotItem::Resume(_))));
             std::future::ready(Some(if is_second { Err(stale()) } else { item }))
         });
@@ -114,13 +114,13 @@ impl SnapshotCached {
 }
 
 impl WayTrap for SnapshotCached {
-    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, from: Ask<'_>) -> Items {
+    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         let cached = self.0.lock().unwrap().get(space).cloned();
-        if let Some(items) = cached.filter(|_| from.is_none()) {
+        if let Some(items) = cached.filter(|_| ask.from.is_none()) {
             return stream::iter(items.into_iter().map(Ok)).boxed();
         }
-        let (cache, space, is_whole) = (Arc::clone(&self.0), space.clone(), from.is_none());
-        let items = way.snapshot(&space, from).scan(Vec::new(), move |seen, item| {
+        let (cache, space, is_whole) = (Arc::clone(&self.0), space.clone(), ask.from.is_none());
+        let items = way.snapshot(&space, ask).scan(Vec::new(), move |seen, item| {
             seen.extend(item.as_ref().ok().filter(|item| !matches!(item, SnapshotItem::Resume(_))).cloned());
             if is_whole && matches!(item, Ok(SnapshotItem::End { .. })) {
                 cache.lock().unwrap().insert(space.clone(), seen.clone());
@@ -186,9 +186,9 @@ async fn newest(way: &dyn Transport, space: &SpaceId, from: CursorToken) -> Resu
 }
 
 impl WayTrap for SnapshotOfItsEnd {
-    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, from: Ask<'_>) -> Items {
+    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         let (again, of) = (Arc::clone(way), space.clone());
-        let items = way.snapshot(space, from).then(move |item| {
+        let items = way.snapshot(space, ask).then(move |item| {
             let (way, space) = (Arc::clone(&again), of.clone());
             async move {
                 match item {

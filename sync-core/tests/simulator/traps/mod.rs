@@ -149,7 +149,7 @@ traps! {
         only(&[FaultKind::Collections, FaultKind::Network, FaultKind::ReplicaCrashes], SnapshotCached::hooks());
     17 t17_a_server_that_believes_cursors_of_a_lost_history_is_caught:
         "a restored server that has moved on takes old cursors for its own", [RestoreNoticed | Convergent | Durable],
-        only(&[FaultKind::Restores], Believed::hooks());
+        memory(Scenario::restored().without(FaultKind::Forks).with_hooks(Believed::hooks()));
     18 t18_a_batch_known_by_its_number_alone_is_caught:
         "what a copied replica sends is taken for what the original has sent", [ExactlyOnce],
         only(&[FaultKind::Clones], NumberIsEnough::hooks());

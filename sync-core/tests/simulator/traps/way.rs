@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use sync_core::protocol::{
-    PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotToken,
+    PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
 };
 use sync_core::simulator::Hooks;
 use sync_core::store::{Mode, Store, StoreTxn};
@@ -24,13 +24,11 @@ pub(super) trait WayTrap: Debug + Send + Sync + 'static {
         way.pull(space, pull).await
     }
 
-    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: Ask<'_>) -> Items {
+    fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         way.snapshot(space, ask)
     }
 }
 
-/// What is asked of a snapshot.
-pub(super) type Ask<'a> = Option<&'a SnapshotToken>;
 /// A snapshot on its way.
 pub(super) type Items = BoxStream<'static, Result<SnapshotItem>>;
 
@@ -57,8 +55,8 @@ impl<T: WayTrap> Transport for TrappedWay<T> {
         self.trap.pull(&*self.way, space, pull).await
     }
 
-    fn snapshot(&self, space: &SpaceId, from: Ask<'_>) -> Items {
-        self.trap.snapshot(&self.way, space, from)
+    fn snapshot(&self, space: &SpaceId, ask: &SnapshotRequest) -> Items {
+        self.trap.snapshot(&self.way, space, ask)
     }
 }
 
