@@ -178,7 +178,9 @@ impl App {
     pub(super) async fn write_pair(&self) -> Result<()> {
         let n = self.dice.below(IDS);
         let tokens = [self.token(), self.token()];
-        let ids = [format!("p{n}a"), format!("p{n}b")];
+        // Of two who write the same pair one loses both, but is shown first the one and then the other.
+        let whose = if self.pairs_stay_together { self.device.own_name() } else { String::new() };
+        let ids = [format!("{whose}p{n}a"), format!("{whose}p{n}b")];
         let result = self
             .replica()
             .transaction(async |t: &mut Transaction| {

@@ -35,6 +35,20 @@ async fn records(replica: &Replica) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+/// A pair that was written in one transaction, and of which only one record shows it.
+fn torn_pair(records: &[Record]) -> Option<String> {
+    let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.key.collection.as_str() == PAIRS) {
+        let name = record.key.id.as_str().trim_end_matches(['a', 'b']).to_owned();
+        let pair = record.data.as_ref().map(|data| data.to_value()["pair"].to_string());
+        pairs.entry(name).or_default().extend(pair);
+    }
+    pairs
+        .into_iter()
+        .find(|(_, of)| of.len() != 2 || of[0] != of[1])
+        .map(|(name, of)| format!("{name} {of:?}"))
+}
+
 /// Everything that a replica can show.
 pub(crate) async fn everything(replica: &Replica) -> Result<Shown> {
     let mut conflicts = replica.conflicts(ALL).await?;
@@ -47,6 +61,10 @@ impl App {
     /// Looks at all records: none may have gone back to an older state of the server.
     pub(super) async fn look(&self) -> Result<()> {
         let records = records(self.replica()).await?;
+        if let Some(torn) = torn_pair(&records).filter(|_| self.pairs_stay_together) {
+            let detail = format!("{} shows one of the pair {torn} without the other", self.device);
+            self.journal.broken(Invariant::SessionOrder, detail);
+        }
         let now: BTreeMap<RecordKey, Version> =
             records.into_iter().map(|record| (record.key, record.meta.upstream)).collect();
         let went_back = self.device.sees(now);

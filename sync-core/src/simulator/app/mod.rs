@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) facts: Arc<Facts>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) dice: Dice,
+    /// Whether two records that are written together must be seen together.
+    pub(crate) pairs_stay_together: bool,
 }
 
 impl App {

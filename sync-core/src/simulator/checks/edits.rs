@@ -15,7 +15,7 @@ use crate::types::{Collection, Version};
 const SUPERSEDED: &str = "superseded";
 
 /// Everything in a space that someone can look at: records, conflicts, refused edits.
-fn kept(view: &View) -> BTreeSet<String> {
+pub(super) fn kept(view: &View) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for record in view.records.values() {
         kept.extend(record.data.iter().flat_map(|data| token::all_in(data.as_str())));

@@ -6,6 +6,7 @@ mod edits;
 mod isolation;
 mod reading;
 mod rest;
+mod revoked;
 mod view;
 
 use crate::simulator::world::World;
@@ -29,6 +30,7 @@ pub(crate) async fn all(world: &mut World<'_>) {
         edits::what_was_deleted_stays_away(world, &view);
         edits::pairs_stay_together(world, &view);
         isolation::nothing_crosses(world, &view).await;
+        revoked::nothing_is_left_and_nothing_is_lost(world, &view).await;
         reading::a_reader_has_everything(world, &view).await;
         reading::one_traversal_yields_each_record_once(world, &view).await;
     }

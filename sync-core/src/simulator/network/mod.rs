@@ -20,7 +20,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::SnapshotRequest;
+use crate::protocol::{SnapshotRequest, code};
 use crate::runtime::Runtime;
 use crate::service::{Actor, Service};
 use crate::simulator::facts::Facts;
@@ -157,7 +157,8 @@ impl Network {
         let closures = &self.state().closures;
         let is_on = |until: Option<&Duration>| until.is_some_and(|until| *until > now);
         if closures.revoked.contains(&device) {
-            return Some(Error::new(ErrorKind::Forbidden, "the device may not use this space any more"));
+            let error = Error::new(ErrorKind::Forbidden, "the device may not use this space any more");
+            return Some(error.with_code(code::SPACE_REVOKED));
         }
         if is_on(closures.signed_out.get(&device)) {
             return Some(Error::new(ErrorKind::Unauthorized, "the token has expired"));

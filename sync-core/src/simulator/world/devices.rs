@@ -113,6 +113,7 @@ impl World<'_> {
             facts: Arc::clone(&self.facts),
             journal: Arc::clone(&self.journal),
             dice: self.dice.fork(),
+            pairs_stay_together: self.scenario.pairs_stay_together,
         };
         process.spawn(Box::pin(app.run()));
     }

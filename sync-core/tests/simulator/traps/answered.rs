@@ -202,3 +202,26 @@ impl WayTrap for SnapshotOfItsEnd {
         items.boxed()
     }
 }
+
+/// T26: each page is taken for the last one, and what belongs together is seen in parts.
+#[derive(Debug)]
+pub(super) struct EachPageIsTheLast;
+
+#[async_trait]
+impl WayTrap for EachPageIsTheLast {
+    async fn push(&self, way: &dyn Transport, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+        let mut reply = way.push(space, push).await?;
+        if let PushReply::Done(done) = &mut reply {
+            done.page.iter_mut().for_each(|page| page.has_more = false);
+        }
+        Ok(reply)
+    }
+
+    async fn pull(&self, way: &dyn Transport, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+        let mut reply = way.pull(space, pull).await?;
+        if let PullReply::Page(page) = &mut reply {
+            page.has_more = false;
+        }
+        Ok(reply)
+    }
+}

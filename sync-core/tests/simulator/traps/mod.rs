@@ -6,6 +6,7 @@ mod answered;
 mod asked;
 mod disks;
 mod replica_store;
+mod rights;
 mod runtime_and_clock;
 mod server_store;
 mod store;
@@ -19,6 +20,7 @@ use sync_core::simulator::{Disks, FaultKind, Hooks, Invariant, MemoryDisks, Scen
 use answered::*;
 use asked::*;
 use replica_store::*;
+use rights::*;
 use runtime_and_clock::*;
 use server_store::*;
 
@@ -73,6 +75,11 @@ fn soon_collected(faults: &[FaultKind], hooks: Hooks) -> (Scenario, Box<dyn Disk
     scenario.limits.retention = Duration::from_millis(500);
     scenario.limits.lease = Duration::from_millis(500);
     (scenario, disks)
+}
+
+/// A world in which nothing goes wrong, and what is written together must be seen together.
+fn pairs(hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
+    memory(Scenario { pairs_stay_together: true, ..Scenario::calm() }.with_hooks(hooks))
 }
 
 macro_rules! traps {
@@ -162,9 +169,21 @@ traps! {
     21 t21_a_delete_that_did_not_look_is_caught:
         "a delete wins over an edit of which its author knew nothing", [NoSilentLoser],
         only(&[], Rebased::on_what_is_there_to_delete());
+    22 t22_a_writer_who_may_not_read_is_caught:
+        "the answer to a push tells what the one who pushes may not read any more", [Isolated],
+        only(&[FaultKind::Revocations], WriterIsTold::hooks());
+    23 t23_a_right_that_ends_without_a_word_is_caught:
+        "nobody is told that their right has ended, and they keep what they have", [Isolated],
+        only(&[FaultKind::Revocations], on_the_way(|_| NotTold));
+    24 t24_unsent_edits_that_go_with_a_copy_are_caught:
+        "when a copy is given up, what was not sent goes with it", [NoSilentLoser],
+        only(&[FaultKind::Revocations], in_each_replica(|_| UnsentGoesToo));
     25 t25_an_old_client_that_writes_whole_records_is_caught:
         "members that an old client does not know are erased by its edits", [NoSilentLoser],
         only(&[], OldClient::hooks());
+    26 t26_a_page_shown_before_the_next_is_caught:
+        "each page is shown as it comes, and one of two that were written together is missing", [SessionOrder],
+        pairs(on_the_way(|_| EachPageIsTheLast));
     27 t27_a_connection_that_is_half_open_is_caught:
         "a request is never answered and never fails", [Live],
         only(&[], HalfOpen::hooks());

@@ -1,6 +1,7 @@
 //! Traps between a replica and its disk.
 
 use async_trait::async_trait;
+use sync_core::replica::ACCESS_LOST;
 use sync_core::simulator::{Hooks, Place};
 use sync_core::store::CommitWrite;
 use sync_core::{Record, Result};
@@ -30,6 +31,22 @@ impl StoreTrap for MarkedClean {
             write.records = kept;
             write.purges.extend(bases.into_iter().map(|record| record.key));
         }
+        at.txn.apply(&write).await
+    }
+}
+
+/// T24: what was not sent when a copy is given up goes with it.
+#[derive(Debug)]
+pub(super) struct UnsentGoesToo;
+
+#[async_trait]
+impl StoreTrap for UnsentGoesToo {
+    async fn apply(&self, at: &mut At, mut write: CommitWrite) -> Result<()> {
+        let is_unsent = |record: &Record| {
+            let text = record.data.as_ref().map_or("", |data| data.as_str());
+            record.key.collection.as_str() == "$aside" && text.contains(ACCESS_LOST)
+        };
+        write.records.retain(|record| !is_unsent(record));
         at.txn.apply(&write).await
     }
 }

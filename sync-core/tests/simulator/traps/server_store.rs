@@ -68,7 +68,7 @@ pub(super) struct SeveralMoments {
 
 impl SeveralMoments {
     /// How many of a thousand pages take so long that tombstones can be collected meanwhile.
-    const SLOW_PER_MILLE: u32 = 200;
+    const SLOW_PER_MILLE: u32 = 100;
     const LONG: Duration = Duration::from_secs(4);
 
     pub(super) fn hooks() -> Hooks {
