@@ -87,10 +87,10 @@ pub(super) fn nobody_is_in_conflict_with_oneself(world: &World<'_>, view: &View)
         world.journal.expect(conflict.is_none(), Invariant::NoSilentLoser, || {
             format!("nobody else touches it, and it is in conflict: {conflict:?}")
         });
-        let refused = shown
-            .set_aside
-            .iter()
-            .find(|edit| is_own(&edit.mutation.key.collection, edit.mutation.key.id.as_str()));
+        // Anyone may decide about a conflict, of which two may come to another end.
+        let mut edits =
+            shown.set_aside.iter().map(|edit| &edit.mutation).filter(|edit| edit.resolves.is_none());
+        let refused = edits.find(|edit| is_own(&edit.key.collection, edit.key.id.as_str()));
         world.journal.expect(refused.is_none(), Invariant::NoSilentLoser, || {
             format!("nobody else touches it, and it was refused to {device}: {refused:?}")
         });

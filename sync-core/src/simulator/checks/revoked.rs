@@ -22,7 +22,7 @@ pub(super) async fn nothing_is_left_and_nothing_is_lost(world: &mut World<'_>, v
             continue;
         }
         let mut kept = kept(view);
-        kept.extend(world.branch.history.settled());
+        kept.extend(world.facts.settled());
         kept.extend(shown.set_aside.iter().flat_map(|edit| token::all_in(&edit.mutation.to_json())));
         for token in world.facts.tokens.owed(view.number) {
             let is_own = world.facts.tokens.origin(&token).is_some_and(|origin| origin.device == number);

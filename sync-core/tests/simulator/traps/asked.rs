@@ -133,7 +133,9 @@ impl Rebased {
         for mutation in &mut sent.mutations {
             // Who decides about a conflict has looked.
             if mutation.resolves.is_none() {
-                let there = self.server.record(space, &mutation.key).await?;
+                let key = std::slice::from_ref(&mutation.key);
+                let there = async { self.server.read(space).await?.records(key).await };
+                let there = self.server.in_time(there).await?.pop().flatten();
                 mutation.base_version = (self.base)(mutation, there.as_ref());
             }
         }
@@ -164,8 +166,11 @@ impl Believed {
         let Some(mut cursor) = after.and_then(|after| Cursor::decode(after, space).ok()) else {
             return Ok(after.cloned());
         };
-        let mut txn = self.0.read(space).await?;
-        let (head, commit) = (txn.head(), txn.commits(cursor.seq, 1).await?.pop());
+        let there = async {
+            let mut txn = self.0.read(space).await?;
+            Ok((txn.head(), txn.commits(cursor.seq, 1).await?.pop()))
+        };
+        let (head, commit) = self.0.in_time(there).await?;
         let commit = commit.filter(|_| cursor.seq > Seq::ZERO);
         (cursor.epoch, cursor.tag) = (head.epoch, commit.map_or(Tag::ZERO, |commit| commit.tag));
         if cursor.seq >= head.head {

@@ -69,10 +69,10 @@ fn only(faults: &[FaultKind], hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
     memory(Scenario { faults: faults.to_vec(), ..Scenario::small() }.with_hooks(hooks))
 }
 
-/// The same, where tombstones are collected soon.
-fn soon_collected(faults: &[FaultKind], hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
-    let (mut scenario, disks) = only(faults, hooks);
-    scenario.limits.retention = Duration::from_millis(500);
+/// A world in which tombstones are collected after so long, whoever is away.
+fn soon_collected(retention: Duration, hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
+    let (mut scenario, disks) = only(&[FaultKind::Collections], hooks);
+    scenario.limits.retention = retention;
     scenario.limits.lease = Duration::from_millis(500);
     (scenario, disks)
 }
@@ -105,7 +105,7 @@ traps! {
         only(&[], RowsAfterHead::hooks());
     2 t02_a_page_from_several_moments_is_caught:
         "head and floor are read in one transaction and the page in others", [Gapless | Convergent],
-        only(&[FaultKind::Collections], SeveralMoments::hooks());
+        soon_collected(Duration::from_secs(2), SeveralMoments::hooks());
     3 t03_one_stamp_for_a_whole_commit_is_caught:
         "a page goes on after the commit in which its cursor lies", [Gapless | Convergent],
         only(&[], before_the_disk(|_| OneStampPerCommit));
@@ -144,7 +144,7 @@ traps! {
         only(&[], LooksBeforeItLocks::hooks());
     14 t14_a_record_made_again_after_its_tombstone_is_gone_is_caught:
         "an edit by someone who did not hear of the deletion brings the record back", [NoResurrection],
-        soon_collected(&[FaultKind::Collections], Rebased::as_new_where_nothing_is_left());
+        soon_collected(Duration::from_millis(500), Rebased::as_new_where_nothing_is_left());
     15 t15_a_position_judged_at_each_page_is_caught:
         "a long catch-up is told to begin anew for ever", [Live],
         only(&[], on_the_way(|_| JudgedPerPage::default()));

@@ -68,8 +68,8 @@ pub(super) struct SeveralMoments {
 
 impl SeveralMoments {
     /// How many of a thousand pages take so long that tombstones can be collected meanwhile.
-    const SLOW_PER_MILLE: u32 = 100;
-    const LONG: Duration = Duration::from_secs(4);
+    const SLOW_PER_MILLE: u32 = 150;
+    const LONG: Duration = Duration::from_millis(2500);
 
     pub(super) fn hooks() -> Hooks {
         before_the_disk(|place| Self { process: place.process.clone(), dice: place.dice.fork() })

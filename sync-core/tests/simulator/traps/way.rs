@@ -1,17 +1,20 @@
 //! A front of a transport that passes everything on, for traps that change some of it.
 
 use std::fmt::Debug;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use futures_util::stream::BoxStream;
 use sync_core::protocol::{
     PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
 };
-use sync_core::simulator::Hooks;
+use sync_core::simulator::{Hooks, Process};
 use sync_core::store::{Mode, Store, StoreTxn};
 use sync_core::transport::Transport;
-use sync_core::{Outcome, Record, RecordKey, Result, Seq, SpaceId};
+use sync_core::{Error, ErrorKind, Outcome, Result, Runtime, Seq, SpaceId};
 
 /// What a trap changes on the way to a server and back. What it does not mention is passed on.
 #[async_trait]
@@ -68,26 +71,33 @@ pub(super) fn all_refused(push: &PushRequest) -> PushReply {
 
 /// The store of a server, for traps that have to know what is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ServerStore(Arc<Mutex<Option<Arc<dyn Store>>>>);
+pub(super) struct ServerStore(Arc<Mutex<Option<(Arc<dyn Store>, Process)>>>);
 
 impl ServerStore {
+    /// How long to wait for what is there: a server that dies says nothing.
+    const WAIT_MAX: Duration = Duration::from_secs(1);
+
     /// Hooks that take it down.
     pub(super) fn watched(&self) -> Hooks {
-        let seen = self.0.clone();
-        Hooks::default().server_store(move |store, _place| {
-            *seen.lock().unwrap() = Some(Arc::clone(&store));
+        let seen = self.clone();
+        Hooks::default().server_store(move |store, place| {
+            *seen.0.lock().unwrap() = Some((Arc::clone(&store), place.process.clone()));
             store
         })
     }
 
-    /// What is there now; an error while the server cannot say.
+    /// What is there now, for as long as its transaction is used [in time](Self::in_time).
     pub(super) async fn read(&self, space: &SpaceId) -> Result<Box<dyn StoreTxn>> {
-        let store = self.0.lock().unwrap().clone().expect("a server has run");
+        let (store, _) = self.0.lock().unwrap().clone().expect("a server has run");
         store.begin(space, Mode::Read).await
     }
 
-    /// A record as it is there now, its tombstone included.
-    pub(super) async fn record(&self, space: &SpaceId, key: &RecordKey) -> Result<Option<Record>> {
-        Ok(self.read(space).await?.records(std::slice::from_ref(key)).await?.pop().flatten())
+    /// What a look at it comes to; an error when the server does not say.
+    pub(super) async fn in_time<T>(&self, look: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let (_, process) = self.0.lock().unwrap().clone().expect("a server has run");
+        match select(pin!(look), process.sleep(Self::WAIT_MAX)).await {
+            Either::Left((seen, _)) => seen,
+            Either::Right(_) => Err(Error::new(ErrorKind::Unavailable, "the server does not say")),
+        }
     }
 }
