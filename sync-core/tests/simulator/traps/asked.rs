@@ -151,7 +151,7 @@ impl WayTrap for Rebased {
     }
 }
 
-/// T17: a server gives each cursor the tag that its own history has at that place.
+/// T17: a server gives each cursor the tag that its own history has at that place, and asks for no other proof.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Believed(ServerStore);
 
@@ -176,6 +176,7 @@ impl Believed {
         if cursor.seq >= head.head {
             (cursor.seq, cursor.tag) = (head.head, head.tag);
         }
+        cursor.seen = cursor.seq;
         Ok(Some(cursor.encode(space)))
     }
 }
@@ -189,7 +190,7 @@ impl WayTrap for Believed {
 
     async fn pull(&self, way: &dyn Transport, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
         let after = self.believed(space, pull.after.as_ref()).await?;
-        way.pull(space, &PullRequest { after, ..pull.clone() }).await
+        way.pull(space, &PullRequest { after, acked: None, ..pull.clone() }).await
     }
 }
 

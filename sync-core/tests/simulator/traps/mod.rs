@@ -155,7 +155,7 @@ traps! {
         "whoever must begin anew is led to where one has to begin anew", [Live | Convergent],
         only(&[FaultKind::Collections, FaultKind::Network, FaultKind::ReplicaCrashes], SnapshotCached::hooks());
     17 t17_a_server_that_believes_cursors_of_a_lost_history_is_caught:
-        "a restored server that has moved on takes old cursors for its own", [RestoreNoticed | Convergent | Durable],
+        "a restored server that has moved on takes old cursors for its own", [RestoreNoticed | Convergent | Durable | Live],
         memory(Scenario::restored().without(FaultKind::Forks).with_hooks(Believed::hooks()));
     18 t18_a_batch_known_by_its_number_alone_is_caught:
         "what a copied replica sends is taken for what the original has sent", [ExactlyOnce],
