@@ -126,6 +126,22 @@ async fn skipped_numbers_are_named_and_nothing_happens() {
     assert_eq!(world.state().await.len(), 2);
 }
 
+/// A server that was restored has lost both what a replica did and what it has seen: the second explains the first.
+#[tokio::test]
+async fn a_gap_of_a_replica_whose_history_is_gone_is_told_as_that() {
+    let world = World::new().await;
+    let restored = world.restored();
+    world.done(batch(1, vec![create("a", json!(1))])).await;
+    let push = PushRequest { after: Some(world.cursor().await), ..batch(2, vec![create("b", json!(1))]) };
+    let reply = restored.reply(push.clone()).await;
+    let PushReply::ResyncRequired(resync) = reply else { panic!("{reply:?}") };
+    assert_eq!(resync.reason, ResyncReason::HistoryDiverged);
+    assert_eq!(restored.state().await.len(), 0);
+    // A cursor that is good explains nothing.
+    let good = PushRequest { after: Some(restored.cursor().await), ..push };
+    assert_eq!(restored.reply(good).await, PushReply::MutationGap { expected: MutationNumber::FIRST });
+}
+
 #[tokio::test]
 async fn a_client_id_belongs_to_who_used_it_first() {
     let world = World::new().await;
