@@ -154,9 +154,12 @@ impl Local {
     }
 
     async fn carry_edit(&mut self, mut base: Base, visible: Option<Record>, from: &State) -> Result<Taken> {
-        let went_back = from.reload == Some(Reload::WentBack);
         base.since = Seq::ZERO;
         let theirs = self.get(&base.key).await?;
+        // A server that keeps its history has no older state than it told of once. It cannot tell itself that it was
+        // restored where the cursor is older than what it keeps.
+        let is_older = theirs.as_ref().is_some_and(|theirs| theirs.meta.upstream < base.newest().version);
+        let went_back = from.reload == Some(Reload::WentBack) || is_older;
         if went_back {
             // The version belongs to a history that is gone. What was there still tells what the edit changed.
             base.base.version = Version::ZERO;
