@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::replica::Replica;
+use crate::replica::{Replica, RunOptions};
 use crate::runtime::Runtime;
 use crate::simulator::device::Device;
 use crate::simulator::journal::Journal;
@@ -15,6 +15,20 @@ pub(crate) const POLL: Duration = Duration::from_secs(2);
 const RETRY_MIN: Duration = Duration::from_millis(200);
 /// The longest wait after a failure.
 const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// How a replica that runs by itself paces itself: as fast as whoever syncs it, so that all are in sync as soon.
+const PACE: RunOptions = RunOptions { wait: POLL, poll_every: POLL, sign_in_every: POLL, access_every: POLL };
+
+/// Lets a replica run until it gives up.
+pub(crate) async fn run(
+    device: Arc<Device>,
+    replica: Replica,
+    transport: Arc<dyn Transport>,
+    journal: Arc<Journal>,
+) {
+    let error = replica.run_with(&*transport, &PACE).await;
+    journal.note(&device, format_args!("does not run any more: {error}"));
+}
 
 /// Syncs for ever, whatever happens.
 pub(crate) async fn keep_in_sync(

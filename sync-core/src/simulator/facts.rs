@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::mutation::Outcome;
@@ -34,6 +35,8 @@ struct Known {
     deleting: BTreeMap<(usize, RecordKey), BTreeSet<String>>,
     /// Who asked how often in which second.
     requests: BTreeMap<usize, (u64, u32)>,
+    /// Who asked at the very moment at which the last one did.
+    at_once: (Duration, BTreeSet<usize>),
     counters: BTreeMap<(usize, String), Count>,
     /// Names under which copies of a replica share records that were to be its own.
     shared_names: BTreeSet<String>,
@@ -166,9 +169,26 @@ impl Facts {
 /// wait between tries.
 const REQUESTS_PER_SECOND_MAX: u32 = 1000;
 
+/// Replicas that may ask at the very same microsecond. Two meet by chance; more wait for the same thing and forget to
+/// wait a little longer or shorter than the others.
+const AT_ONCE_MAX: usize = 3;
+
 /// What a replica asks and is told.
 impl Facts {
-    pub(crate) fn asks(&self, device: usize, second: u64) {
+    /// A replica that has been running for a while asks.
+    pub(crate) fn asks_again(&self, device: usize, now: Duration) {
+        let mut known = self.known();
+        if known.at_once.0 != now {
+            known.at_once = (now, BTreeSet::new());
+        }
+        known.at_once.1.insert(device);
+        let n = known.at_once.1.len();
+        self.journal
+            .expect(n <= AT_ONCE_MAX, Invariant::Bounded, || format!("{n} replicas ask at the same moment"));
+    }
+
+    pub(crate) fn asks(&self, device: usize, now: Duration) {
+        let second = now.as_secs();
         let mut known = self.known();
         let (in_second, n) = known.requests.entry(device).or_default();
         (*in_second, *n) = if *in_second == second { (second, *n + 1) } else { (second, 1) };

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::id_source::IdSource;
 use crate::runtime::Runtime;
 use crate::simulator::{Dice, Process};
 use crate::store::Store;
@@ -46,6 +47,7 @@ pub struct Hooks {
     client_runtime: Option<Front<dyn Runtime>>,
     server_clock: Option<Front<dyn Clock>>,
     client_clock: Option<Front<dyn Clock>>,
+    client_ids: Option<Front<dyn IdSource>>,
 }
 
 macro_rules! hooks {
@@ -89,6 +91,8 @@ hooks! {
     server_clock, with_server_clock: Clock;
     /// Puts a front between a replica and its clock.
     client_clock, with_client_clock: Clock;
+    /// Puts a front between a replica and where its ids and its chances come from.
+    client_ids, with_client_ids: IdSource;
 }
 
 impl fmt::Debug for Hooks {
@@ -101,6 +105,7 @@ impl fmt::Debug for Hooks {
             ("client_runtime", self.client_runtime.is_some()),
             ("server_clock", self.server_clock.is_some()),
             ("client_clock", self.client_clock.is_some()),
+            ("client_ids", self.client_ids.is_some()),
         ];
         f.debug_set().entries(fronts.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name)).finish()
     }

@@ -78,6 +78,9 @@ pub struct Scenario {
     pub limits: Limits,
     /// Whether two records that are written in one local transaction must stay together.
     pub pairs_stay_together: bool,
+    /// Whether replicas [run](crate::replica::Replica::run) and follow by themselves. Otherwise they are synced every
+    /// other second, and conflicts are decided in between.
+    pub replicas_run: bool,
     /// What is put in between.
     pub hooks: Hooks,
 }
@@ -108,6 +111,7 @@ impl Scenario {
                 ..Limits::default()
             },
             pairs_stay_together: false,
+            replicas_run: false,
             hooks: Hooks::default(),
         }
     }

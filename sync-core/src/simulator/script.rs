@@ -21,6 +21,8 @@ const FAULT_WITHIN_CALLS: usize = 30;
 const DEVICES_MAX: usize = 7;
 /// How often it is asked whether all are in sync.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long servers are away whom everyone listens to: longer than the first wait of those who lose them.
+const OUTAGE: Duration = Duration::from_secs(4);
 /// How long after that nothing may change any more: as long as a message can be late.
 const LATE: Duration = Duration::from_secs(45);
 
@@ -44,6 +46,9 @@ impl World<'_> {
         }
         self.end_faults().await;
         if self.comes_to_rest().await {
+            if self.scenario.replicas_run {
+                self.lose_servers().await;
+            }
             self.sleep(LATE).await;
             checks::all(self).await;
         }
@@ -266,6 +271,14 @@ impl World<'_> {
         self.revive_servers(1000).await;
         self.revive_devices(1000).await;
         self.note(format_args!("nothing goes wrong any more"));
+    }
+
+    /// Takes the servers away while all replicas listen to them: they must not come back as one.
+    async fn lose_servers(&mut self) {
+        self.servers.iter_mut().for_each(crate::simulator::world::Server::kill);
+        self.note(format_args!("all servers are killed while all is quiet"));
+        self.sleep(OUTAGE).await;
+        self.revive_servers(1000).await;
     }
 
     /// Waits until all are in sync, by themselves and in time.

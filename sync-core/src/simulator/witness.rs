@@ -1,6 +1,7 @@
 //! Between a replica and its way to the server: takes down what it asks, and holds what it is told against the facts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -21,9 +22,14 @@ pub(crate) struct Witness {
     way: Arc<dyn Transport>,
     facts: Arc<Facts>,
     process: Process,
+    /// When its process began.
+    began: Duration,
     device: usize,
     limits: Limits,
 }
+
+/// By then a replica has asked what it asks when it starts. Several that are started at once are no storm.
+const STARTED: Duration = Duration::from_secs(1);
 
 impl Witness {
     pub(crate) fn new(
@@ -33,11 +39,16 @@ impl Witness {
         device: usize,
         limits: Limits,
     ) -> Self {
-        Self { way, facts, process, device, limits }
+        let began = process.elapsed();
+        Self { way, facts, process, began, device, limits }
     }
 
     fn asks(&self) {
-        self.facts.asks(self.device, self.process.elapsed().as_secs());
+        let now = self.process.elapsed();
+        self.facts.asks(self.device, now);
+        if now.saturating_sub(self.began) > STARTED {
+            self.facts.asks_again(self.device, now);
+        }
     }
 
     fn check_page(&self, page: &PullPage) {
@@ -94,7 +105,7 @@ impl Transport for Witness {
             .inspect(move |item| {
                 facts.told_item(device, &name, item);
                 if matches!(item, Ok(SnapshotItem::Resume(_))) {
-                    facts.asks(device, process.elapsed().as_secs());
+                    facts.asks(device, process.elapsed());
                 }
             })
             .boxed()

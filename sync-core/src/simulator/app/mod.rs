@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) dice: Dice,
     /// Whether two records that are written together must be seen together.
     pub(crate) pairs_stay_together: bool,
+    /// Whether it decides conflicts: only where it can tell that nothing comes in between.
+    pub(crate) decides: bool,
 }
 
 impl App {
@@ -57,7 +59,7 @@ impl App {
             10..=11 => self.count_up().await,
             12 => self.write_pair().await,
             13 => self.edit_some_at_once().await,
-            14..=15 => self.decide().await,
+            14..=15 if self.decides => self.decide().await,
             16 => self.dismiss().await,
             17 => self.look().await,
             _ => self.edit_own().await,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::World;
 use crate::accounts::Role;
 use crate::clock::Clock;
-use crate::id_source::SeededIds;
+use crate::id_source::{IdSource, SeededIds};
 use crate::replica::{Replica, ReplicaOptions};
 use crate::runtime::Runtime;
 use crate::service::Actor;
 use crate::simulator::app::App;
 use crate::simulator::device::{Device, Running};
 use crate::simulator::disk::{Seat, SimStore};
-use crate::simulator::drive::keep_in_sync;
+use crate::simulator::drive::{keep_in_sync, run};
 use crate::simulator::network::{Caller, Link};
 use crate::simulator::scenario::policies;
 use crate::simulator::witness::Witness;
@@ -72,7 +72,8 @@ impl World<'_> {
         let options = ReplicaOptions {
             runtime: Arc::clone(&runtime),
             clock: hooks.with_client_clock(Arc::new(process.clone()) as Arc<dyn Clock>, &place),
-            ids: Arc::new(SeededIds::new(self.dice.next())),
+            ids: hooks
+                .with_client_ids(Arc::new(SeededIds::new(self.dice.next())) as Arc<dyn IdSource>, &place),
             policies: policies(),
             actor: device.actor.clone(),
             shows_partial_load: false,
@@ -91,8 +92,11 @@ impl World<'_> {
         let running = Running { process: process.clone(), replica: replica.clone(), seat };
         device.runs(running.clone());
         let way = self.transport(device, &process, &place);
-        let sync = keep_in_sync(Arc::clone(device), replica, way, runtime, Arc::clone(&self.journal));
-        process.spawn(Box::pin(sync));
+        let (driven, journal) = (Arc::clone(device), Arc::clone(&self.journal));
+        process.spawn(match self.scenario.replicas_run {
+            true => Box::pin(run(driven, replica, way, journal)),
+            false => Box::pin(keep_in_sync(driven, replica, way, runtime, journal)),
+        });
         self.start_app(device, running);
     }
 
@@ -114,6 +118,7 @@ impl World<'_> {
             journal: Arc::clone(&self.journal),
             dice: self.dice.fork(),
             pairs_stay_together: self.scenario.pairs_stay_together,
+            decides: !self.scenario.replicas_run,
         };
         process.spawn(Box::pin(app.run()));
     }

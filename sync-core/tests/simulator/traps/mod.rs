@@ -77,6 +77,12 @@ fn soon_collected(retention: Duration, hooks: Hooks) -> (Scenario, Box<dyn Disks
     (scenario, disks)
 }
 
+/// A small world of many replicas that run by themselves.
+fn running(hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
+    let calm = Scenario { replicas_run: true, n_replicas: 7, n_strangers: 0, n_steps: 5, ..Scenario::calm() };
+    memory(calm.with_hooks(hooks))
+}
+
 /// A world in which nothing goes wrong, and what is written together must be seen together.
 fn pairs(hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
     memory(Scenario { pairs_stay_together: true, ..Scenario::calm() }.with_hooks(hooks))
@@ -187,6 +193,9 @@ traps! {
     27 t27_a_connection_that_is_half_open_is_caught:
         "a request is never answered and never fails", [Live],
         only(&[], HalfOpen::hooks());
+    28 t28_waits_without_jitter_are_caught:
+        "all who lost a server come back at the same moment", [Bounded],
+        running(NoJitter::hooks());
     29 t29_a_record_that_cannot_be_read_is_caught:
         "one record that cannot be read keeps everyone from all others", [Live | Convergent],
         only(&[], before_the_disk(|_| OneIsDamaged));
