@@ -35,8 +35,8 @@ struct Known {
     deleting: BTreeMap<(usize, RecordKey), BTreeSet<String>>,
     /// Who asked how often in which second.
     requests: BTreeMap<usize, (u64, u32)>,
-    /// Who asked at the very moment at which the last one did.
-    at_once: (Duration, BTreeSet<usize>),
+    /// Who tried again of late, and when.
+    tries: Vec<(usize, Duration)>,
     counters: BTreeMap<(usize, String), Count>,
     /// Names under which copies of a replica share records that were to be its own.
     shared_names: BTreeSet<String>,
@@ -169,22 +169,23 @@ impl Facts {
 /// wait between tries.
 const REQUESTS_PER_SECOND_MAX: u32 = 1000;
 
-/// Replicas that may ask at the very same microsecond. Two meet by chance; more wait for the same thing and forget to
+/// Replicas that may try again at about the same time. Two meet by chance; more wait for the same thing, and forget to
 /// wait a little longer or shorter than the others.
 const AT_ONCE_MAX: usize = 3;
+/// About the same time: of many that spread over the first wait after a failure, few come within it.
+const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// What a replica asks and is told.
 impl Facts {
-    /// A replica that has been running for a while asks.
-    pub(crate) fn asks_again(&self, device: usize, now: Duration) {
+    /// A replica that runs by itself tries again after a failure.
+    pub(crate) fn tries_again(&self, device: usize, now: Duration) {
         let mut known = self.known();
-        if known.at_once.0 != now {
-            known.at_once = (now, BTreeSet::new());
-        }
-        known.at_once.1.insert(device);
-        let n = known.at_once.1.len();
-        self.journal
-            .expect(n <= AT_ONCE_MAX, Invariant::Bounded, || format!("{n} replicas ask at the same moment"));
+        known.tries.retain(|(_, at)| *at + AT_ONCE > now);
+        known.tries.push((device, now));
+        let devices: BTreeSet<usize> = known.tries.iter().map(|(device, _)| *device).collect();
+        self.journal.expect(devices.len() <= AT_ONCE_MAX, Invariant::Bounded, || {
+            format!("{devices:?} try again within {AT_ONCE:?}")
+        });
     }
 
     pub(crate) fn asks(&self, device: usize, now: Duration) {

@@ -76,7 +76,8 @@ pub struct Scenario {
     pub faults: Vec<FaultKind>,
     /// What the servers allow. Small, so that pages, batches and retention come to their ends.
     pub limits: Limits,
-    /// Whether two records that are written in one local transaction must stay together.
+    /// Whether two records that are written in one local transaction must stay together, and be seen together. Each
+    /// device writes pairs of its own then: of two who write the same one, the one that loses sees the other's in parts.
     pub pairs_stay_together: bool,
     /// Whether replicas [run](crate::replica::Replica::run) and follow by themselves. Otherwise they are synced every
     /// other second, and conflicts are decided in between.

@@ -22,7 +22,7 @@ pub enum Invariant {
     NoSilentLoser,
     /// I8: what was knowingly deleted does not come back.
     NoResurrection,
-    /// I9: a replica reads its own writes and never goes back.
+    /// I9: a replica reads its own writes, never goes back, and shows together what was written together.
     SessionOrder,
     /// I10: a replica is told what the server decided, and an edit leaves its outbox only so.
     Outbox,
@@ -30,7 +30,7 @@ pub enum Invariant {
     Isolated,
     /// I12: nothing is acknowledged after an error of the store.
     FailClosed,
-    /// I13: batches, pages and requests keep their limits.
+    /// I13: batches, pages and requests keep their limits, and replicas do not come back as one.
     Bounded,
     /// I14: soon after the last fault all are in sync without help.
     Live,

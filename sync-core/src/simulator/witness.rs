@@ -1,7 +1,7 @@
 //! Between a replica and its way to the server: takes down what it asks, and holds what it is told against the facts.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -22,14 +22,12 @@ pub(crate) struct Witness {
     way: Arc<dyn Transport>,
     facts: Arc<Facts>,
     process: Process,
-    /// When its process began.
-    began: Duration,
     device: usize,
     limits: Limits,
+    /// Whether nobody but the replica decides when it asks.
+    runs_by_itself: bool,
+    has_failed: AtomicBool,
 }
-
-/// By then a replica has asked what it asks when it starts. Several that are started at once are no storm.
-const STARTED: Duration = Duration::from_secs(1);
 
 impl Witness {
     pub(crate) fn new(
@@ -38,17 +36,22 @@ impl Witness {
         process: Process,
         device: usize,
         limits: Limits,
+        runs_by_itself: bool,
     ) -> Self {
-        let began = process.elapsed();
-        Self { way, facts, process, began, device, limits }
+        Self { way, facts, process, device, limits, runs_by_itself, has_failed: AtomicBool::new(false) }
     }
 
     fn asks(&self) {
         let now = self.process.elapsed();
         self.facts.asks(self.device, now);
-        if now.saturating_sub(self.began) > STARTED {
-            self.facts.asks_again(self.device, now);
+        if self.has_failed.swap(false, Ordering::Relaxed) && self.runs_by_itself {
+            self.facts.tries_again(self.device, now);
         }
+    }
+
+    fn heard<T>(&self, reply: Result<T>) -> Result<T> {
+        self.has_failed.store(reply.is_err(), Ordering::Relaxed);
+        reply
     }
 
     fn check_page(&self, page: &PullPage) {
@@ -65,7 +68,7 @@ impl Witness {
 impl Transport for Witness {
     async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
         self.asks();
-        let reply = self.way.push(space, push).await?;
+        let reply = self.heard(self.way.push(space, push).await)?;
         let n = push.mutations.len();
         self.facts.journal.expect(n <= self.limits.mutations_max, Invariant::Bounded, || {
             format!("a batch of {n} mutations was taken, and {} are allowed", self.limits.mutations_max)
@@ -79,7 +82,7 @@ impl Transport for Witness {
 
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
         self.asks();
-        let reply = self.way.pull(space, pull).await?;
+        let reply = self.heard(self.way.pull(space, pull).await)?;
         match &reply {
             PullReply::Page(page) => {
                 self.check_page(page);

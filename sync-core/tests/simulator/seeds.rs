@@ -31,3 +31,10 @@ fn a_restored_server_costs_nobody_an_edit() {
         println!("{report}");
     }
 }
+
+#[test]
+fn replicas_that_run_by_themselves_keep_their_promises() {
+    for report in all(20, &Scenario { replicas_run: true, ..Scenario::small() }) {
+        println!("{report}");
+    }
+}

@@ -106,7 +106,8 @@ impl World<'_> {
         let link = Link::new(Arc::clone(&self.network), process.clone(), caller);
         let way = self.scenario.hooks.with_transport(Arc::new(link) as Arc<dyn Transport>, place);
         let limits = self.scenario.limits.clone();
-        Arc::new(Witness::new(way, Arc::clone(&self.facts), process.clone(), device.number, limits))
+        let (facts, runs) = (Arc::clone(&self.facts), self.scenario.replicas_run);
+        Arc::new(Witness::new(way, facts, process.clone(), device.number, limits, runs))
     }
 
     fn start_app(&self, device: &Arc<Device>, running: Running) {

@@ -171,11 +171,12 @@ impl Believed {
             Ok((txn.head(), txn.commits(cursor.seq, 1).await?.pop()))
         };
         let (head, commit) = self.0.in_time(there).await?;
+        // What is ahead of its head it does not know.
+        if cursor.seq > head.head {
+            return Ok(after.cloned());
+        }
         let commit = commit.filter(|_| cursor.seq > Seq::ZERO);
         (cursor.epoch, cursor.tag) = (head.epoch, commit.map_or(Tag::ZERO, |commit| commit.tag));
-        if cursor.seq >= head.head {
-            (cursor.seq, cursor.tag) = (head.head, head.tag);
-        }
         cursor.seen = cursor.seq;
         Ok(Some(cursor.encode(space)))
     }

@@ -25,7 +25,7 @@ use runtime_and_clock::*;
 use server_store::*;
 
 /// Seeds that are tried at most: far more than any trap takes, so that it is the trap that is found and not luck.
-const SEEDS_MAX: u64 = 200;
+const SEEDS_MAX: u64 = 100;
 
 /// A trap, and how the simulator is led into it.
 struct Trap {
@@ -161,7 +161,7 @@ traps! {
         "whoever must begin anew is led to where one has to begin anew", [Live | Convergent],
         only(&[FaultKind::Collections, FaultKind::Network, FaultKind::ReplicaCrashes], SnapshotCached::hooks());
     17 t17_a_server_that_believes_cursors_of_a_lost_history_is_caught:
-        "a restored server that has moved on takes old cursors for its own", [RestoreNoticed | Convergent | Durable | Live],
+        "a restored server that has moved on takes old cursors for its own", [RestoreNoticed | Convergent | Durable],
         memory(Scenario::restored().without(FaultKind::Forks).with_hooks(Believed::hooks()));
     18 t18_a_batch_known_by_its_number_alone_is_caught:
         "what a copied replica sends is taken for what the original has sent", [ExactlyOnce],
@@ -171,7 +171,7 @@ traps! {
         only(&[], LogOfAllChanges::hooks());
     20 t20_a_snapshot_with_a_later_cursor_is_caught:
         "what changed while the snapshot was read is never told", [Gapless | Convergent],
-        only(&[FaultKind::Network], on_the_way(|_| SnapshotOfItsEnd));
+        soon_collected(Duration::from_millis(500), on_the_way(|_| SnapshotOfItsEnd));
     21 t21_a_delete_that_did_not_look_is_caught:
         "a delete wins over an edit of which its author knew nothing", [NoSilentLoser],
         only(&[], Rebased::on_what_is_there_to_delete());

@@ -71,7 +71,10 @@ pub(super) fn all_refused(push: &PushRequest) -> PushReply {
 
 /// The store of a server, for traps that have to know what is there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ServerStore(Arc<Mutex<Option<(Arc<dyn Store>, Process)>>>);
+pub(super) struct ServerStore(Arc<Mutex<Option<Opened>>>);
+
+/// A store, and the process that has it.
+type Opened = (Arc<dyn Store>, Process);
 
 impl ServerStore {
     /// How long to wait for what is there: a server that dies says nothing.
