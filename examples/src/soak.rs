@@ -3,6 +3,8 @@
 //! Each seed is a world of servers and replicas in which things go wrong; see `sync_core::simulator`. It ends with an
 //! error at the first promise that is broken, and names the seed that shows it again.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it tells what it has seen")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;

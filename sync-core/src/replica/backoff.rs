@@ -108,6 +108,8 @@ pub(super) struct Pace {
     n_idle: u32,
     /// Until then, edits are not sent: the server refuses them.
     refused_until: Option<Timestamp>,
+    /// How long that is at most: the clock may go back.
+    refused_for: Duration,
 }
 
 impl Pace {
@@ -128,6 +130,7 @@ impl Pace {
             }
             Outcome::Refused => {
                 self.refused_until = Some(now.at.saturating_add(options.access_every));
+                self.refused_for = options.access_every;
                 self.send_or_listen(Duration::ZERO, now)
             }
             Outcome::Heard => {
@@ -153,7 +156,8 @@ impl Pace {
     }
 
     fn send_or_listen(&self, after: Duration, now: Now) -> Next {
-        let may_send = self.refused_until.is_none_or(|until| until <= now.at);
+        let is_over = |until: Timestamp| until <= now.at || until.since(now.at) > self.refused_for;
+        let may_send = self.refused_until.is_none_or(is_over);
         if now.has_unsent && may_send {
             return Next { act: Act::Sync, after: EDIT_DELAY };
         }

@@ -50,6 +50,7 @@ impl Replica {
     pub(super) async fn switch(&self, how: Carry) -> Result<Option<SyncReport>> {
         let inner = Arc::clone(&self.0);
         self.in_task(async move {
+            let _alone = inner.place.enter_standby().await;
             let Some(report) = inner.switch(how).await? else { return Ok(None) };
             // If it stays, it is removed when the replica is opened.
             if let Err(error) = inner.store.delete_space(inner.place.space(Side::Standby)).await {

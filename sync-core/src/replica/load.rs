@@ -8,6 +8,7 @@
 //! It goes on where it broke, also after the program ended. What an application has asked to see while it arrives goes
 //! into the live side instead, once: there is nothing yet that it could be mixed with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -23,11 +24,13 @@ use crate::replica::report::SyncReport;
 use crate::replica::rows::Base;
 use crate::replica::state::{Loading, Reload, State};
 use crate::replica::sync::{Run, Step};
-use crate::types::{CursorToken, Record, Version};
+use crate::types::{Collection, CursorToken, Record, Version};
 
 /// Records of a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Part {
+    /// What it was asked for.
+    pub(super) selection: Option<BTreeSet<Collection>>,
     pub(super) records: Vec<Record>,
     /// How far the snapshot is with this part.
     pub(super) loading: Loading,
@@ -48,7 +51,7 @@ impl Run<'_> {
                 continue;
             }
             if side == Side::Live {
-                return Ok(Step::Done);
+                continue;
             }
             if let Step::Resync(reason) = self.pull_into(Side::Standby).await? {
                 self.replica.discard_standby().await?;
@@ -112,6 +115,7 @@ impl Replica {
     pub(super) async fn prepare_standby(&self, live: &State) -> Result<()> {
         let (inner, live) = (Arc::clone(&self.0), live.clone());
         self.in_task(async move {
+            let _alone = inner.place.enter_standby().await;
             let begun = inner.state_at(Side::Standby).await?;
             if begun.as_ref().is_some_and(|begun| live.is_prepared_by(begun)) {
                 return Ok(());
@@ -143,9 +147,10 @@ impl Replica {
 
     pub(super) async fn discard_standby(&self) -> Result<()> {
         let inner = Arc::clone(&self.0);
-        self.in_task(
-            async move { inner.store.delete_space(inner.place.space(Side::Standby)).await.map(|_| ()) },
-        )
+        self.in_task(async move {
+            let _alone = inner.place.enter_standby().await;
+            inner.store.delete_space(inner.place.space(Side::Standby)).await.map(|_| ())
+        })
         .await
     }
 }
@@ -155,7 +160,13 @@ impl Local {
     pub(super) async fn load_part(&mut self, part: Part) -> Result<SyncReport> {
         let mut report = SyncReport::default();
         let mut state = self.state().await?;
-        if state.cursor.is_some() {
+        // A part that comes late, of a snapshot that nobody receives any more, says nothing about this one.
+        if state.cursor.is_some() || state.loading.stream != part.loading.stream {
+            return Ok(report);
+        }
+        if state.selection != part.selection {
+            state.ask_for_load(Reload::Expired);
+            self.save(&state)?;
             return Ok(report);
         }
         let is_wanted = |record: &Record| is_delivered(&record.key) && state.selects(&record.key.collection);

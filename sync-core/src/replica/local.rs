@@ -213,10 +213,11 @@ impl Replica {
         T: Send + 'static,
         W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
     {
-        self.know_place().await?;
         let inner = self.0.clone();
         self.in_task(async move {
             let _entered = inner.place.enter().await;
+            // Only here: a switch may have gone into doubt while this waited to come in.
+            inner.settle_doubt().await?;
             inner.write(Side::Live, work).await
         })
         .await
@@ -232,7 +233,11 @@ impl Replica {
             return self.write(work).await;
         }
         let inner = self.0.clone();
-        self.in_task(async move { inner.write(side, work).await }).await
+        self.in_task(async move {
+            let _alone = inner.place.enter_standby().await;
+            inner.write(side, work).await
+        })
+        .await
     }
 
     /// Carries out `work`, which only reads, on one moment of the live side.

@@ -39,6 +39,9 @@ pub(super) struct Place {
     in_doubt: AtomicBool,
     /// Held by the local write that is under way, of which a store has one at a time anyway, or by a switch.
     gate: Arc<Mutex<()>>,
+    /// Held by whoever writes, removes or switches to the standby: tasks outlive the sync that began them, and what is
+    /// the standby for one may be live when it goes on.
+    standby: Arc<Mutex<()>>,
 }
 
 impl Place {
@@ -50,7 +53,7 @@ impl Place {
         let other = format!("replica-{}", &hash.to_hex()[..32]);
         let other = SpaceId::new(other).expect("letters, digits and a hyphen are the name of a space");
         let (live, in_doubt) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { spaces: [space.clone(), other], live, in_doubt, gate: Arc::default() }
+        Self { spaces: [space.clone(), other], live, in_doubt, gate: Arc::default(), standby: Arc::default() }
     }
 
     /// The local space of a side.
@@ -62,6 +65,11 @@ impl Place {
     /// Waits until no local write and no switch is under way, and keeps others out.
     pub(super) async fn enter(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.gate).lock_owned().await
+    }
+
+    /// Waits until nobody else works on the standby. Never asked for by whoever is behind the gate.
+    pub(super) async fn enter_standby(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.standby).lock_owned().await
     }
 
     /// Makes the standby live. Only behind the gate, and while a replica is opened.
@@ -103,6 +111,11 @@ impl Inner {
         Ok(())
     }
 
+    /// Finds out which side is live, if that is in doubt. The caller is behind the gate.
+    pub(super) async fn settle_doubt(&self) -> Result<()> {
+        if self.place.in_doubt.load(Ordering::SeqCst) { self.settle_switch().await } else { Ok(()) }
+    }
+
     /// After a switch whose commit was not answered: whether it happened.
     async fn settle_switch(&self) -> Result<()> {
         if self.state_at(Side::Standby).await?.is_some_and(|state| !state.standby) {
@@ -131,10 +144,7 @@ impl Replica {
         let inner = Arc::clone(&self.0);
         self.in_task(async move {
             let _entered = inner.place.enter().await;
-            if inner.place.in_doubt.load(Ordering::SeqCst) {
-                inner.settle_switch().await?;
-            }
-            Ok(())
+            inner.settle_doubt().await
         })
         .await
     }

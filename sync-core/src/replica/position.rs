@@ -151,7 +151,12 @@ impl Replica {
 
     async fn has_reached(&self, wanted: &CursorToken) -> Result<bool> {
         let read = |token: &CursorToken| Cursor::decode(token, self.space()).ok();
-        let (has, wants) = (self.state().await?.cursor.as_ref().and_then(read), read(wanted));
+        let state = self.state().await?;
+        // What is wanted besides is not here yet, wherever the cursor is.
+        if state.needs_load() {
+            return Ok(false);
+        }
+        let (has, wants) = (state.cursor.as_ref().and_then(read), read(wanted));
         Ok(has.zip(wants).is_some_and(|(has, wants)| has.epoch == wants.epoch && has.seq >= wants.seq))
     }
 }

@@ -18,7 +18,12 @@ impl Run<'_> {
     /// Sends the batch that an earlier sync left unanswered, if there is one.
     pub(super) async fn push_in_flight(&mut self) -> Result<Step> {
         match self.in_flight().await? {
-            Some(batch) => self.push_one(batch).await,
+            Some(batch) => {
+                self.was_sent_before = true;
+                let step = self.push_one(batch).await;
+                self.was_sent_before = false;
+                step
+            }
             None => Ok(Step::Done),
         }
     }
@@ -94,8 +99,12 @@ impl Run<'_> {
                 self.rename().await?;
                 Ok(Step::Done)
             }
-            // Who may not write may still read. What is in the batch waits until they may.
-            Err(error) if error.kind() == ErrorKind::Forbidden && !is_revoked(&error) => {
+            // Who may not write may still read. What is in the batch waits until they may. Of a batch that was sent before
+            // nobody knows whether it was carried out then; it stays as it is, and nothing can be taken in before it is
+            // answered.
+            Err(error)
+                if error.kind() == ErrorKind::Forbidden && !is_revoked(&error) && !self.was_sent_before =>
+            {
                 self.replica.write(|local| local.unseal().boxed()).await?;
                 self.refused = Some(error);
                 Ok(Step::Done)

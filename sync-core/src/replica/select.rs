@@ -85,6 +85,7 @@ impl Replica {
 
     async fn choose(&self, wanted: Option<BTreeSet<Collection>>) -> Result<()> {
         self.write(move |local| async move { local.choose(wanted).await }.boxed()).await?;
+        self.wake();
         self.remove_unselected().await
     }
 
@@ -141,6 +142,10 @@ impl Local {
         collection: Collection,
         after: Option<RecordKey>,
     ) -> Result<(usize, Option<RecordKey>)> {
+        // It may have been chosen again since.
+        if self.state().await?.selects(&collection) {
+            return Ok((0, None));
+        }
         let (rows_max, bytes_max) = (REMOVE_ROWS_MAX, REMOVE_BYTES_MAX);
         let query = ScanQuery { collection: Some(collection), after, tombstones: true, rows_max, bytes_max };
         let page = self.stored(&query).await?;

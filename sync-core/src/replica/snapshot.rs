@@ -1,15 +1,18 @@
 //! Receiving a snapshot: a stream of records in the order of their keys, cut into parts that are stored one by one.
 
+use std::collections::BTreeSet;
+
 use futures_util::{FutureExt, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{SnapshotItem, SnapshotRequest, SnapshotToken};
+use crate::replica::Replica;
 use crate::replica::load::Part;
 use crate::replica::place::Side;
 use crate::replica::report::Phase;
 use crate::replica::state::{Loading, State};
 use crate::replica::sync::Run;
-use crate::types::{Cursor, CursorToken, Record, RecordKey, SpaceId};
+use crate::types::{Collection, Cursor, CursorToken, Record, RecordKey, SpaceId};
 
 /// Records in a part: one local transaction, as many keys as one statement carries.
 const PART_ROWS_MAX: usize = 1000;
@@ -19,6 +22,7 @@ const PART_BYTES_MAX: usize = 8 << 20;
 /// A snapshot that is being received.
 #[derive(Default)]
 struct Stream {
+    selection: Option<BTreeSet<Collection>>,
     /// What is stored with the next part.
     loading: Loading,
     n_received: u64,
@@ -29,16 +33,33 @@ struct Stream {
     has_begun: bool,
 }
 
+impl Replica {
+    /// Begins an attempt to load a side, from where that side is: from now on parts of others are not taken any more.
+    async fn begin_stream(&self, side: Side) -> Result<Loading> {
+        self.write_at(side, |local| {
+            async move {
+                let mut state = local.state().await?;
+                state.loading.stream = state.loading.stream.wrapping_add(1);
+                local.save(&state)?;
+                Ok(state.loading)
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
 impl Run<'_> {
     /// Receives a snapshot into a side, from where that side is.
     pub(super) async fn receive(&mut self, side: Side, state: State) -> Result<()> {
         let space = self.replica.space().clone();
         let collections = state.wanted();
-        let loading = state.loading;
+        let selection = state.selection.clone();
+        let loading = self.replica.begin_stream(side).await?;
         let request = SnapshotRequest { collections, from: loading.resume.clone() };
         let mut items = self.transport.snapshot(&space, &request);
         let (n_received, has_begun) = (loading.n_done, loading.resume.is_some());
-        let mut stream = Stream { loading, n_received, has_begun, ..Stream::default() };
+        let mut stream = Stream { selection, loading, n_received, has_begun, ..Stream::default() };
         while let Some(item) = items.next().await {
             match item? {
                 SnapshotItem::Begin { cursor, n_records } => stream.begin(&cursor, n_records, &space)?,
@@ -115,7 +136,12 @@ impl Stream {
             (self.loading.resume, self.loading.n_done) = (resume, self.n_received);
         }
         self.loading.is_stray = self.loading.resume.is_none();
-        Part { records: std::mem::take(&mut self.records), loading: self.loading.clone(), end }
+        Part {
+            selection: self.selection.clone(),
+            records: std::mem::take(&mut self.records),
+            loading: self.loading.clone(),
+            end,
+        }
     }
 }
 

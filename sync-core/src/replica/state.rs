@@ -94,6 +94,9 @@ pub(super) struct Loading {
     /// Records were stored, and there is no place yet to go on from after them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) is_stray: bool,
+    /// Which attempt it is that loads; parts of earlier ones may still be on their way.
+    #[serde(default)]
+    pub(super) stream: u64,
     /// Records that were loaded before that place.
     pub(super) n_done: u64,
     /// Records in the whole of it.

@@ -59,6 +59,8 @@ pub(super) struct Run<'a> {
     pub(super) has_progressed: bool,
     /// Pages that were received and not applied yet: they count only together with those that follow.
     pub(super) pages: Pages,
+    /// Whether the batch that is sent may have been carried out already.
+    pub(super) was_sent_before: bool,
     /// Why the server takes nothing from this replica. It may still read.
     pub(super) refused: Option<Error>,
     progress: &'a mut (dyn FnMut(Progress) + Send),
@@ -161,6 +163,7 @@ impl Replica {
             n_to_push: None,
             has_progressed: true,
             pages: Pages::default(),
+            was_sent_before: false,
             refused: None,
             progress: &mut |now| {
                 shown.progress(now);
