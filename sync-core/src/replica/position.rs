@@ -132,7 +132,8 @@ impl Replica {
         Cursor::decode(&position.0, self.space())
             .map_err(|_| Error::invalid(code::INVALID_CURSOR, "the text is not a position of this space"))?;
         let mut steps = signals.steps.follow_news();
-        if self.state().await?.cursor.as_ref() == Some(&position.0) {
+        let state = self.state().await?;
+        if state.cursor.as_ref() == Some(&position.0) && !state.needs_load() {
             return Ok(());
         }
         let place = signals.waits.enter(position.0.clone());

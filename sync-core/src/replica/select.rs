@@ -137,7 +137,7 @@ impl Local {
     }
 
     /// Removes records of a collection after a key. Says how many had to stay, and where to go on if there are more.
-    async fn remove_some(
+    pub(super) async fn remove_some(
         &mut self,
         collection: Collection,
         after: Option<RecordKey>,

@@ -1,8 +1,8 @@
 //! Some of a space's collections, and access that is taken away.
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::world::*;
@@ -218,4 +218,54 @@ async fn a_selection_that_changes_while_it_is_loaded_is_loaded_as_it_is_then() {
     let server = SelectsMeanwhile { inner: world.loopback(), replica: two.clone() };
     two.sync(&server).await.unwrap();
     assert_eq!((n(&two, "notes").await, n(&two, "photos").await, n(&two, "tasks").await), (3, 0, 3));
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_was_sent_before_does_not_take_it_apart() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    world.settle(&[&two]).await;
+    two.put("notes", "new", &json!("carried out")).await.unwrap();
+    two.sync(&Line::with(world.loopback(), [Fate::DropReply])).await.unwrap_err();
+    for is_readable in [false, true] {
+        let server = Refusing { inner: world.loopback(), code: "forbidden_role", is_readable };
+        assert_eq!(two.sync(&server).await.unwrap_err().code(), Some("forbidden_role"));
+        assert_eq!(two.unsent().await.unwrap().n_in_flight, 1);
+    }
+    // The server has the record: a delete that found it unsent would have nothing to say.
+    assert!(two.delete("notes", "new").await.unwrap());
+    world.settle(&[&two, &one]).await;
+    assert_eq!(value(&one, "new").await, None, "the delete is lost");
+    world.assert_converged(&[&one, &two]).await;
+}
+
+#[tokio::test]
+async fn a_position_is_not_reached_while_more_is_wanted_than_is_here() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    two.select(&["notes"]).await.unwrap();
+    world.settle(&[&two, &one]).await;
+    let position = one.position().await.unwrap().unwrap();
+    two.wait_for(&position).await.unwrap();
+    two.select_all().await.unwrap();
+    assert!(two.wait_for(&position).now_or_never().is_none());
+    let sync = async { world.settle(&[&two]).await };
+    let (reached, ()) = futures_util::join!(two.wait_for(&position), sync);
+    reached.unwrap();
+    assert_eq!(n(&two, "photos").await, 3);
+}
+
+#[tokio::test]
+async fn a_removal_that_is_late_leaves_what_was_selected_again() {
+    let (world, one) = three_collections().await;
+    let two = world.fresh().await;
+    world.settle(&[&two, &one]).await;
+    two.select(&["notes"]).await.unwrap();
+    two.select_all().await.unwrap();
+    world.settle(&[&two]).await;
+    // What a removal does that looked at the selection before.
+    let photos = crate::types::Collection::new("photos").unwrap();
+    let late = two.write(|local| async move { local.remove_some(photos, None).await }.boxed());
+    assert_eq!(late.await.unwrap(), (0, None));
+    assert_eq!(n(&two, "photos").await, 3);
 }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::json;
 
 use super::world::*;
 use crate::error::ErrorKind;
+use crate::replica::load::Part;
+use crate::replica::place::Side;
 use crate::replica::{Query, Replica, ReplicaOptions};
 use crate::service::Limits;
 use crate::store::{Fault, FaultyStore, MemoryStore, Store};
@@ -139,4 +142,18 @@ async fn what_was_replaced_is_removed() {
     let replica = behind.open(Arc::new(behind.disk.clone())).await;
     replica.sync(&behind.world.loopback()).await.unwrap();
     assert_eq!(behind.disk.spaces(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_part_of_a_snapshot_that_nobody_receives_any_more_is_dropped() {
+    let behind = Behind::new().await;
+    let replica = behind.open(Arc::new(behind.disk.clone())).await;
+    let line = Line::with(behind.world.loopback(), [Fate::Deliver, Fate::DropReply, Fate::DropRequest]);
+    replica.sync(&line).await.unwrap_err();
+    let before = replica.state_at(Side::Standby).await.unwrap();
+    let late = Part { end: Some(crate::types::CursorToken::new("late")), ..Part::default() };
+    assert_ne!(late.loading.stream, before.loading.stream);
+    replica.write_at(Side::Standby, |local| local.load_part(late).boxed()).await.unwrap();
+    assert_eq!(replica.state_at(Side::Standby).await.unwrap(), before);
+    behind.assert_whole(&replica).await;
 }
