@@ -58,6 +58,20 @@ impl Replica {
     /// What policies overruled, by name, at most `limit`: conflicts that are settled and need nobody, kept until they
     /// are collected so that nothing is lost without a trace. [`resolve`](Replica::resolve) can still overturn one.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// for conflict in replica.settled_conflicts(100).await? {
+    ///     println!("{:?} lost to {:?}", conflict.body.mine, conflict.body.theirs);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the store reports.

@@ -84,6 +84,22 @@ impl Replica {
     /// `space` is its name at the server. Several spaces fit in one store; the store of a server role does not belong
     /// here, unless the spaces differ.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// let store = Arc::new(MemoryStore::default());
+    /// let family = Replica::open(store.clone(), SpaceId::new("family")?, options.clone()).await?;
+    /// let work = Replica::open(store.clone(), SpaceId::new("work")?, options.clone()).await?;
+    /// assert!(Replica::open(store, SpaceId::new("work")?, options).await.is_err(), "once is enough");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Incompatible`](crate::ErrorKind::Incompatible) when a replica of this space is open over this very store
@@ -121,6 +137,18 @@ impl Replica {
     }
 
     /// The space this is a copy of.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// assert_eq!(replica.space().as_str(), "family");
+    /// # Ok(()) }
+    /// ```
     pub fn space(&self) -> &SpaceId {
         &self.0.space
     }

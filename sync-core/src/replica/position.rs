@@ -80,6 +80,18 @@ impl Replica {
     /// How far this replica has taken in what happened at the server; `None` before the first sync. Its own edits are part
     /// of that once [`wait_until_sent`](Replica::wait_until_sent) has returned.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// assert_eq!(replica.position().await?, None, "it has never been in sync");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the store reports. For an example see [`wait_for`](Replica::wait_for).

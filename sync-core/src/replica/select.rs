@@ -67,6 +67,20 @@ impl Replica {
 
     /// Keeps all collections here from now on, those to come included; as it is when nothing was ever chosen.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.select(&["notes"]).await?;
+    /// replica.select_all().await?;
+    /// assert_eq!(replica.selected().await?, None);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the store reports.
@@ -75,6 +89,19 @@ impl Replica {
     }
 
     /// The collections that were chosen with [`select`](Replica::select), by name; `None` for all.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.select(&["notes"]).await?;
+    /// assert_eq!(replica.selected().await?.unwrap()[0].as_str(), "notes");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

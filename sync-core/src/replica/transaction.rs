@@ -109,6 +109,19 @@ impl Replica {
 impl Transaction {
     /// As [`Replica::put`].
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.transaction(async |t| t.put("notes", "1", "milk").await).await?;
+    /// assert_eq!(replica.get("notes", "1").await?, Some("milk".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Replica::put`].
@@ -122,6 +135,21 @@ impl Transaction {
     }
 
     /// As [`Replica::patch`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// use serde_json::json;
+    /// replica.put("notes", "1", &json!({"text": "milk", "done": false})).await?;
+    /// replica.transaction(async |t| t.patch("notes", "1", &json!({"done": true})).await).await?;
+    /// assert_eq!(replica.get("notes", "1").await?, Some(json!({"text": "milk", "done": true})));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -142,6 +170,19 @@ impl Transaction {
 
     /// As [`Replica::delete`].
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("notes", "1", "milk").await?;
+    /// assert!(replica.transaction(async |t| t.delete("notes", "1").await).await?);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Replica::delete`].
@@ -150,6 +191,20 @@ impl Transaction {
     }
 
     /// As [`Replica::get`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("notes", "n", &1).await?;
+    /// let n: Option<i64> = replica.transaction(async |t| t.get("notes", "n").await).await?;
+    /// assert_eq!(n, Some(1));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -161,6 +216,22 @@ impl Transaction {
     }
 
     /// As [`Replica::list`]. What this transaction wrote is among it; versions and dates of that are not final.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// let n = replica.transaction(async |t| {
+    ///     t.put("notes", "1", "milk").await?;
+    ///     Ok(t.list("notes", &Query::all()).await?.len())
+    /// }).await?;
+    /// assert_eq!(n, 1, "it sees what it wrote");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
