@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::View;
 use crate::conflict::ConflictBody;
+use crate::protocol::code;
 use crate::replica::LOST_IN_RESTORE;
 use crate::simulator::network::refusal;
 use crate::simulator::scenario::{OWN, PAIRS};
@@ -59,6 +60,8 @@ pub(super) fn what_is_set_aside_was_refused(world: &World<'_>, view: &View) {
                 LOST_IN_RESTORE => world.facts.n_restores() > 0,
                 // Also decided by the replica: it was made on top of what was refused.
                 SUPERSEDED => world.facts.was_anything_refused(),
+                // Together they are more than the servers of this world take: a batch was refused before it had outcomes.
+                code::BODY_TOO_LARGE => true,
                 code => world.facts.was_refused(&refusal(&edit.mutation, code)),
             };
             let invariant =

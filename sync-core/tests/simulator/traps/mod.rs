@@ -188,7 +188,7 @@ traps! {
         "members that an old client does not know are erased by its edits", [NoSilentLoser],
         only(&[], OldClient::hooks());
     26 t26_a_page_shown_before_the_next_is_caught:
-        "each page is shown as it comes, and one of two that were written together is missing", [SessionOrder],
+        "each page is shown as it comes, and one of two that were written together is missing", [SessionOrder | Convergent],
         pairs(on_the_way(|_| EachPageIsTheLast));
     27 t27_a_connection_that_is_half_open_is_caught:
         "a request is never answered and never fails", [Live],
