@@ -1,9 +1,10 @@
 //! The replica: the client role. A local database that works offline and syncs when it can.
 //!
 //! ```text
-//! app ─▶ put, patch, delete ─▶ one local transaction: record + what it was based on       (access, edit)
-//! sync ─▶ seal ─▶ push ─▶ outcomes      one local transaction per answer                   (seal, outcomes)
-//!      └▶ pull / snapshot ─▶ incoming   one local transaction per page, cursor included    (pull, snapshot)
+//! app ─▶ put, patch, delete ─▶ one local transaction: record + what it was based on       (app, local)
+//! sync ─▶ seal ─▶ push ─▶ outcomes      one local transaction per answer                   (sync)
+//!      ├▶ pull ─▶ page ─▶ incoming      one local transaction per page, cursor included    (sync)
+//!      └▶ snapshot ─▶ carry             into a second copy, which takes over in one commit (load)
 //! ```
 //!
 //! A replica keeps a space in a [`Store`] of its own, under the name it has at the server. The collections of the
@@ -28,67 +29,29 @@
 //! - Local transactions run in tasks of their own; a caller may drop any future at any time.
 //! - A merge that would overrule one side is left to the server, which keeps the losing side where everyone sees it.
 
-mod access;
-mod alone;
-mod aside;
-mod backoff;
-mod barrier;
-mod carry;
-mod conflicts;
-mod edit;
-mod groups;
-mod hub;
-mod import;
-mod incoming;
-mod latest;
-mod list;
-mod listen;
+mod app;
 mod load;
 mod local;
-mod lost;
-mod open;
-mod outcomes;
-mod page;
-mod patience;
-mod place;
-mod position;
-mod pull;
-mod push;
-mod query;
-mod report;
-mod revoked;
-mod row;
-mod rows;
 mod run;
-mod seal;
-mod select;
-mod signals;
-mod snapshot;
-mod state;
-mod states;
-mod status;
 mod sync;
-mod tidy;
-mod trail;
-mod transaction;
-mod typed;
-mod watch;
+mod tell;
 
 #[cfg(test)]
 mod tests;
 
-pub use aside::{LOST_IN_RESTORE, SetAside};
-pub use backoff::RunOptions;
-pub use open::{Replica, ReplicaOptions};
-pub use position::Position;
-pub use query::{Cmp, Query, compare};
-pub use report::{Phase, Progress, SyncReport};
-pub use revoked::ACCESS_LOST;
-pub use states::{States, SyncState};
-pub use status::Unsent;
-pub use transaction::Transaction;
-pub use typed::{Item, Typed, TypedChange, TypedEvent, TypedWatch};
-pub use watch::{Change, Event, Origin, Watch};
+pub use app::aside::{LOST_IN_RESTORE, SetAside};
+pub use app::query::{Cmp, Query, compare};
+pub use app::status::Unsent;
+pub use app::transaction::Transaction;
+pub use app::typed::{Item, Typed, TypedChange, TypedEvent, TypedWatch};
+pub use load::revoked::ACCESS_LOST;
+pub use local::open::{Replica, ReplicaOptions};
+pub use run::backoff::RunOptions;
+pub use sync::position::Position;
+pub use sync::report::SyncReport;
+pub use tell::progress::{Phase, Progress};
+pub use tell::states::{States, SyncState};
+pub use tell::watch::{Change, Event, Origin, Watch};
 
 #[cfg(doc)]
 use crate::store::Store;

@@ -12,7 +12,7 @@ use crate::accounts::Role;
 use crate::error::Result;
 use crate::json::Json;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
-use crate::replica::access::key;
+use crate::replica::app::access::key;
 use crate::replica::{Replica, SyncReport};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Service};

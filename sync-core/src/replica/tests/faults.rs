@@ -170,7 +170,7 @@ async fn an_older_state_that_comes_with_a_newer_outcome_is_ignored() {
                 client: None,
                 upstream: Seq::ZERO,
             };
-            let key = crate::replica::access::key("notes", "a").unwrap();
+            let key = crate::replica::app::access::key("notes", "a").unwrap();
             let older = crate::Record { key, data: Some(crate::json::Json::null()), meta };
             done.page.as_mut().unwrap().changes.insert(0, older);
             PushReply::Done(done)
@@ -214,7 +214,7 @@ async fn books_of_the_replica_cannot_be_written_by_a_server() {
         pull: |reply| {
             bend_page(reply, |page| {
                 for change in &mut page.changes {
-                    change.key = crate::replica::row::row_key("$state", "replica");
+                    change.key = crate::replica::local::row::row_key("$state", "replica");
                 }
             })
         },

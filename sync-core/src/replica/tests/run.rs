@@ -275,10 +275,10 @@ async fn it_ends_only_when_a_person_is_needed() {
     let task = start(&one, &sky);
     sleep(Duration::from_secs(5)).await;
     let lost = crate::store::CommitWrite {
-        purges: vec![crate::replica::row::row_key("$state", "replica")],
+        purges: vec![crate::replica::local::row::row_key("$state", "replica")],
         ..Default::default()
     };
-    let live = one.0.place.space(crate::replica::place::Side::Live).clone();
+    let live = one.0.place.space(crate::replica::local::place::Side::Live).clone();
     let mut txn = store.begin(&live, Mode::Write).await.unwrap();
     txn.apply(&lost).await.unwrap();
     txn.commit().await.unwrap();

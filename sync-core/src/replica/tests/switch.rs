@@ -9,7 +9,7 @@ use serde_json::json;
 use super::world::*;
 use crate::error::ErrorKind;
 use crate::replica::load::Part;
-use crate::replica::place::Side;
+use crate::replica::local::place::Side;
 use crate::replica::{Query, Replica, ReplicaOptions};
 use crate::service::Limits;
 use crate::store::{Fault, FaultyStore, MemoryStore, Store};

@@ -1,0 +1,12 @@
+//! What an application does with a replica, whether there is a server or not: read, edit, query, decide.
+
+pub(super) mod access;
+pub(super) mod aside;
+pub(super) mod conflicts;
+pub(super) mod following;
+pub(super) mod import;
+pub(super) mod query;
+pub(super) mod select;
+pub(super) mod status;
+pub(super) mod transaction;
+pub(super) mod typed;

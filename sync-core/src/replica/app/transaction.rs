@@ -1,0 +1,305 @@
+//! Several edits as one: what an application does in a local transaction.
+//!
+//! The application's code runs in its own future and asks the task that holds the transaction for every step. When its
+//! future is dropped, the task notices and abandons everything.
+
+use futures_channel::{mpsc, oneshot};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
+use crate::replica::Replica;
+use crate::replica::app::access::{collection_name, content, key, typed, value_of};
+use crate::replica::app::query::Query;
+use crate::replica::local::groups::Edited;
+use crate::replica::local::txn::{Local, Work};
+use crate::types::{Record, RecordKey};
+
+#[cfg(doc)]
+use crate::replica::SyncReport;
+
+/// A local transaction under way; see [`Replica::transaction`]. It reads what it wrote.
+#[derive(Debug)]
+pub struct Transaction {
+    jobs: mpsc::Sender<Job>,
+    /// What must reach the server together.
+    edited: Edited,
+}
+
+type Job = Box<dyn for<'a> FnOnce(&'a mut Local) -> Work<'a, ()> + Send>;
+
+impl Replica {
+    /// Carries out several edits together or not at all. Nobody sees a part of them, and no other edit or sync comes in
+    /// between; keep it short.
+    ///
+    /// The server carries them out together or not at all, too: if one of them becomes a conflict or is refused, the
+    /// others are [set aside](Replica::set_aside) with it, and all of them show the server's state again. Until they are
+    /// sent, a record keeps only its latest state, so transactions that share a record become one for the server, and a
+    /// later edit of such a record goes with them.
+    ///
+    /// The server takes 500 records and about 3 MiB together (what was there before counts, too). A transaction that is
+    /// larger is refused. Transactions that are too large only together with others they share records with, because
+    /// nothing could be sent for long, are never refused: they arrive in parts, and [`SyncReport::parted`] counts them.
+    ///
+    /// An error from `work` abandons everything, also what it did before. Inside, use what it is handed: an edit through
+    /// the replica itself would wait for the transaction to end, which waits for the edit.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("accounts", "mine", &10).await?;
+    /// let left = replica.transaction(async |t| {
+    ///     let n: i64 = t.get("accounts", "mine").await?.unwrap_or(0);
+    ///     t.put("accounts", "mine", &(n - 3)).await?;
+    ///     t.put("accounts", "yours", &3).await?;
+    ///     Ok(n - 3)
+    /// }).await?;
+    /// assert_eq!((left, replica.get("accounts", "yours").await?), (7, Some(3)));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` returns; [`Invalid`](ErrorKind::Invalid) with code `body_too_large` when it changed more than the server
+    /// carries out together ([`import`](Replica::import) is for large loads); and what the store reports.
+    pub async fn transaction<T>(&self, work: impl AsyncFnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
+        let (jobs, mut inbox) = mpsc::channel::<Job>(0);
+        let (decide, decision) = oneshot::channel::<()>();
+        let serve = self.write(move |local| {
+            async move {
+                while let Some(job) = inbox.next().await {
+                    job(local).await?;
+                }
+                decision.await.map_err(|_| abandoned())
+            }
+            .boxed()
+        });
+        let ask = async {
+            let mut transaction = Transaction { jobs, edited: Edited::default() };
+            let mut result = work(&mut transaction).await;
+            if result.is_ok()
+                && let Err(error) = transaction.join().await
+            {
+                result = Err(error);
+            }
+            if result.is_ok() {
+                // If the task is gone, its own result says why.
+                let _ = decide.send(());
+            } else {
+                drop(decide);
+            }
+            drop(transaction);
+            result
+        };
+        match futures_util::join!(serve, ask) {
+            (_, Err(error)) => Err(error),
+            (Err(error), Ok(_)) => Err(error),
+            (Ok(()), Ok(result)) => Ok(result),
+        }
+    }
+}
+
+impl Transaction {
+    /// As [`Replica::put`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.transaction(async |t| t.put("notes", "1", "milk").await).await?;
+    /// assert_eq!(replica.get("notes", "1").await?, Some("milk".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::put`].
+    pub async fn put(
+        &mut self,
+        collection: &str,
+        id: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<bool> {
+        self.edit(key(collection, id)?, Some(content(value)?)).await
+    }
+
+    /// As [`Replica::patch`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// use serde_json::json;
+    /// replica.put("notes", "1", &json!({"text": "milk", "done": false})).await?;
+    /// replica.transaction(async |t| t.patch("notes", "1", &json!({"done": true})).await).await?;
+    /// assert_eq!(replica.get("notes", "1").await?, Some(json!({"text": "milk", "done": true})));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::patch`]; the transaction can go on after it.
+    pub async fn patch(
+        &mut self,
+        collection: &str,
+        id: &str,
+        changes: &(impl Serialize + ?Sized),
+    ) -> Result<bool> {
+        let (key, changes) = (key(collection, id)?, value_of(changes)?);
+        let patched = self.ask(move |local| {
+            async move { local.patched(&key, &changes).await.map(|data| (key, data)) }.boxed()
+        });
+        let (key, data) = patched.await?;
+        self.edit(key, Some(data?)).await
+    }
+
+    /// As [`Replica::delete`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("notes", "1", "milk").await?;
+    /// assert!(replica.transaction(async |t| t.delete("notes", "1").await).await?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::delete`].
+    pub async fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
+        self.edit(key(collection, id)?, None).await
+    }
+
+    /// As [`Replica::get`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// replica.put("notes", "n", &1).await?;
+    /// let n: Option<i64> = replica.transaction(async |t| t.get("notes", "n").await).await?;
+    /// assert_eq!(n, Some(1));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::get`].
+    pub async fn get<T: DeserializeOwned>(&mut self, collection: &str, id: &str) -> Result<Option<T>> {
+        let key = key(collection, id)?;
+        let record = self.ask(move |local| async move { local.get(&key).await }.boxed()).await?;
+        record.and_then(|record| Some(typed(&record.key, &record.data?))).transpose()
+    }
+
+    /// As [`Replica::list`]. What this transaction wrote is among it; versions and dates of that are not final.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Query, Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// let n = replica.transaction(async |t| {
+    ///     t.put("notes", "1", "milk").await?;
+    ///     Ok(t.list("notes", &Query::all()).await?.len())
+    /// }).await?;
+    /// assert_eq!(n, 1, "it sees what it wrote");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Replica::list`]; the transaction can go on after an [`Invalid`](ErrorKind::Invalid).
+    pub async fn list(&mut self, collection: &str, query: &Query) -> Result<Vec<Record>> {
+        let (collection, query) = (collection_name(collection)?, query.clone());
+        let list = self.ask(move |local| {
+            async move {
+                match local.list(collection, query).await {
+                    Err(error) if error.kind() == ErrorKind::Invalid => Ok(Err(error)),
+                    result => result.map(Ok),
+                }
+            }
+            .boxed()
+        });
+        list.await?
+    }
+
+    async fn edit(&mut self, key: RecordKey, data: Option<Json>) -> Result<bool> {
+        let edit = self.ask(move |local| {
+            async move {
+                let group = local.base_of(&key).await?.and_then(|base| base.group);
+                let is_changed = local.edit(&key, data).await?;
+                Ok((is_changed, key, group))
+            }
+            .boxed()
+        });
+        let (is_changed, key, group) = edit.await?;
+        if is_changed {
+            self.edited.add(key, group);
+        }
+        Ok(is_changed)
+    }
+
+    /// Joins all that was edited, so that the server carries it out together.
+    async fn join(&mut self) -> Result<()> {
+        let edited = std::mem::take(&mut self.edited);
+        self.ask(move |local| async move { local.join(edited).await }.boxed()).await
+    }
+
+    async fn ask<T, W>(&mut self, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |local| {
+            async move {
+                // A failed step ends the transaction: the store would not commit it any more.
+                match work(local).await {
+                    Ok(result) => {
+                        let _ = tell.send(Ok(result));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let again = Error::new(error.kind(), "a step of the transaction failed");
+                        let _ = tell.send(Err(error));
+                        Err(again)
+                    }
+                }
+            }
+            .boxed()
+        });
+        self.jobs.send(job).await.map_err(|_| abandoned())?;
+        told.await.map_err(|_| abandoned())?
+    }
+}
+
+fn abandoned() -> Error {
+    Error::new(ErrorKind::Internal, "the transaction was abandoned")
+}

@@ -1,0 +1,230 @@
+//! Where a replica stands with its server: its name, its cursor, and how far a load is.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id_source::IdSource;
+use crate::mutation::Outcome;
+use crate::protocol::{Acked, ResyncReason, SnapshotToken};
+use crate::replica::local::row::{Row, is_false, row_key};
+use crate::replica::local::rows::Batch;
+use crate::replica::local::trail::Trail;
+use crate::replica::local::txn::Local;
+use crate::types::{
+    ClientId, Collection, Cursor, CursorToken, MutationNumber, RecordId, RecordKey, Seq, SpaceId, Version,
+};
+
+/// Where the replica stands with its server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) client: ClientId,
+    pub(crate) next: MutationNumber,
+    /// Everything up to here was applied. Without it, a snapshot is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cursor: Option<CursorToken>,
+    /// Where it has been.
+    #[serde(default)]
+    pub(crate) trail: Trail,
+    /// How far a snapshot was loaded into this side.
+    #[serde(default)]
+    pub(crate) loading: Loading,
+    /// Every row of `$base` has a local version after this: what lies before was sealed or settled.
+    #[serde(default)]
+    pub(crate) edits_after: Seq,
+    /// Transactions that the server receives in parts, since an answer was last recorded.
+    #[serde(default)]
+    pub(crate) n_parted: u64,
+    /// The newest version that an answer to own edits told; what lies before is in the cursor's past soon.
+    #[serde(default)]
+    pub(crate) confirmed: Seq,
+    /// How many sides were live before this one.
+    #[serde(default)]
+    pub(crate) generation: u64,
+    /// This side is being loaded; the application does not see it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) standby: bool,
+    /// Why what is here must be loaded anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reload: Option<Reload>,
+    /// The collections that are wanted; all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) selection: Option<BTreeSet<Collection>>,
+    /// The newest outcome. While the cursor lies before it, pulls ask whether the server still knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) newest: Option<Newest>,
+    /// Collections that are not wanted any more have records here that are to go.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) narrowed: bool,
+}
+
+/// The last mutation that was answered, and the version that the server has given to it or one before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Newest {
+    pub(crate) acked: Acked,
+    pub(crate) version: Version,
+}
+
+/// Why a space is loaded again. Later ones are stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reload {
+    /// More collections are wanted than were loaded.
+    Widened,
+    /// What happened since the cursor cannot be told any more.
+    Expired,
+    /// The server went back in time: what it has counts, although its versions are older.
+    WentBack,
+}
+
+impl From<ResyncReason> for Reload {
+    fn from(reason: ResyncReason) -> Self {
+        if reason == ResyncReason::Horizon { Self::Expired } else { Self::WentBack }
+    }
+}
+
+/// How far a snapshot was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Loading {
+    /// Where to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resume: Option<SnapshotToken>,
+    /// Records were stored, and there is no place yet to go on from after them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_stray: bool,
+    /// Which attempt it is that loads; parts of earlier ones may still be on their way.
+    #[serde(default)]
+    pub(crate) stream: u64,
+    /// Records that were loaded before that place.
+    pub(crate) n_done: u64,
+    /// Records in the whole of it.
+    pub(crate) n_total: u64,
+}
+
+impl State {
+    pub(crate) fn new(ids: &dyn IdSource) -> Self {
+        Self {
+            client: new_client(ids),
+            next: MutationNumber::FIRST,
+            cursor: None,
+            trail: Trail::default(),
+            loading: Loading::default(),
+            edits_after: Seq::ZERO,
+            confirmed: Seq::ZERO,
+            n_parted: 0,
+            generation: 0,
+            standby: false,
+            reload: None,
+            selection: None,
+            newest: None,
+            narrowed: false,
+        }
+    }
+
+    /// The state of a standby that is to take the place of this one.
+    pub(crate) fn of_standby(&self) -> Self {
+        Self {
+            cursor: None,
+            loading: Loading::default(),
+            edits_after: Seq::ZERO,
+            confirmed: Seq::ZERO,
+            generation: self.generation + 1,
+            standby: true,
+            reload: None,
+            narrowed: false,
+            ..self.clone()
+        }
+    }
+
+    /// Whether `standby` is being loaded to take the place of this one.
+    pub(crate) fn is_prepared_by(&self, standby: &Self) -> bool {
+        standby.standby && standby.generation == self.generation + 1 && standby.selection == self.selection
+    }
+
+    pub(crate) fn key() -> RecordKey {
+        row_key(Self::COLLECTION, "replica")
+    }
+
+    /// Takes a new name, under which nothing was sent yet.
+    pub(crate) fn rename(&mut self, ids: &dyn IdSource) {
+        (self.client, self.next) = (new_client(ids), MutationNumber::FIRST);
+    }
+
+    /// Stands at a cursor from now on.
+    pub(crate) fn move_to(&mut self, cursor: CursorToken, now: Timestamp) {
+        self.trail.add(cursor.clone(), now);
+        self.cursor = Some(cursor);
+    }
+
+    /// Whether a snapshot is to be loaded before anything else is taken in.
+    pub(crate) fn needs_load(&self) -> bool {
+        self.cursor.is_none() || self.reload.is_some()
+    }
+
+    /// Asks for a load. A stronger reason that was given before stays.
+    pub(crate) fn ask_for_load(&mut self, why: Reload) {
+        self.reload = self.reload.max(Some(why));
+        if why != Reload::Widened {
+            self.cursor = None;
+        }
+        if why == Reload::WentBack {
+            self.newest = None;
+        }
+    }
+
+    /// Notes what the server has answered to a batch that ended with this mutation.
+    pub(crate) fn note_answer(&mut self, acked: Acked, outcomes: &[Outcome]) {
+        let before = self.newest.as_ref().map_or(Version::ZERO, |newest| newest.version);
+        let version = outcomes.iter().filter_map(Outcome::version).fold(before, Version::max);
+        self.newest = Some(Newest { acked, version });
+    }
+
+    /// What a pull from `cursor` must have confirmed: outcomes that lie after it.
+    pub(crate) fn unproven(&self, cursor: &CursorToken, space: &SpaceId) -> Option<Acked> {
+        let newest = self.newest.as_ref()?;
+        let shown = Cursor::decode(cursor, space).map_or(Version::ZERO, |cursor| cursor.seq);
+        (newest.version > shown).then(|| newest.acked.clone())
+    }
+
+    /// Whether records of this collection are kept here.
+    pub(crate) fn selects(&self, collection: &Collection) -> bool {
+        let is_selected = |wanted: &BTreeSet<Collection>| wanted.contains(collection);
+        collection.is_system() || self.selection.as_ref().is_none_or(is_selected)
+    }
+
+    /// The collections to ask the server for; conflicts always belong to them.
+    pub(crate) fn wanted(&self) -> Option<Vec<Collection>> {
+        let conflicts = Collection::system(Collection::CONFLICTS);
+        self.selection.as_ref().map(|wanted| [conflicts].into_iter().chain(wanted.iter().cloned()).collect())
+    }
+}
+
+impl Row for State {
+    const COLLECTION: &'static str = "$state";
+
+    fn id(&self) -> RecordId {
+        Self::key().id
+    }
+}
+
+fn new_client(ids: &dyn IdSource) -> ClientId {
+    ClientId::new(ids.new_id()).expect("22 characters of base64url are a client id")
+}
+
+impl Local {
+    /// The state of the replica, which is there since it was opened.
+    pub(crate) async fn state(&mut self) -> Result<State> {
+        let state = self.row(&State::key()).await?;
+        state.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the replica has lost its state"))
+    }
+
+    /// The state if there is nothing to do but to ask what others did. Most syncs find that, so it is one look.
+    pub(crate) async fn quiet_state(&mut self) -> Result<Option<State>> {
+        self.load([State::key(), Batch::key()]).await?;
+        let state = self.state().await?;
+        let is_settled = !state.needs_load() && !state.narrowed && self.batch().await?.is_none();
+        Ok(if is_settled && !self.has_edits().await? { Some(state) } else { None })
+    }
+}
