@@ -65,6 +65,17 @@ pub enum ConflictState {
     Settled,
 }
 
+/// How to settle a conflict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution {
+    /// The edit that lost becomes the record.
+    TakeMine,
+    /// The record stays as it is, also if it has changed since.
+    TakeTheirs,
+    /// This becomes the record; `None` deletes it.
+    Merged(Option<Json>),
+}
+
 /// Reads a member that is there, so that `null` is the value null and not "nothing there".
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
     serde_json::Value::deserialize(deserializer).map(Some)

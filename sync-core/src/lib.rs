@@ -27,7 +27,7 @@ mod types;
 
 pub use accounts::{Accounts, Role, User};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use conflict::{Conflict, ConflictBody, ConflictState};
+pub use conflict::{Conflict, ConflictBody, ConflictState, Resolution};
 pub use error::{Error, ErrorKind, Result};
 pub use id_source::{IdSource, OsIds, SeededIds};
 pub use mutation::{Mutation, Op, Outcome};

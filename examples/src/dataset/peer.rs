@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sync_core::Resolution;
 use sync_core::json::Json;
 use sync_core::replica::{Progress, Query, Replica, ReplicaOptions, SyncReport};
-use sync_core::service::Resolution;
 use sync_core::transport::HttpTransport;
 use sync_core::{Collection, ConflictState, RecordKey, StateHash, TokioRuntime};
 use sync_store_sqlite::SqliteStore;

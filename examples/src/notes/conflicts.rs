@@ -1,9 +1,9 @@
 //! Conflicts: both sides shown, and one of them, or something else, taken.
 
 use serde_json::Value;
+use sync_core::Resolution;
 use sync_core::json::Json;
 use sync_core::protocol::code;
-use sync_core::service::Resolution;
 use sync_core::{Conflict, ConflictBody};
 
 use crate::cli::{Resolve, Side};

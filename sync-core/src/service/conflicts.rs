@@ -1,6 +1,6 @@
 //! Conflicts: listing them and settling them.
 
-use crate::conflict::{Conflict, ConflictState};
+use crate::conflict::{Conflict, ConflictState, Resolution};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::mutation::{Mutation, Op, Outcome};
@@ -8,17 +8,6 @@ use crate::protocol::{PushDone, PushReply, PushRequest, code};
 use crate::service::{Actor, Service};
 use crate::store::{Mode, ScanQuery};
 use crate::types::{Collection, RecordId, RecordKey, SpaceId, Version};
-
-/// How to settle a conflict.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resolution {
-    /// The edit that lost becomes the record.
-    TakeMine,
-    /// The record stays as it is, also if it has changed since.
-    TakeTheirs,
-    /// This becomes the record; `None` deletes it.
-    Merged(Option<Json>),
-}
 
 /// What became of a resolution.
 #[derive(Clone, Debug, PartialEq)]

@@ -42,7 +42,7 @@ use crate::store::Store;
 use crate::types::{ActorId, Epoch, SpaceId};
 
 pub use collect::CollectReport;
-pub use conflicts::{Resolution, Resolved};
+pub use conflicts::Resolved;
 pub use limits::Limits;
 pub use read::{CollectionStatus, RecordPage, ReplicaStatus, Status};
 

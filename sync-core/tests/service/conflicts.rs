@@ -1,8 +1,9 @@
 //! I7: no edit vanishes because another one won.
 
 use serde_json::{Value, json};
+use sync_core::Resolution;
 use sync_core::merge::{Clash, CollectionPolicy, DeletePolicy, Patch, PathEdit, Pointer, UpdatePolicy, diff};
-use sync_core::service::{Actor, Resolution, Resolved};
+use sync_core::service::{Actor, Resolved};
 use sync_core::{
     ActorId, Collection, Conflict, ConflictState, ErrorKind, Mutation, Outcome, Policies, RecordId,
     RecordKey, Role, Seq, Timestamp,

@@ -7,9 +7,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use sync_core::Resolution;
 use sync_core::json::{Json, Limits};
 use sync_core::protocol::decode;
-use sync_core::service::{Resolution, Resolved};
+use sync_core::service::Resolved;
 use sync_core::{Conflict, Error, Version};
 use warp::Filter;
 use warp::filters::BoxedFilter;

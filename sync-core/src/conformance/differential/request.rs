@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::ManualClock;
 use crate::conflict::Conflict;
+use crate::conflict::Resolution;
 use crate::conformance::key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
@@ -12,7 +13,7 @@ use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, Pointer, Upd
 use crate::policies::Policies;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotPage, SnapshotRequest};
 use crate::runtime::Runtime;
-use crate::service::{Actor, CollectReport, Limits, RecordPage, Resolution, Resolved, Service, Status};
+use crate::service::{Actor, CollectReport, Limits, RecordPage, Resolved, Service, Status};
 use crate::store::{LogEntry, Store};
 use crate::types::{Collection, Record, RecordId, RecordKey, SpaceId, Version};
 

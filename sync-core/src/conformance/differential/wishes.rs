@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::conflict::Conflict;
+use crate::conflict::Resolution;
 use crate::conformance::differential::content::{content, tree};
 use crate::conformance::differential::known::Known;
 use crate::conformance::differential::request::COLLECTIONS;
@@ -13,7 +14,6 @@ use crate::conformance::{Dice, key};
 use crate::json::Json;
 use crate::merge::diff;
 use crate::mutation::{Mutation, Op};
-use crate::service::Resolution;
 use crate::types::{MutationNumber, Record, RecordKey, Seq};
 
 /// Few records, so that clients meet.

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 
+use crate::conflict::Resolution;
 use crate::conflict::{Conflict, ConflictBody, ConflictState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
@@ -11,7 +12,6 @@ use crate::replica::app::access::{content, record_id};
 use crate::replica::local::rows::{Base, Known, Resolves};
 use crate::replica::local::txn::Local;
 use crate::replica::tell::watch::Origin;
-use crate::service::Resolution;
 use crate::store::ScanQuery;
 use crate::types::{Collection, Record, RecordKey};
 
@@ -23,7 +23,8 @@ impl Replica {
     /// # use std::sync::Arc;
     /// # use serde_json::{Value, json};
     /// # use sync_core::replica::{Replica, ReplicaOptions};
-    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::Resolution;
+    /// # use sync_core::service::{Actor, Service};
     /// # use sync_core::store::MemoryStore;
     /// # use sync_core::transport::Loopback;
     /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
@@ -92,7 +93,8 @@ impl Replica {
     /// # use std::sync::Arc;
     /// # use serde_json::{Value, json};
     /// # use sync_core::replica::{Replica, ReplicaOptions};
-    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::Resolution;
+    /// # use sync_core::service::{Actor, Service};
     /// # use sync_core::store::MemoryStore;
     /// # use sync_core::transport::Loopback;
     /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};

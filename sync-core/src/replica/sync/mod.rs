@@ -87,7 +87,8 @@ impl Replica {
     /// # use std::sync::Arc;
     /// # use serde_json::{Value, json};
     /// # use sync_core::replica::{Replica, ReplicaOptions};
-    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::Resolution;
+    /// # use sync_core::service::{Actor, Service};
     /// # use sync_core::store::MemoryStore;
     /// # use sync_core::transport::Loopback;
     /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
@@ -122,7 +123,8 @@ impl Replica {
     /// # use std::sync::Arc;
     /// # use serde_json::{Value, json};
     /// # use sync_core::replica::{Replica, ReplicaOptions};
-    /// # use sync_core::service::{Actor, Resolution, Service};
+    /// # use sync_core::Resolution;
+    /// # use sync_core::service::{Actor, Service};
     /// # use sync_core::store::MemoryStore;
     /// # use sync_core::transport::Loopback;
     /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};

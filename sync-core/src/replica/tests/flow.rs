@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::world::*;
+use crate::conflict::Resolution;
 use crate::error::ErrorKind;
 use crate::merge::{CollectionPolicy, PathRule};
 use crate::policies::Policies;
 use crate::protocol::code;
 use crate::replica::{Phase, Replica, Unsent};
-use crate::service::{Limits, Resolution};
+use crate::service::Limits;
 use crate::store::{MemoryStore, ScanQuery, Store, StoreExt};
 use crate::types::{Collection, Seq, SpaceId};
 

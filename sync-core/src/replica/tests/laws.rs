@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::conflict::Conflict;
+use crate::conflict::Resolution;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, UpdatePolicy};
 use crate::mutation::Op;
 use crate::policies::Policies;
 use crate::replica::{Query, Replica};
-use crate::service::{Limits, Resolution};
+use crate::service::Limits;
 use crate::store::MemoryStore;
 use crate::types::Collection;
 

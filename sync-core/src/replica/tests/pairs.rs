@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::laws::{Dice, Tokens, everything_kept, policy, seeds};
 use super::world::*;
+use crate::conflict::Resolution;
 use crate::error::Result;
 use crate::merge::{Clash, DeletePolicy, UpdatePolicy};
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
 use crate::replica::Replica;
-use crate::service::{Limits, Resolution};
+use crate::service::Limits;
 use crate::store::{MemoryStore, StoreExt};
 use crate::transport::Transport;
 use crate::types::SpaceId;

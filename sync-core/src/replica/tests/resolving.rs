@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::laws::policy;
 use super::world::*;
+use crate::conflict::Resolution;
 use crate::json::Json;
 use crate::merge::{Clash, DeletePolicy, UpdatePolicy};
 use crate::mutation::Op;
 use crate::protocol::code;
 use crate::replica::Replica;
-use crate::service::{Limits, Resolution};
+use crate::service::Limits;
 
 /// A conflict over `x` of the record `r`: `theirs` is stored, `mine` lost, and everyone knows.
 struct Clashed {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::slow::SlowStore;
 use super::world::*;
+use crate::conflict::Resolution;
 use crate::error::ErrorKind;
 use crate::protocol::{PushReply, PushRequest};
 use crate::replica::{Event, Origin, Query, Replica, Watch};
-use crate::service::Resolution;
 use crate::store::{Fault, FaultyStore, MemoryStore};
 use crate::types::Collection;
 

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::App;
 use super::edit::tokens_of;
 use crate::conflict::Conflict;
+use crate::conflict::Resolution;
 use crate::error::Result;
 use crate::json::Json;
-use crate::service::Resolution;
 use crate::simulator::token;
 
 /// Conflicts that are looked at before one is decided.

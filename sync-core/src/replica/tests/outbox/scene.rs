@@ -6,13 +6,14 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use super::{Edits, Event, Way};
+use crate::conflict::Resolution;
 use crate::json::Json;
 use crate::merge::{CollectionPolicy, PathRule};
 use crate::policies::Policies;
 use crate::replica::Replica;
 use crate::replica::tests::laws::Tokens;
 use crate::replica::tests::world::*;
-use crate::service::{Limits, Resolution};
+use crate::service::Limits;
 use crate::store::{MemoryStore, Store};
 use crate::types::{Collection, Epoch};
 
