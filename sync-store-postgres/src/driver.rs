@@ -24,7 +24,7 @@ const ROLLBACK_MAX: Duration = Duration::from_secs(5);
 /// The transaction is SQL text and not sqlx's `Transaction`: the version at hand gives a connection back to its pool
 /// with the transaction open when whoever begins it goes away. Here a connection goes back only after its transaction
 /// has ended, and is closed when a call on it was interrupted.
-pub(crate) struct PostgresDriver {
+pub struct PostgresDriver {
     pool: Arc<Pool>,
     work: Work,
     connection: Option<PoolConnection<Postgres>>,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
-use sync_core::sql::{Driver, SqlTxn, accounts, spaces};
+use sync_core::sql::{Driver, SqlAccounts, SqlTxn, spaces};
 use sync_core::store::{LogEntry, Mode, SpaceStats, Store, StoreTxn, space_exists};
-use sync_core::{Accounts, ActorId, Epoch, Result, Role, Seq, SpaceId, User};
+use sync_core::{Epoch, Result, Seq, SpaceId};
 use tokio::task::AbortHandle;
 
 use crate::driver::PostgresDriver;
@@ -157,73 +158,14 @@ impl Store for PostgresStore {
 }
 
 #[async_trait]
-impl Accounts for PostgresStore {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
-        let (store, user, roles) = (self.clone(), user.clone(), roles.to_vec());
-        run(async move {
-            let mut driver = store.transaction(Work::Write);
-            accounts::create_user(&mut driver, &user, &roles).await?;
-            driver.commit().await
-        })
-        .await
+impl SqlAccounts for PostgresStore {
+    type Driver = PostgresDriver;
+
+    async fn begin_accounts(&self, mode: Mode) -> Result<PostgresDriver> {
+        Ok(self.transaction(mode.into()))
     }
 
-    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
-        let (store, id) = (self.clone(), id.clone());
-        run(async move { accounts::user(&mut store.transaction(Work::Read), &id).await }).await
-    }
-
-    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        let (store, name_key) = (self.clone(), name_key.to_owned());
-        run(async move { accounts::user_by_name(&mut store.transaction(Work::Read), &name_key).await }).await
-    }
-
-    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
-        let (store, after) = (self.clone(), after.cloned());
-        run(async move { accounts::users(&mut store.transaction(Work::Read), after.as_ref(), limit).await })
-            .await
-    }
-
-    async fn members(
-        &self,
-        space: &SpaceId,
-        after: Option<&ActorId>,
-        limit: usize,
-    ) -> Result<Vec<(ActorId, Role)>> {
-        let (store, space, after) = (self.clone(), space.clone(), after.cloned());
-        run(async move {
-            accounts::members(&mut store.transaction(Work::Read), &space, after.as_ref(), limit).await
-        })
-        .await
-    }
-
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        let (store, space, actor) = (self.clone(), space.clone(), actor.clone());
-        run(async move { accounts::role(&mut store.transaction(Work::Read), &space, &actor).await }).await
-    }
-
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        let (store, space, actor) = (self.clone(), space.clone(), actor.clone());
-        run(async move {
-            let mut driver = store.transaction(Work::Write);
-            accounts::set_role(&mut driver, &space, &actor, role).await?;
-            driver.commit().await
-        })
-        .await
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
-        let (store, actor) = (self.clone(), actor.clone());
-        run(async move { accounts::spaces_of(&mut store.transaction(Work::Read), &actor, limit).await }).await
-    }
-
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        let (store, space) = (self.clone(), space.clone());
-        run(async move {
-            let mut driver = store.transaction(Work::Write);
-            accounts::forget_space(&mut driver, &space).await?;
-            driver.commit().await
-        })
-        .await
+    async fn carry_out<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {
+        run(work).await
     }
 }

@@ -10,12 +10,12 @@ use sea_query::Value;
 use sync_core::conformance::{
     actor, client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
 };
-use sync_core::sql::{Dialect, Recorder, SqlTxn, Statement, accounts, spaces};
+use sync_core::sql::{Dialect, Recorder, SqlTxn, Statement, spaces};
 use sync_core::store::{
     ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
     StoreTxnExt,
 };
-use sync_core::{Collection, RecordKey, SpaceId};
+use sync_core::{Accounts, Collection, RecordKey, SpaceId};
 use world::{Session, World, soon};
 
 fn recorder() -> Recorder {
@@ -147,7 +147,7 @@ async fn everything_that_is_asked() -> Vec<Statement> {
     for n in [1, 3, KEYS_OF_REQUEST] {
         push(&mut txn, n).await;
     }
-    ask_about_accounts(&mut recorder.clone()).await;
+    ask_about_accounts(&recorder).await;
     // Of a twentieth of all rows and more, Postgres reads the whole table, and rightly so.
     let followed: Vec<SpaceId> = (0..100).map(|n| space_id(&format!("s{n}"))).collect();
     for n in [1, 100] {
@@ -180,18 +180,18 @@ async fn read_pages(txn: &mut dyn StoreTxn) {
     }
 }
 
-async fn ask_about_accounts(recorder: &mut Recorder) {
+async fn ask_about_accounts(recorder: &Recorder) {
     let anna = actor("anna");
     for after in [None, Some(&anna)] {
-        accounts::users(recorder, after, 9).await.unwrap();
-        accounts::members(recorder, &space_id(SPACE), after, 9).await.unwrap();
+        recorder.users(after, 9).await.unwrap();
+        recorder.members(&space_id(SPACE), after, 9).await.unwrap();
     }
-    accounts::user(recorder, &anna).await.unwrap();
-    accounts::user_by_name(recorder, "anna").await.unwrap();
-    accounts::role(recorder, &space_id(SPACE), &anna).await.unwrap();
-    accounts::spaces_of(recorder, &anna, 9).await.unwrap();
-    accounts::set_role(recorder, &space_id(SPACE), &anna, None).await.unwrap();
-    accounts::forget_space(recorder, &space_id(SPACE)).await.unwrap();
+    recorder.user(&anna).await.unwrap();
+    recorder.user_by_name("anna").await.unwrap();
+    recorder.role(&space_id(SPACE), &anna).await.unwrap();
+    recorder.spaces_of(&anna, 9).await.unwrap();
+    recorder.set_role(&space_id(SPACE), &anna, None).await.unwrap();
+    recorder.forget_space(&space_id(SPACE)).await.unwrap();
 }
 
 /// Keys of the largest request here: they may be sorted.

@@ -17,7 +17,7 @@ use crate::lane::Lease;
 /// The transaction is SQL text and not sqlx's `Transaction`, which borrows its connection or owns one of sqlx's pool;
 /// the lease rolls back what was not committed.
 #[derive(Debug)]
-pub(crate) struct SqliteDriver {
+pub struct SqliteDriver {
     lease: Lease,
     pin: Pin,
     mode: Mode,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{BoxStream, StreamExt};
-use sync_core::sql::{Driver, SqlTxn, accounts, spaces};
+use sync_core::sql::{Driver, SqlAccounts, SqlTxn, spaces};
 use sync_core::store::{HintHub, LogEntry, Mode, SpaceStats, Store, StoreTxn, space_exists};
-use sync_core::{Accounts, ActorId, Epoch, Result, Role as Access, Seq, SpaceId, User};
+use sync_core::{Epoch, Result, Seq, SpaceId};
 
 use crate::database::Database;
 use crate::driver::SqliteDriver;
@@ -125,14 +125,6 @@ impl SqliteStore {
     async fn txn(&self, space: &SpaceId, mode: Mode) -> Result<SqlTxn<SqliteDriver>> {
         SqlTxn::begin(self.driver(space, mode).await?, space, mode, Arc::new(self.0.hub.clone())).await
     }
-
-    async fn accounts(&self, mode: Mode) -> Result<SqliteDriver> {
-        let file = match &self.0.place {
-            Place::File(file) => file,
-            Place::Folder(folder) => folder.platform(),
-        };
-        file.pin().begin(mode).await
-    }
 }
 
 async fn open_single(path: &Path, options: &SqliteOptions) -> Result<Arc<Database>> {
@@ -196,51 +188,14 @@ impl Store for SqliteStore {
 }
 
 #[async_trait]
-impl Accounts for SqliteStore {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Access)]) -> Result<()> {
-        let mut driver = self.accounts(Mode::Write).await?;
-        accounts::create_user(&mut driver, user, roles).await?;
-        driver.commit().await
-    }
+impl SqlAccounts for SqliteStore {
+    type Driver = SqliteDriver;
 
-    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
-        accounts::users(&mut self.accounts(Mode::Read).await?, after, limit).await
-    }
-
-    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
-        accounts::user(&mut self.accounts(Mode::Read).await?, id).await
-    }
-
-    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        accounts::user_by_name(&mut self.accounts(Mode::Read).await?, name_key).await
-    }
-
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Access>> {
-        accounts::role(&mut self.accounts(Mode::Read).await?, space, actor).await
-    }
-
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Access>) -> Result<()> {
-        let mut driver = self.accounts(Mode::Write).await?;
-        accounts::set_role(&mut driver, space, actor, role).await?;
-        driver.commit().await
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Access)>> {
-        accounts::spaces_of(&mut self.accounts(Mode::Read).await?, actor, limit).await
-    }
-
-    async fn members(
-        &self,
-        space: &SpaceId,
-        after: Option<&ActorId>,
-        limit: usize,
-    ) -> Result<Vec<(ActorId, Access)>> {
-        accounts::members(&mut self.accounts(Mode::Read).await?, space, after, limit).await
-    }
-
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        let mut driver = self.accounts(Mode::Write).await?;
-        accounts::forget_space(&mut driver, space).await?;
-        driver.commit().await
+    async fn begin_accounts(&self, mode: Mode) -> Result<SqliteDriver> {
+        let file = match &self.0.place {
+            Place::File(file) => file,
+            Place::Folder(folder) => folder.platform(),
+        };
+        file.pin().begin(mode).await
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use sync_core::conformance::{
     client_id, client_state, commit, epoch, key, log_entry, put, seq, space_id, stamp,
 };
-use sync_core::sql::{Dialect, Recorder, SqlTxn, accounts};
+use sync_core::sql::{Dialect, Recorder, SqlTxn};
 use sync_core::store::{
     ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
     StoreTxnExt,
 };
-use sync_core::{ActorId, Collection};
+use sync_core::{Accounts, ActorId, Collection};
 use sync_store_sqlite::SqliteStore;
 
 fn recorder() -> Recorder {
@@ -107,8 +107,8 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
     txn.commits(seq(3), 1).await.unwrap();
     let anna = ActorId::new("anna").unwrap();
     for after in [None, Some(&anna)] {
-        accounts::users(&mut recorder.clone(), after, 9).await.unwrap();
-        accounts::members(&mut recorder.clone(), &space_id("family"), after, 9).await.unwrap();
+        recorder.users(after, 9).await.unwrap();
+        recorder.members(&space_id("family"), after, 9).await.unwrap();
     }
     txn.collect(seq(5), 10).await.unwrap();
     txn.log(Some(4), 10).await.unwrap();

@@ -17,7 +17,7 @@
 //! `records (space, version)`, one on `records (space, version)` for rows without data, and text that compares by
 //! bytes.
 
-pub mod accounts;
+mod accounts;
 mod bulk;
 mod clients;
 mod collect;
@@ -34,6 +34,7 @@ pub mod tables;
 mod txn;
 mod write;
 
+pub use accounts::SqlAccounts;
 pub use driver::{Dialect, Driver, Statement, limit};
 #[cfg(feature = "conformance")]
 pub use recorder::Recorder;

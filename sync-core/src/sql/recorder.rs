@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::error::Result;
+use crate::sql::accounts::SqlAccounts;
 use crate::sql::driver::{Dialect, Driver, Statement};
+use crate::store::Mode;
 
 /// A [`Driver`] that keeps nothing but the statements it was given, so that a backend can count them, and look at their
 /// plans on a database of its own.
@@ -58,5 +60,14 @@ impl Driver for Recorder {
 
     async fn commit(self) -> Result<()> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl SqlAccounts for Recorder {
+    type Driver = Self;
+
+    async fn begin_accounts(&self, _: Mode) -> Result<Self> {
+        Ok(self.clone())
     }
 }
