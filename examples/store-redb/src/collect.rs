@@ -1,0 +1,56 @@
+//! What lies below the floor and goes: always the oldest first, so each loop looks at the first row and stops.
+
+use redb::ReadableTable;
+use sync_core::Seq;
+use sync_core::store::Collected;
+
+use crate::error::Job;
+use crate::tables::{COMMITS, LOG};
+use crate::view::View;
+use crate::write::Records;
+
+pub(crate) fn collect(view: &mut View, floor: Seq, limit: usize) -> Job<Collected> {
+    view.head.floor = view.head.floor.max(floor);
+    let floor = view.head.floor.get();
+    let (n_tombstones, more_tombstones) = collect_tombstones(view, floor, limit)?;
+    let (n_entries, more_entries) = collect_log(view, floor, limit)?;
+    collect_commits(view, floor)?;
+    view.store_head()?;
+    Ok(Collected { n_removed: n_tombstones + n_entries, more: more_tombstones || more_entries })
+}
+
+/// How many went, and whether more would.
+fn collect_tombstones(view: &View, floor: i64, limit: usize) -> Job<(usize, bool)> {
+    let mut records = Records::open(view)?;
+    let mut n = 0;
+    while let Some((_, key)) = records.oldest_tombstone()?.filter(|(version, _)| *version <= floor) {
+        if n == limit {
+            return Ok((n, true));
+        }
+        records.remove(&key)?;
+        n += 1;
+    }
+    Ok((n, false))
+}
+
+fn collect_log(view: &View, floor: i64, limit: usize) -> Job<(usize, bool)> {
+    let mut log = view.table_mut(LOG)?;
+    let mut n = 0;
+    while log.first()?.is_some_and(|(_, entry)| entry.value().0 <= floor) {
+        if n == limit {
+            return Ok((n, true));
+        }
+        log.pop_first()?;
+        n += 1;
+    }
+    Ok((n, false))
+}
+
+/// The commit that ends at the floor stays: a cursor there is compared with its tag.
+fn collect_commits(view: &View, floor: i64) -> Job<()> {
+    let mut commits = view.table_mut(COMMITS)?;
+    while commits.first()?.is_some_and(|(last, _)| last.value() < floor) {
+        commits.pop_first()?;
+    }
+    Ok(())
+}
