@@ -18,18 +18,18 @@
 //! # How the five promises are kept
 //!
 //! 1. **The space is locked before its head is read.** redb has one writer for the whole file, so the lock of every
-//!    space is the lock of the file. It is taken as a place in an async queue ([`writers`]), because redb's own lock
+//!    space is the lock of the file. It is taken as a place in an async queue (`writers.rs`), because redb's own lock
 //!    would block a thread; whoever waits too long is told [`Overloaded`](sync_core::ErrorKind::Overloaded). The head
-//!    is read in the transaction that begins after that ([`store`]).
+//!    is read in the transaction that begins after that (`store.rs`).
 //! 2. **A reader reads one moment** and waits for no one: redb's read transactions are snapshots.
 //! 3. **All or nothing.** A transaction is moved onto a thread for each call and comes back only from a call that
-//!    succeeded ([`txn`]). One that failed, or whose future was dropped, is gone, and there is nothing left to commit.
+//!    succeeded (`txn.rs`). One that failed, or whose future was dropped, is gone, and there is nothing left to commit.
 //! 4. **`Ok` means durable.** redb's commits are, unless told otherwise; the folder is synced when the file is new.
-//! 5. **Nothing wrong is handed out.** Each row carries the checksum of its record ([`rows`]).
+//! 5. **Nothing wrong is handed out.** Each row carries the checksum of its record (`rows.rs`).
 //!
 //! # Layout
 //!
-//! Seven tables hold what belongs to no space; six tables, named after it, are a space ([`tables`]). So spaces cannot
+//! Six tables hold what belongs to no space; six more, named after it, are a space (`tables.rs`). So spaces cannot
 //! meet, deleting one drops six tables, and a key never has to be told apart from that of another space.
 //!
 //! # Limits
@@ -44,7 +44,9 @@ mod accounts;
 mod blocking;
 mod collect;
 mod error;
+mod keys;
 mod options;
+mod pages;
 mod read;
 mod rows;
 mod store;

@@ -26,7 +26,7 @@ struct FirstLine {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "RecordMeta")]
+#[serde(remote = "RecordMeta", deny_unknown_fields)]
 struct MetaFields {
     version: Version,
     revision: i64,
@@ -37,7 +37,7 @@ struct MetaFields {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "SpaceHead")]
+#[serde(remote = "SpaceHead", deny_unknown_fields)]
 struct HeadFields {
     epoch: Epoch,
     head: Seq,
@@ -47,7 +47,7 @@ struct HeadFields {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "ClientState")]
+#[serde(remote = "ClientState", deny_unknown_fields)]
 struct ClientFields {
     client: ClientId,
     actor: ActorId,
@@ -59,7 +59,7 @@ struct ClientFields {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "User")]
+#[serde(remote = "User", deny_unknown_fields)]
 struct UserFields {
     id: ActorId,
     name: String,

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use redb::{Key, TableDefinition, TableError, Value, WriteTransaction};
 use sync_core::SpaceId;
 
-/// Name → number: what the tables mean, see [`options`](crate::options).
+/// Name → number: what the tables mean, see `options.rs`.
 pub(crate) const FORMAT: TableDefinition<'_, &str, u32> = TableDefinition::new("format");
 /// Space → where it stands.
 pub(crate) const SPACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("spaces");
@@ -18,7 +18,7 @@ pub(crate) const ROLES: TableDefinition<'_, (&str, &str), &str> = TableDefinitio
 /// Space, actor: the same roles from the other side.
 pub(crate) const MEMBERS: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("members");
 
-/// Collection, id → the record; the row is made in [`rows`](crate::rows).
+/// Collection, id → the record; the row is made in `rows.rs`.
 pub(crate) const RECORDS: PerSpace<(&str, &str), &[u8]> = PerSpace::new("records");
 /// Version → key: every record and tombstone once, under its latest version.
 pub(crate) const FEED: PerSpace<i64, (&str, &str)> = PerSpace::new("feed");

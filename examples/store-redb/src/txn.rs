@@ -16,7 +16,7 @@ use sync_core::{Error, ErrorKind, Record, RecordKey, Result, Seq};
 use crate::blocking::{blocking, drop_blocking};
 use crate::error::{Job, unknown_outcome};
 use crate::view::View;
-use crate::{collect, read, write};
+use crate::{collect, pages, read, write};
 
 pub(crate) struct RedbTxn {
     head: SpaceHead,
@@ -58,12 +58,12 @@ impl StoreTxn for RedbTxn {
 
     async fn feed(&mut self, query: &FeedQuery) -> Result<Page> {
         let query = query.clone();
-        self.call(move |view| read::feed(view, &query)).await
+        self.call(move |view| pages::feed(view, &query)).await
     }
 
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
         let query = query.clone();
-        self.call(move |view| read::scan(view, &query)).await
+        self.call(move |view| pages::scan(view, &query)).await
     }
 
     async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {

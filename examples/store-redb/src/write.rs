@@ -5,7 +5,7 @@ use sync_core::store::{CommitInfo, CommitWrite, LogEntry};
 use sync_core::{Record, RecordKey};
 
 use crate::error::Job;
-use crate::read::parts;
+use crate::keys::{key, parts};
 use crate::rows;
 use crate::tables::{CLIENTS, COMMITS, FEED, LOG, RECORDS, TOMBSTONES};
 use crate::view::View;
@@ -49,8 +49,8 @@ impl<'t> Records<'t> {
 
     /// The oldest tombstone: its version and its key.
     pub(crate) fn oldest_tombstone(&self) -> Job<Option<(i64, RecordKey)>> {
-        let Some((version, key)) = redb::ReadableTable::first(&self.tombstones)? else { return Ok(None) };
-        Ok(Some((version.value(), crate::read::key(key.value())?)))
+        let Some((version, place)) = redb::ReadableTable::first(&self.tombstones)? else { return Ok(None) };
+        Ok(Some((version.value(), key(place.value())?)))
     }
 }
 

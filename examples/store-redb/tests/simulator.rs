@@ -26,20 +26,20 @@ fn all(n: u64, scenario: &Scenario) {
 
 #[test]
 fn a_calm_world_comes_to_rest() {
-    all(3, &Scenario::calm());
+    all(2, &Scenario::calm());
 }
 
 #[test]
 fn a_world_in_which_everything_goes_wrong_keeps_its_promises() {
-    all(10, &Scenario::small());
+    all(5, &Scenario::small());
 }
 
 #[test]
 fn a_restored_server_costs_nobody_an_edit() {
-    all(5, &Scenario::restored());
+    all(3, &Scenario::restored());
 }
 
 #[test]
 fn replicas_that_run_by_themselves_keep_their_promises() {
-    all(3, &Scenario { replicas_run: true, ..Scenario::small() });
+    all(2, &Scenario { replicas_run: true, ..Scenario::small() });
 }
