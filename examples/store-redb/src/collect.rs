@@ -1,10 +1,10 @@
 //! What lies below the floor and goes: always the oldest first, so each loop looks at the first row and stops.
 
 use redb::ReadableTable;
-use sync_core::Seq;
 use sync_core::store::Collected;
+use sync_core::{Record, Seq};
 
-use crate::error::Job;
+use crate::error::{Job, corrupt};
 use crate::tables::{COMMITS, LOG};
 use crate::view::View;
 use crate::write::Records;
@@ -23,11 +23,15 @@ pub(crate) fn collect(view: &mut View, floor: Seq, limit: usize) -> Job<Collecte
 fn collect_tombstones(view: &View, floor: i64, limit: usize) -> Job<(usize, bool)> {
     let mut records = Records::open(view)?;
     let mut n = 0;
-    while let Some((_, key)) = records.oldest_tombstone()?.filter(|(version, _)| *version <= floor) {
+    while let Some((version, key)) = records.oldest_tombstone()?.filter(|(version, _)| *version <= floor) {
         if n == limit {
             return Ok((n, true));
         }
-        records.remove(&key)?;
+        // A live record must not go, and an entry that stays would be the oldest for ever.
+        let is_it = |old: Record| old.is_deleted() && old.meta.version.get() == version;
+        if !records.remove(&key)?.is_some_and(is_it) {
+            return Err(corrupt(format!("record {key} is not the tombstone that it is listed as")).into());
+        }
         n += 1;
     }
     Ok((n, false))

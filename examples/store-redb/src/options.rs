@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -24,14 +23,13 @@ const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Opens the file, and creates it where there is none.
-pub(crate) fn open(path: &Path) -> Job<Arc<Database>> {
+pub(crate) fn open(path: &Path) -> Job<Database> {
     let is_new = !path.exists();
     let database = open_patiently(path)?;
     if is_new {
         sync_folder(path)?;
     }
-    prepare(&database)?;
-    Ok(Arc::new(database))
+    Ok(database)
 }
 
 fn open_patiently(path: &Path) -> Job<Database> {
@@ -55,7 +53,7 @@ fn sync_folder(path: &Path) -> Job<()> {
 }
 
 /// Creates the tables that are there once, so that readers find them, and refuses files of another format.
-fn prepare(database: &Database) -> Job<()> {
+pub(crate) fn prepare(database: &Database) -> Job<()> {
     let txn = database.begin_write()?;
     let found = txn.open_table(FORMAT)?.insert("format", FORMAT_NUMBER)?.map(|number| number.value());
     if let Some(number) = found.filter(|number| *number != FORMAT_NUMBER) {

@@ -38,7 +38,16 @@ impl RedbStore {
     /// [`Incompatible`](sync_core::ErrorKind::Incompatible) when another process has it open, or it is not of this format.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let database = blocking(move || options::open(&path)).await?;
+        Self::on(blocking(move || options::open(&path)).await?).await
+    }
+
+    /// The store in a database that the application has opened: in memory, say, or with a larger cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Incompatible`](sync_core::ErrorKind::Incompatible) when what is in there is not of this format.
+    pub async fn on(database: Database) -> Result<Self> {
+        let database = blocking(move || options::prepare(&database).map(|()| Arc::new(database))).await?;
         Ok(Self { database, writers: Writers::new(), hub: HintHub::default() })
     }
 

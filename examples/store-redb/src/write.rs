@@ -37,14 +37,14 @@ impl<'t> Records<'t> {
         Ok(())
     }
 
-    /// Removes a record without a trace. Its version is read from its row, which is verified: a wrong one would remove
-    /// the entry of another.
-    pub(crate) fn remove(&mut self, key: &RecordKey) -> Job<()> {
-        let Some(row) = self.records.remove(parts(key))? else { return Ok(()) };
+    /// Removes a record without a trace, and yields it. Its version is read from its row, which is verified: a wrong one
+    /// would remove the entry of another.
+    pub(crate) fn remove(&mut self, key: &RecordKey) -> Job<Option<Record>> {
+        let Some(row) = self.records.remove(parts(key))? else { return Ok(None) };
         let old = rows::to_record(key.clone(), row.value())?;
         self.feed.remove(old.meta.version.get())?;
         self.tombstones.remove(old.meta.version.get())?;
-        Ok(())
+        Ok(Some(old))
     }
 
     /// The oldest tombstone: its version and its key.
@@ -57,7 +57,7 @@ impl<'t> Records<'t> {
 pub(crate) fn apply(view: &mut View, write: &CommitWrite) -> Job<()> {
     let mut records = Records::open(view)?;
     write.records.iter().try_for_each(|record| records.put(record))?;
-    write.purges.iter().try_for_each(|key| records.remove(key))?;
+    write.purges.iter().try_for_each(|key| records.remove(key).map(drop))?;
     drop(records);
     let mut clients = view.table_mut(CLIENTS)?;
     for client in &write.clients {
