@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
 
 use super::Seat;
@@ -53,7 +54,7 @@ impl Store for SimStore {
         let inside = gate.map(|gate| gate.enter());
         let (seat, space) = (Arc::clone(&self.seat), space.clone());
         let (commits, tokens) = (Vec::new(), BTreeSet::new());
-        Ok(Box::new(SimTxn { seat, space, txn, commits, tokens, failed: false, _inside: inside }))
+        Ok(Box::new(SimTxn { seat, space, txn, commits, tokens, failed: false, inside: inside }))
     }
 
     async fn stats(&self, space: &SpaceId) -> Result<SpaceStats> {
@@ -82,7 +83,7 @@ struct SimTxn {
     tokens: BTreeSet<String>,
     failed: bool,
     /// Its turn among the writers; given back after the transaction itself is gone.
-    _inside: Option<Inside>,
+    inside: Option<Inside>,
 }
 
 /// Passes a call of a transaction on, and remembers if it failed.
@@ -147,22 +148,25 @@ impl StoreTxn for SimTxn {
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {
-        let Self { seat, space, txn, commits, tokens, failed, _inside } = *self;
+        let Self { seat, space, txn, commits, tokens, failed, inside } = *self;
         if failed {
             return Err(Error::new(ErrorKind::Internal, "cannot commit a transaction that has failed"));
         }
         let history = seat.history.clone();
-        let work = async {
+        let (own_seat, own_space, own_commits) = (Arc::clone(&seat), space.clone(), commits.clone());
+        // A process that dies does not stop a database that was told to commit: the history must hear of it.
+        let work = async move {
+            let _inside = inside;
             let result = txn.commit().await;
-            if let (Ok(()), Some(history)) = (&result, &history) {
-                history.took_effect(&space, &commits, tokens);
-                if let Some(head) = commits.last() {
-                    seat.journal.note(&seat.name, format_args!("{space} is at {}", head.last));
+            if let (Ok(()), Some(history)) = (&result, &own_seat.history) {
+                history.took_effect(&own_space, &own_commits, tokens);
+                if let Some(head) = own_commits.last() {
+                    own_seat.journal.note(&own_seat.name, format_args!("{own_space} is at {}", head.last));
                 }
             }
             result
         };
-        seat.call(Call::Commit, None, Box::pin(work)).await?;
+        seat.call(Call::Commit, None, seat.process.outlived(work.boxed()).boxed()).await?;
         if let Some(history) = &history {
             history.was_told(&space, &commits);
         }

@@ -28,6 +28,8 @@ pub(super) struct Core {
     pub(super) n_tasks_ever: u64,
     /// Tasks that can be polled; one of them is, at random.
     pub(super) ready: Vec<u64>,
+    /// Tasks of no process that can be polled: they are before all others, because they say what has happened already.
+    pub(super) ready_first: Vec<u64>,
     pub(super) timers: BTreeMap<(Duration, u64), Waker>,
     pub(super) n_timers_ever: u64,
     /// How far the clock of each machine is off, in microseconds.
@@ -55,7 +57,28 @@ pub(super) struct Task {
 /// The number of the future that [`Executor::run`](super::Executor::run) was given.
 pub(super) const MAIN: u64 = 0;
 
+/// Instead of the number of a process: what a database does once it was asked, whoever dies meanwhile.
+pub(super) const OUTSIDE: usize = usize::MAX;
+
 impl Core {
+    fn enqueue(&mut self, process: usize, id: u64) {
+        let queue = if process == OUTSIDE { &mut self.ready_first } else { &mut self.ready };
+        queue.push(id);
+    }
+
+    /// Whether anything can be polled.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready_first.is_empty() || !self.ready.is_empty()
+    }
+
+    /// Takes out what is polled next.
+    pub(super) fn take_ready(&mut self) -> u64 {
+        self.ready_first.pop().unwrap_or_else(|| {
+            let idx = self.dice.below(self.ready.len());
+            self.ready.swap_remove(idx)
+        })
+    }
+
     /// Whether another thread is busy for someone here.
     pub(super) fn is_waited_for(&self) -> bool {
         let at_open_gates = self.gates.iter().filter(|at| at.n_inside == 0).map(|at| at.n_waiting);
@@ -71,6 +94,7 @@ impl Shared {
             tasks: BTreeMap::new(),
             n_tasks_ever: MAIN,
             ready: Vec::new(),
+            ready_first: Vec::new(),
             timers: BTreeMap::new(),
             n_timers_ever: 0,
             offsets: Vec::new(),
@@ -91,14 +115,14 @@ impl Shared {
     /// Starts a task of `process`; does nothing if that is dead.
     pub(super) fn spawn(&self, process: usize, future: BoxFuture<'static, ()>) {
         let mut core = self.core();
-        if !core.alive.get(process).copied().unwrap_or(false) {
+        if process != OUTSIDE && !core.alive.get(process).copied().unwrap_or(false) {
             drop(core);
             return drop(future);
         }
         core.n_tasks_ever += 1;
         let id = core.n_tasks_ever;
         core.tasks.insert(id, Task { process, future: Some(future), is_queued: true });
-        core.ready.push(id);
+        core.enqueue(process, id);
         self.woken.notify_all();
     }
 
@@ -116,12 +140,12 @@ impl Shared {
 
     fn wake(&self, id: u64) {
         let mut core = self.core();
-        let is_new = match core.tasks.get_mut(&id) {
-            Some(task) => !std::mem::replace(&mut task.is_queued, true),
-            None => id == MAIN && !core.ready.contains(&MAIN),
+        let (is_new, process) = match core.tasks.get_mut(&id) {
+            Some(task) => (!std::mem::replace(&mut task.is_queued, true), task.process),
+            None => (id == MAIN && !core.ready.contains(&MAIN), 0),
         };
         if is_new {
-            core.ready.push(id);
+            core.enqueue(process, id);
             self.woken.notify_all();
         }
     }

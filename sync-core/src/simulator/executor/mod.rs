@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use self::core::{MAIN, Shared};
+use self::core::{MAIN, OUTSIDE, Shared};
 use crate::simulator::Dice;
 
 pub(crate) use flight::{Gate, InFlight, Inside};
@@ -123,7 +123,7 @@ impl Executor {
         let mut core = self.0.core();
         let mut n_graces = 0;
         loop {
-            if !core.ready.is_empty() {
+            if core.is_ready() {
                 return self.choose(&mut core);
             }
             let may_wait_more = core.timers.is_empty() && n_graces < GRACES_MAX;
@@ -144,8 +144,7 @@ impl Executor {
         if core.n_polls_now > POLLS_PER_MOMENT_MAX {
             return Err(Stuck::Spinning);
         }
-        let idx = core.dice.below(core.ready.len());
-        let id = core.ready.swap_remove(idx);
+        let id = core.take_ready();
         if let Some(task) = core.tasks.get_mut(&id) {
             task.is_queued = false;
         }
@@ -198,7 +197,7 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         let n_processes = self.0.core().alive.len();
-        (0..n_processes).for_each(|process| self.0.kill(process));
+        (0..n_processes).chain([OUTSIDE]).for_each(|process| self.0.kill(process));
         self.bury();
     }
 }

@@ -1,13 +1,16 @@
 //! Machines with clocks that may be wrong, and processes on them that may be killed.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::core::Shared;
+use super::core::{OUTSIDE, Shared};
+use super::flight::InFlight;
 use super::sleep::Sleep;
 use crate::clock::{Clock, Timestamp};
 use crate::runtime::Runtime;
@@ -120,6 +123,25 @@ impl Process {
             .boxed(),
         );
         told.map(Result::ok).boxed()
+    }
+
+    /// Yields what `work` comes to, which goes on to its end also if this process dies: what a database does once it was
+    /// asked. Work that ends when it is first looked at is over before anything else happens.
+    pub(crate) async fn outlived<T: Send + 'static>(&self, mut work: BoxFuture<'static, T>) -> T {
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+            return done;
+        }
+        let (tell, told) = oneshot::channel();
+        let work = InFlight::new(self, None, work).map(|done| {
+            // Whoever asked may be dead by now.
+            let _ = tell.send(done);
+        });
+        self.shared().spawn(OUTSIDE, work.boxed());
+        match told.await {
+            Ok(done) => done,
+            // Only the end of the simulation ends it.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Lets others run first, if there are any.

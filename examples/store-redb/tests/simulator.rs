@@ -1,13 +1,10 @@
 //! Whole worlds of servers and replicas, all of which keep their data in redb files.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test")]
 
-mod whole;
-
 use std::sync::Arc;
 
 use sync_core::simulator::{OpenedDisks, Scenario, run, seeds};
 use sync_store_redb::RedbStore;
-use whole::Whole;
 
 /// Runs `n` worlds, each with files of its own. The store works on threads of the runtime that this thread has entered.
 fn all(n: u64, scenario: &Scenario) {
@@ -20,7 +17,7 @@ fn all(n: u64, scenario: &Scenario) {
             let file = path.join(format!("{name}.redb"));
             async move { Ok(Arc::new(RedbStore::open(file).await?)) }
         });
-        match run(seed, scenario, &Whole(disks)) {
+        match run(seed, scenario, &disks) {
             Ok(report) => println!("{report}"),
             Err(violation) => panic!("{violation}"),
         }
