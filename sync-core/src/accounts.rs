@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::types::{ActorId, SpaceId};
 
 /// Someone who can sign in with a name and a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// Their id, which never changes.
     pub id: ActorId,

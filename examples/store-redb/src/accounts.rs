@@ -21,7 +21,7 @@ impl Accounts for RedbStore {
             if users.get(id)?.is_some() || names.get(name_key)?.is_some() {
                 return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken").into());
             }
-            users.insert(id, rows::from_user(&user).as_slice())?;
+            users.insert(id, rows::from_value(&user).as_slice())?;
             names.insert(name_key, id)?;
             roles.iter().try_for_each(|(space, role)| put_role(txn, space, &user.id, Some(*role)))
         })
@@ -34,7 +34,7 @@ impl Accounts for RedbStore {
             let from = after.as_ref().map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_str()));
             let users = txn.open_table(USERS)?;
             let listed = users.range::<&str>((from, Bound::Unbounded))?.take(limit);
-            listed.map(|entry| Ok(rows::to_user(entry?.1.value())?)).collect()
+            listed.map(|entry| Ok(rows::to_value("a user", entry?.1.value())?)).collect()
         })
         .await
     }
@@ -43,7 +43,7 @@ impl Accounts for RedbStore {
         let id = id.clone();
         self.reading(move |txn| {
             let row = txn.open_table(USERS)?.get_owned(id.as_str())?;
-            Ok(row.map(|row| rows::to_user(row.value())).transpose()?)
+            Ok(row.map(|row| rows::to_value("a user", row.value())).transpose()?)
         })
         .await
     }
@@ -53,7 +53,7 @@ impl Accounts for RedbStore {
         self.reading(move |txn| {
             let Some(id) = txn.open_table(USER_NAMES)?.get_owned(name_key.as_str())? else { return Ok(None) };
             let row = txn.open_table(USERS)?.get_owned(id.value())?;
-            Ok(row.map(|row| rows::to_user(row.value())).transpose()?)
+            Ok(row.map(|row| rows::to_value("a user", row.value())).transpose()?)
         })
         .await
     }

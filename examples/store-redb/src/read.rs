@@ -24,7 +24,10 @@ pub(crate) fn records(view: &View, keys: &[RecordKey]) -> Job<Vec<Option<Record>
 pub(crate) fn named_clients(view: &View, names: BTreeSet<ClientId>) -> Job<Vec<ClientState>> {
     let table = view.table(CLIENTS)?;
     let one = |name: ClientId| -> Job<Option<ClientState>> {
-        Ok(table.get(name.as_str())?.map(|row| rows::to_client(row.value())).transpose()?)
+        Ok(table
+            .get(name.as_str())?
+            .map(|row| rows::to_value("the state of a replica", row.value()))
+            .transpose()?)
     };
     names.into_iter().filter_map(|name| one(name).transpose()).collect()
 }
@@ -33,7 +36,7 @@ pub(crate) fn clients_after(view: &View, after: Option<&ClientId>, limit: usize)
     let table = view.table(CLIENTS)?;
     let from = after.map_or(Bound::Unbounded, |name| Bound::Excluded(name.as_str()));
     let listed = table.range::<&str>((from, Bound::Unbounded))?.take(limit);
-    listed.map(|entry| Ok(rows::to_client(entry?.1.value())?)).collect()
+    listed.map(|entry| Ok(rows::to_value("the state of a replica", entry?.1.value())?)).collect()
 }
 
 pub(crate) fn commits(view: &View, from: Seq, limit: usize) -> Job<Vec<CommitInfo>> {

@@ -103,7 +103,7 @@ impl Store for RedbStore {
             if spaces.get(space.as_str())?.is_some() {
                 return Err(space_exists(&space).into());
             }
-            spaces.insert(space.as_str(), rows::from_head(&head).as_slice())?;
+            spaces.insert(space.as_str(), rows::from_value(&head).as_slice())?;
             Ok(create_all(txn, &space)?)
         })
         .await

@@ -72,7 +72,7 @@ impl View {
 
     /// Stores where the space stands, as the last thing that a write does.
     pub(crate) fn store_head(&self) -> Job<()> {
-        let row = rows::from_head(&self.head);
+        let row = rows::from_value(&self.head);
         self.writer()?.open_table(SPACES)?.insert(self.space.as_str(), row.as_slice())?;
         Ok(())
     }
@@ -97,7 +97,7 @@ impl View {
 
 fn head_in(spaces: &impl ReadableTable<&'static str, &'static [u8]>, space: &SpaceId) -> Job<SpaceHead> {
     let row = spaces.get(space.as_str())?.ok_or_else(|| space_not_found(space))?;
-    Ok(rows::to_head(row.value())?)
+    Ok(rows::to_value("the head of a space", row.value())?)
 }
 
 impl<K: Key, V: Value> Opened<'_, K, V> {

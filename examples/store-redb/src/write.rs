@@ -61,7 +61,7 @@ pub(crate) fn apply(view: &mut View, write: &CommitWrite) -> Job<()> {
     drop(records);
     let mut clients = view.table_mut(CLIENTS)?;
     for client in &write.clients {
-        clients.insert(client.client.as_str(), rows::from_client(client).as_slice())?;
+        clients.insert(client.client.as_str(), rows::from_value(client).as_slice())?;
     }
     drop(clients);
     put_log(view, &write.log)?;

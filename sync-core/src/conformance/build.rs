@@ -188,12 +188,5 @@ fn after(seq: Seq, n: usize) -> Seq {
 }
 
 fn meta(version: Seq, revision: i64) -> RecordMeta {
-    RecordMeta {
-        version,
-        revision,
-        edited_at: Timestamp::ZERO,
-        author: actor("anna"),
-        client: None,
-        upstream: Seq::ZERO,
-    }
+    RecordMeta { revision, ..RecordMeta::first(version, actor("anna")) }
 }

@@ -14,17 +14,18 @@ use crate::types::{ActorId, ClientId, Collection, Record, RecordId, RecordKey, R
 /// Appends a record as JSON: `collection`, `id`, `version`, `revision`, `deleted`, `edited_at`, `author`, `client` if
 /// there is one, and `data` unless it is deleted.
 pub fn write_change(record: &Record, out: &mut String) {
-    let meta = &record.meta;
+    // `upstream` is a replica's own business. Whoever adds a field is asked here whether it travels.
+    let RecordMeta { version, revision, edited_at, author, client, upstream: _ } = &record.meta;
     out.push_str("{\"collection\":\"");
     out.push_str(record.key.collection.as_str());
     out.push_str("\",\"id\":");
     push_string(record.key.id.as_str(), out);
-    push_number(",\"version\":", meta.version.get(), out);
-    push_number(",\"revision\":", meta.revision, out);
-    push_number(",\"edited_at\":", meta.edited_at.as_micros(), out);
+    push_number(",\"version\":", version.get(), out);
+    push_number(",\"revision\":", *revision, out);
+    push_number(",\"edited_at\":", edited_at.as_micros(), out);
     out.push_str(",\"author\":");
-    push_string(meta.author.as_str(), out);
-    if let Some(client) = &meta.client {
+    push_string(author.as_str(), out);
+    if let Some(client) = client {
         out.push_str(",\"client\":\"");
         out.push_str(client.as_str());
         out.push('"');
@@ -112,14 +113,7 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(31), "]".repeat(31));
         let data =
             Json::from_canonical(format!(r#"{{"mine":"{side}","patch":[[{deep}]],"theirs":"{side}"}}"#));
-        let meta = RecordMeta {
-            version: Version::new(7).unwrap(),
-            revision: 1,
-            edited_at: Timestamp::ZERO,
-            author: ActorId::new("ada").unwrap(),
-            client: None,
-            upstream: Version::ZERO,
-        };
+        let meta = RecordMeta::first(Version::new(7).unwrap(), ActorId::new("ada").unwrap());
         let key = crate::conflict::Conflict::key(RecordId::new("c1").unwrap());
         let record = Record { key, data: Some(data), meta };
         let mut text = String::new();

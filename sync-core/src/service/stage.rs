@@ -85,15 +85,8 @@ impl Stage {
         let version = self.stamper.next_seq()?;
         let state = self.states.entry(key.clone()).or_default();
         let old_meta = state.record.as_ref().map(|record| &record.meta);
-        let meta = RecordMeta {
-            version,
-            revision: old_meta.map_or(1, |meta| meta.revision.saturating_add(1)),
-            // A record's date never goes back, whatever the clocks of its authors do.
-            edited_at: old_meta.map_or(edited_at, |meta| meta.edited_at.max(edited_at)),
-            author: author.actor.clone(),
-            client: author.client.clone(),
-            upstream: Version::ZERO,
-        };
+        let first = RecordMeta::first(version, author.actor.clone());
+        let meta = RecordMeta { edited_at, client: author.client.clone(), ..first }.following(old_meta);
         self.n_bytes = self.n_bytes.saturating_add(data.as_ref().map_or(0, |data| data.as_str().len()));
         let record = Some(Record { key: key.clone(), data, meta });
         self.journal.push((key.clone(), std::mem::replace(state, State { record, is_changed: true })));

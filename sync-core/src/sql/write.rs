@@ -4,9 +4,8 @@ use sea_query::{DeleteStatement, Expr, ExprTrait, Query};
 
 use crate::sql::bulk::{Cell, Insert};
 use crate::sql::driver::{Dialect, Statement};
-use crate::sql::rows;
 use crate::sql::tables::{Records, Spaces};
-use crate::store::CommitWrite;
+use crate::store::{CommitWrite, stored_meta};
 use crate::types::{Record, SpaceId};
 
 const RECORDS: Insert<Records, 5> = Insert {
@@ -26,7 +25,7 @@ fn cells(record: &Record) -> [Cell<'_>; 5] {
         record.key.collection.as_str().into(),
         record.key.id.as_str().into(),
         Cell::Int(record.meta.version.get()),
-        rows::meta_text(record).into(),
+        stored_meta(record).into(),
         Cell::MaybeText(record.data.as_ref().map(|data| data.as_str())),
     ]
 }

@@ -53,7 +53,7 @@ pub struct CommitInfo {
 }
 
 /// What a server knows of one replica in one space: all the bookkeeping there is for exactly-once pushes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientState {
     /// Which replica.
     pub client: ClientId,

@@ -24,9 +24,11 @@ mod memory;
 mod memory_accounts;
 mod query;
 mod stamp;
+mod stored;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId, Tag};
@@ -40,9 +42,10 @@ pub use query::{
     ClientQuery, FeedQuery, Page, ScanQuery, StoreExt, StoreTxnExt, space_exists, space_not_found,
 };
 pub use stamp::Stamper;
+pub use stored::{StoredRecords, stored_meta};
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpaceHead {
     /// Which life of the space this is.
     pub epoch: Epoch,

@@ -8,6 +8,7 @@ mod tag;
 
 pub use cursor::{Cursor, CursorError, CursorToken};
 pub use names::{ActorId, ClientId, Collection, NameError, RecordId, RecordKey, SpaceId};
+pub(crate) use record::checksum;
 pub use record::{Record, RecordMeta};
 pub use seq::{MutationNumber, Seq, SeqError, Version};
 pub use tag::{Epoch, Tag};

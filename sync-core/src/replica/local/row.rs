@@ -4,7 +4,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Json, Limits};
 use crate::replica::local::txn::Local;
@@ -49,14 +48,7 @@ impl Local {
         let text = serde_json::to_string(row).expect("rows consist of names, numbers and JSON");
         let data = Json::parse(text.as_bytes(), &LIMITS)
             .map_err(|error| Error::new(ErrorKind::Internal, "cannot write a row").with_source(error))?;
-        let meta = RecordMeta {
-            version: Version::ZERO,
-            revision: 1,
-            edited_at: Timestamp::ZERO,
-            author: self.options.actor.clone(),
-            client: None,
-            upstream: Version::ZERO,
-        };
+        let meta = RecordMeta::first(Version::ZERO, self.options.actor.clone());
         let key = RecordKey::new(Collection::system(R::COLLECTION), row.id());
         self.set(Record { key, data: Some(data), meta });
         Ok(())

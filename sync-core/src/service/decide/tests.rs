@@ -27,12 +27,10 @@ fn json(value: serde_json::Value) -> Json {
 
 fn record(data: Option<Json>) -> Record {
     let meta = RecordMeta {
-        version: seq(NOW),
         revision: 2,
         edited_at: Timestamp::from_micros(NOW).unwrap(),
-        author: ActorId::new("bob").unwrap(),
         client: Some(ClientId::new("replica-b").unwrap()),
-        upstream: Seq::ZERO,
+        ..RecordMeta::first(seq(NOW), ActorId::new("bob").unwrap())
     };
     Record { key: key(), data, meta }
 }

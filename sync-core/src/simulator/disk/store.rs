@@ -54,7 +54,7 @@ impl Store for SimStore {
         let inside = gate.map(|gate| gate.enter());
         let (seat, space) = (Arc::clone(&self.seat), space.clone());
         let (commits, tokens) = (Vec::new(), BTreeSet::new());
-        Ok(Box::new(SimTxn { seat, space, txn, commits, tokens, failed: false, inside: inside }))
+        Ok(Box::new(SimTxn { seat, space, txn, commits, tokens, failed: false, inside }))
     }
 
     async fn stats(&self, space: &SpaceId) -> Result<SpaceStats> {
