@@ -17,8 +17,8 @@ use futures_util::StreamExt;
 use serde_json::json;
 use sync_core::replica::{Event, Replica, ReplicaOptions};
 use sync_core::service::Actor;
-use sync_core::transport::{HttpTransport, Loopback, SignedIn};
-use sync_core::{ErrorKind, IdSource, OsIds, Role, TokioRuntime};
+use sync_core::transport::{HttpTransport, Loopback};
+use sync_core::{ErrorKind, IdSource, OsIds, Role, Session, TokioRuntime};
 use sync_server::Server;
 use sync_server::config::{Config, Settings};
 use sync_store_sqlite::SqliteStore;
@@ -102,10 +102,10 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-async fn open(file: &Path, who: &SignedIn) -> Result<Replica, Error> {
+async fn open(file: &Path, session: &Session) -> Result<Replica, Error> {
     let store = SqliteStore::open_file(file).await?;
-    let options = ReplicaOptions::new(Arc::new(TokioRuntime), who.user.clone());
-    Ok(Replica::open(Arc::new(store), who.space.clone(), options).await?)
+    let options = ReplicaOptions::for_session(Arc::new(TokioRuntime), session);
+    Ok(Replica::open(Arc::new(store), session.space.clone(), options).await?)
 }
 
 /// What a window or a screen would show.
@@ -134,12 +134,12 @@ fn password(folder: &Path) -> Result<String, Error> {
 }
 
 /// The first start makes the account, later ones find it.
-async fn sign_in_or_up(url: &str, password: &str) -> Result<SignedIn, Error> {
+async fn sign_in_or_up(url: &str, password: &str) -> Result<Session, Error> {
     let transport = HttpTransport::new(url, None)?;
     match transport.login(OWNER, password).await {
         Err(error) if error.kind() == ErrorKind::Unauthorized => {
             Ok(transport.register(OWNER, password).await?)
         }
-        signed_in => Ok(signed_in?),
+        session => Ok(session?),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What to do about an [`Error`]; two failures that ask for the same act share a kind.
 #[non_exhaustive]
@@ -45,18 +46,19 @@ pub enum ErrorKind {
 /// let error = Error::new(ErrorKind::Contended, "commit to space a was in the way of another");
 /// assert!(error.is_retryable());
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     code: Option<&'static str>,
+    status: Option<u16>,
     message: String,
     pointer: Option<String>,
     limit: Option<u64>,
     retry_after: Option<std::time::Duration>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// Result with the error of this crate.
@@ -69,6 +71,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             code: None,
+            status: None,
             message,
             pointer: None,
             limit: None,
@@ -86,6 +89,13 @@ impl Error {
     #[must_use]
     pub fn with_code(mut self, code: &'static str) -> Self {
         self.0.code = Some(code);
+        self
+    }
+
+    /// Adds the HTTP status of the answer that this error was made from.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
         self
     }
 
@@ -113,7 +123,7 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -125,6 +135,11 @@ impl Error {
     /// The stable code, where there is one.
     pub fn code(&self) -> Option<&'static str> {
         self.0.code
+    }
+
+    /// The HTTP status with which a server refused, where one did. The kind and the code say more.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
     }
 
     /// JSON pointer to the part of the request that is wrong, where it is known.
@@ -146,17 +161,6 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         use ErrorKind as K;
         matches!(self.0.kind, K::Contended | K::Overloaded | K::Unavailable | K::StorageFull | K::Distrusted)
-    }
-}
-
-impl Error {
-    /// The same error for another of those who waited together: all but the cause, of which there is one.
-    #[must_use]
-    pub(crate) fn share(&self) -> Self {
-        let Inner { kind, code, message, pointer, limit, retry_after, source: _ } = &*self.0;
-        let (message, pointer) = (message.clone(), pointer.clone());
-        let (kind, code, limit, retry_after) = (*kind, *code, *limit, *retry_after);
-        Self(Box::new(Inner { kind, code, message, pointer, limit, retry_after, source: None }))
     }
 }
 
@@ -185,5 +189,12 @@ mod tests {
         fn check<T: Send + Sync + 'static>() {}
         check::<Error>();
         assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_copy_of_an_error_has_the_same_cause() {
+        let error = Error::new(ErrorKind::Unavailable, "cannot reach it").with_source("the cable is cut");
+        let cause = error.clone().source().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), Some("the cable is cut"));
     }
 }

@@ -16,6 +16,7 @@ pub mod protocol;
 pub mod replica;
 mod runtime;
 pub mod service;
+mod session;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 #[cfg(feature = "sql")]
@@ -35,6 +36,7 @@ pub use policies::Policies;
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
 pub use runtime::{TokioHandle, TokioRuntime};
+pub use session::Session;
 pub use state_hash::{StateHash, state_hash};
 pub use types::{
     ActorId, ClientId, Collection, Cursor, CursorError, CursorToken, Epoch, MutationNumber, NameError,

@@ -92,9 +92,14 @@ fn advice(error: &Error) -> Option<&'static str> {
     })
 }
 
+/// The error and its causes, unless it says the first of them itself.
 fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    causes.fold(
+    let causes = || std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    let root = causes().last().unwrap_or_default().to_lowercase();
+    if error.to_string().contains(root.split(" (os error").next().unwrap_or_default()) {
+        return error.to_string();
+    }
+    causes().fold(
         error.to_string(),
         |text, cause| {
             if text.contains(&cause) { text } else { format!("{text}: {cause}") }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sync_core::Timestamp;
+use sync_core::{Session, Timestamp};
 
-use crate::account::Account;
 use crate::fault::Fault;
 
 /// The folder with the data, for the eyes of its user alone.
@@ -44,11 +43,11 @@ impl Home {
     }
 
     /// Who is signed in.
-    pub(crate) fn account(&self) -> Result<Option<Account>, Fault> {
+    pub(crate) fn account(&self) -> Result<Option<Session>, Fault> {
         self.read("account.json")
     }
 
-    pub(crate) fn save_account(&self, account: &Account) -> Result<(), Fault> {
+    pub(crate) fn save_account(&self, account: &Session) -> Result<(), Fault> {
         self.write("account.json", account)
     }
 

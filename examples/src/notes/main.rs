@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `cli` | the commands and their arguments |
 //! | `note` | what a note is, as a record |
-//! | `home`, `account` | the folder with the data, and who is signed in |
+//! | `home` | the folder with the data, and who is signed in |
 //! | `notebook` | the open replica with its notes; everything else works on it |
 //! | `moving` | notes from before the first login |
 //! | `writing`, `reading` | commands that change notes, and that show them |
@@ -18,7 +18,6 @@
 //! | `conflicts`, `refused` | what needs a person |
 //! | `short_id`, `show`, `editor`, `fault` | ids to type, text to print, the editor, and errors with advice |
 
-mod account;
 mod cli;
 mod conflicts;
 mod editor;

@@ -1,15 +1,14 @@
 //! Notes from before the first login: they move into the account, each exactly once.
 //!
 //! A replica's space has the name it has at the server, so notes without an account are in a space of their own. Moving
-//! them is three steps: copy a page of notes, remove that page, and when none is left note that in the account's file.
-//! Whatever it breaks off at, the next command goes on there before it does anything else. So a copy that is found was
-//! made by the step before, and nobody has changed, removed or sent it since: it is left alone, and nothing is doubled.
+//! them is two steps: copy a page of notes, remove that page. Whatever it breaks off at, the next command goes on there
+//! before it does anything else. So a copy that is found was made by the step before, and nobody has changed, removed or
+//! sent it since: it is left alone, and nothing is doubled.
 
 use sync_core::Record;
 use sync_core::replica::{Query, Replica};
 
 use crate::fault::Fault;
-use crate::home::Home;
 use crate::note::NOTES;
 use crate::notebook::Notebook;
 use crate::show;
@@ -20,12 +19,12 @@ const STEP: usize = 200;
 /// Notes that are shown one by one when they were moved: a screenful.
 const TOLD_MAX: usize = 20;
 
-/// Moves what is in `offline` into the account, and notes that it is there.
-pub(crate) async fn finish(notebook: &mut Notebook, offline: &Replica, home: &Home) -> Result<(), Fault> {
+/// Moves what is in `offline` into the account.
+pub(crate) async fn finish(notebook: &mut Notebook, offline: &Replica) -> Result<(), Fault> {
     loop {
         let page = offline.list(NOTES, &Query::all().limit(STEP)).await?;
         if page.is_empty() {
-            break;
+            return Ok(());
         }
         copy(notebook, &page).await?;
         let removed = offline.transaction(async |t| {
@@ -37,11 +36,6 @@ pub(crate) async fn finish(notebook: &mut Notebook, offline: &Replica, home: &Ho
         removed.await?;
         notebook.moved.extend(page.iter().map(title));
     }
-    if let Some(account) = &mut notebook.account {
-        account.has_moved = true;
-        home.save_account(account)?;
-    }
-    Ok(())
 }
 
 async fn copy(notebook: &Notebook, page: &[Record]) -> Result<(), Fault> {

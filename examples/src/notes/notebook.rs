@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use sync_core::replica::{Item, Query, Replica, ReplicaOptions, Typed};
 use sync_core::store::Store;
-use sync_core::{ActorId, SpaceId, TokioRuntime};
+use sync_core::{ActorId, Session, SpaceId, TokioRuntime};
 use sync_store_sqlite::SqliteStore;
 
-use crate::account::Account;
 use crate::fault::Fault;
 use crate::home::Home;
 use crate::moving;
@@ -23,7 +22,7 @@ pub(crate) struct Notebook {
     store: SqliteStore,
     pub(crate) replica: Replica,
     pub(crate) notes: Typed<Note>,
-    pub(crate) account: Option<Account>,
+    pub(crate) account: Option<Session>,
     /// What was moved into the account when this was opened, to be shown.
     pub(crate) moved: Vec<String>,
 }
@@ -43,13 +42,16 @@ impl Notebook {
         // All replicas of this process share one store: that is what tells two of the same space.
         let shared: Arc<dyn Store> = Arc::new(store.clone());
         let replica = match &account {
-            Some(account) => replica(&shared, account.space.clone(), account.user.clone()).await?,
+            Some(account) => {
+                let options = ReplicaOptions::for_session(Arc::new(TokioRuntime), account);
+                Replica::open(Arc::clone(&shared), account.space.clone(), options).await?
+            }
             None => offline(&shared).await?,
         };
         let mut notebook =
             Self { store, notes: replica.collection(NOTES)?, replica, account, moved: Vec::new() };
-        if notebook.account.as_ref().is_some_and(|account| !account.has_moved) {
-            moving::finish(&mut notebook, &offline(&shared).await?, home).await?;
+        if notebook.account.is_some() {
+            moving::finish(&mut notebook, &offline(&shared).await?).await?;
         }
         Ok(notebook)
     }
@@ -74,7 +76,7 @@ impl Notebook {
     }
 
     /// The account, for commands that need one.
-    pub(crate) fn account(&self) -> Result<&Account, Fault> {
+    pub(crate) fn account(&self) -> Result<&Session, Fault> {
         self.account.as_ref().ok_or_else(|| {
             Fault::new("you are not signed in; the notes are on this computer only")
                 .advise("notes login URL USER, with --register the first time")
@@ -98,10 +100,6 @@ pub(crate) fn check_space(space: &SpaceId) -> Result<(), Fault> {
 async fn offline(store: &Arc<dyn Store>) -> Result<Replica, Fault> {
     let space = SpaceId::new(OFFLINE).expect("it is letters and hyphens");
     let nobody = ActorId::new("nobody").expect("it is letters");
-    replica(store, space, nobody).await
-}
-
-async fn replica(store: &Arc<dyn Store>, space: SpaceId, actor: ActorId) -> Result<Replica, Fault> {
-    let options = ReplicaOptions::new(Arc::new(TokioRuntime), actor);
+    let options = ReplicaOptions::new(Arc::new(TokioRuntime), nobody);
     Ok(Replica::open(Arc::clone(store), space, options).await?)
 }

@@ -2,11 +2,10 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use sync_core::transport::{HttpTransport, SignedIn};
-use sync_core::{Error, ErrorKind};
+use sync_core::transport::HttpTransport;
+use sync_core::{Error, ErrorKind, Session};
 use sync_store_sqlite::SqliteStore;
 
-use crate::account::Account;
 use crate::cli::Login;
 use crate::fault::Fault;
 use crate::home::Home;
@@ -17,21 +16,19 @@ use crate::{moving, show};
 pub(crate) async fn login(home: &Home, login: Login) -> Result<(), Fault> {
     // First of all, so that nobody types a password only to hear that the notes are open elsewhere.
     let store = SqliteStore::open_file(home.database()).await?;
-    warn_of_another(home, &store, &login).await?;
     let transport = HttpTransport::new(&login.url, None)
         .map_err(|error| Fault::from(error).advise("an address looks like http://127.0.0.1:8080"))?;
     let password = password(&login.user)?;
-    let signed_in = if login.register {
+    let session = if login.register {
         transport.register(&login.user, &password).await
     } else {
         transport.login(&login.user, &password).await
     };
-    let SignedIn { user, space, .. } = signed_in.map_err(|error| refused(error, &login))?;
-    check_space(&space)?;
-    let token = transport.token().unwrap_or_default();
-    let account = Account { server: login.url, username: login.user, user, space, token, has_moved: false };
-    home.save_account(&account)?;
-    show::print(&format!("signed in as {account}\n"))?;
+    let session = session.map_err(|error| refused(error, &login))?;
+    check_space(&session.space)?;
+    warn_of_another(home, &store, &session).await?;
+    home.save_account(&session)?;
+    show::print(&format!("signed in as {session}\n"))?;
     let notebook = Notebook::open_in(store, home).await?;
     show::print(&moving::told(&notebook))?;
     show::print("next: notes sync, or notes watch to stay in sync\n")?;
@@ -40,9 +37,9 @@ pub(crate) async fn login(home: &Home, login: Login) -> Result<(), Fault> {
 }
 
 /// Says what stays behind when someone else signs in on this computer.
-async fn warn_of_another(home: &Home, store: &SqliteStore, login: &Login) -> Result<(), Fault> {
+async fn warn_of_another(home: &Home, store: &SqliteStore, session: &Session) -> Result<(), Fault> {
     let Some(before) = home.account()? else { return Ok(()) };
-    if (&before.server, &before.username) == (&login.url, &login.user) {
+    if (&before.server, &before.user) == (&session.server, &session.user) {
         return Ok(());
     }
     let notebook = Notebook::open_in(store.clone(), home).await?;

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use sync_core::replica::{Phase, Progress, SyncReport};
+use sync_core::transport::HttpTransport;
 use sync_core::{Clock, SystemClock};
 
 use crate::fault::Fault;
@@ -12,7 +13,7 @@ use crate::show;
 
 /// Sends what was changed here, and fetches what was changed elsewhere. It may be killed at any point and repeated.
 pub(crate) async fn sync(home: &Home, notebook: &Notebook) -> Result<(), Fault> {
-    let transport = notebook.account()?.transport()?;
+    let transport = HttpTransport::from_session(notebook.account()?)?;
     let is_watched = std::io::stderr().is_terminal();
     let synced = notebook.replica.sync_with_progress(&transport, |progress| {
         if is_watched {

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use futures_util::StreamExt;
 use sync_core::replica::{Event, Origin, SyncState, TypedChange, TypedEvent};
+use sync_core::transport::HttpTransport;
 use sync_core::{Clock, SystemClock};
 use tokio::sync::mpsc;
 
@@ -19,7 +20,7 @@ const LETTERS: usize = 8;
 /// Runs until ctrl-c, or until the replica cannot go on.
 pub(crate) async fn watch(home: &Home, notebook: &Notebook) -> Result<(), Fault> {
     let account = notebook.account()?;
-    let transport = account.transport()?;
+    let transport = HttpTransport::from_session(account)?;
     // Streams first, then what causes what they tell.
     let (mut notes, mut conflicts) = (notebook.notes.watch(), notebook.replica.watch_conflicts());
     let mut states = notebook.replica.states();

@@ -156,7 +156,7 @@ impl Runner {
                 let source = std::error::Error::source(&error);
                 tracing::warn!(space = %self.space, kind = ?error.kind(), %error, source, n_pushes, "a commit failed");
                 for job in jobs {
-                    let _ = job.reply.send(Err(error.share()));
+                    let _ = job.reply.send(Err(error.clone()));
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotIt
 use crate::types::SpaceId;
 
 #[cfg(feature = "http")]
-pub use http::{HttpTransport, SignedIn};
+pub use http::HttpTransport;
 pub use loopback::Loopback;
 
 /// The way to a server, as a replica sees it.

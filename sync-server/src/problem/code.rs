@@ -98,4 +98,11 @@ mod tests {
         assert_eq!(names.len(), Code::ALL.len());
         assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
     }
+
+    #[test]
+    fn a_rust_client_knows_every_code() {
+        for code in Code::ALL {
+            assert_eq!(sync_core::protocol::code::known(code.as_str()), Some(code.as_str()));
+        }
+    }
 }

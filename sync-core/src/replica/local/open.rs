@@ -15,6 +15,7 @@ use crate::replica::local::state::State;
 use crate::replica::local::txn::Local;
 use crate::replica::tell::signals::Signals;
 use crate::runtime::Runtime;
+use crate::session::Session;
 use crate::store::{Mode, Store};
 use crate::types::{ActorId, SpaceId};
 
@@ -75,6 +76,11 @@ impl ReplicaOptions {
     pub fn new(runtime: Arc<dyn Runtime>, actor: ActorId) -> Self {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(OsIds));
         Self { runtime, clock, ids, policies: Policies::default(), actor, shows_partial_load: false }
+    }
+
+    /// [`new`](Self::new) for whoever is signed in, so that edits cannot be given to somebody else by accident.
+    pub fn for_session(runtime: Arc<dyn Runtime>, session: &Session) -> Self {
+        Self::new(runtime, session.user.clone())
     }
 }
 

@@ -34,6 +34,12 @@ impl Address {
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A query string, built up.
 #[derive(Debug, Default)]
 pub(super) struct Query(String);

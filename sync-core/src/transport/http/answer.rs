@@ -5,8 +5,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::{HeaderMap, Response, StatusCode};
 
+use super::failure::{cut, not_an_answer};
+use super::lines;
 use super::problem::Problem;
-use super::{cut, lines, not_an_answer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullPage, PullReply, PushDone, PushReply};
 

@@ -7,7 +7,7 @@ use futures_util::{Stream, stream};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{cut, too_slow};
+use super::failure::{cut, too_slow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::SnapshotItem;
 

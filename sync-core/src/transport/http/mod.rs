@@ -1,46 +1,49 @@
 //! The way to a server over HTTP (feature `http`).
 //!
 //! - `account`: signing in
+//! - `failure`: what went wrong on the way
 //! - `address`: base URLs and paths
 //! - `answer`: status, content type and body of an answer, turned into a value or an error
 //! - `problem`: problem documents and the codes in them
 //! - `lines`: a snapshot, line by line
 //!
-//! Plain `http` only: programs that talk to a server across an open network put TLS underneath, with a proxy on their
-//! side or a transport of their own.
+//! Plain `http` only; see [`HttpTransport`] for what that asks of programs on an open network.
 
 mod account;
 mod address;
 mod answer;
+mod failure;
 mod lines;
 mod problem;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::Transport;
+use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
     Acked, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
 };
+use crate::session::Session;
 use crate::types::SpaceId;
-pub use account::SignedIn;
 use address::{Address, Query};
 use answer::Answer;
+use failure::{too_slow, unreachable};
 
 /// How long an answer, or the next piece of one, may take: a slow line needs this long for a full batch.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,6 +51,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server, reached over HTTP/1.1 with a bearer token.
+///
+/// It speaks plain `http` only, so whoever can listen on the way reads tokens and content: on an open network put a proxy
+/// that speaks TLS to the server on the client's side, or use a private network such as a VPN. TLS of its own comes later.
 ///
 /// ```
 /// use sync_core::transport::HttpTransport;
@@ -61,6 +67,8 @@ pub struct HttpTransport {
     address: Address,
     token: RwLock<Option<HeaderValue>>,
     timeout: Duration,
+    /// Dates the end of sessions.
+    clock: Arc<dyn Clock>,
 }
 
 impl HttpTransport {
@@ -75,9 +83,36 @@ impl HttpTransport {
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let address = Address::parse(base)?;
-        let transport = Self { client, address, token: RwLock::default(), timeout: TIMEOUT };
+        let (token_slot, clock) = (RwLock::default(), Arc::new(SystemClock));
+        let transport = Self { client, address, token: token_slot, timeout: TIMEOUT, clock };
         transport.set_token(token)?;
         Ok(transport)
+    }
+
+    /// The way to the server of a session, signed in. It does not ask the server anything, so it works offline.
+    ///
+    /// ```
+    /// # let saved = r#"{"server": "http://127.0.0.1:8080", "user": "53d1", "username": "Ada", "space": "ec35",
+    /// #     "token": "a-token", "expires_at": 1767225600000000}"#;
+    /// use sync_core::{Session, transport::HttpTransport};
+    /// let session: Session = serde_json::from_str(saved)?;
+    /// let transport = HttpTransport::from_session(&session)?;
+    /// assert_eq!(transport.token().as_deref(), Some("a-token"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn from_session(session: &Session) -> Result<Self> {
+        Self::new(&session.server, Some(&session.token))
+    }
+
+    /// Takes the time from here instead of the machine; it dates the end of sessions.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// Waits this long for an answer, or for the next piece of a snapshot, instead of a minute.
@@ -142,7 +177,10 @@ impl HttpTransport {
 
     async fn fetch(&self, request: Request<Full<Bytes>>, wait: Duration) -> Result<Answer> {
         let timeout = self.timeout.saturating_add(wait);
-        let exchange = async { Answer::read(self.client.request(request).await.map_err(unreachable)?).await };
+        let exchange = async {
+            let response = self.client.request(request).await;
+            Answer::read(response.map_err(|error| unreachable(&self.address, error))?).await
+        };
         tokio::time::timeout(timeout, exchange).await.map_err(|_| too_slow())?
     }
 }
@@ -178,33 +216,13 @@ impl Transport for HttpTransport {
         query.add("resume", request.from.as_ref().map(SnapshotToken::as_str));
         let path = format!("/v1/spaces/{space}/snapshot{query}");
         let request = self.request(Method::GET, &path, lines::NDJSON, String::new());
-        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (client, timeout, address) = (self.client.clone(), self.timeout, self.address.clone());
         let open = async move {
             let response = tokio::time::timeout(timeout, client.request(request?)).await;
-            let response = response.map_err(|_| too_slow())?.map_err(unreachable)?;
+            let response = response.map_err(|_| too_slow())?;
+            let response = response.map_err(|error| unreachable(&address, error))?;
             Ok(lines::items(answer::expect_lines(response).await?, timeout))
         };
         stream::once(open).try_flatten().boxed()
     }
-}
-
-fn unreachable(error: hyper_util::client::legacy::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "cannot reach the server").with_source(error)
-}
-
-fn too_slow() -> Error {
-    Error::new(ErrorKind::Unavailable, "the server took too long to answer")
-}
-
-/// The body of an answer that broke off.
-fn cut(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Unavailable, "the answer of the server was cut").with_source(error)
-}
-
-/// What came back is not an answer of a sync server.
-fn not_an_answer(response: &Response<Incoming>) -> Error {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or("no content type");
-    let message = format!("the answer is not a sync server's: status {}, {content_type}", response.status());
-    Error::new(ErrorKind::Distrusted, message)
 }

@@ -79,12 +79,14 @@ impl Problem {
         })
     }
 
-    /// The refusal as an error, by what to do next.
+    /// The refusal as an error, by what to do next. Its text is what the server says to people, and the code: one that
+    /// this version does not know can be looked up at least.
     pub(super) fn into_error(self) -> Error {
         let Document { code, detail, pointer, limit, .. } = self.document;
-        let message = format!("the server refuses with {} {code}: {detail}", self.status.as_u16());
-        let mut error = Error::new(kind(self.status), message);
-        if let Some(code) = known(&code) {
+        let said = if detail.is_empty() { "the server refuses this" } else { &detail };
+        let mut error = Error::new(kind(self.status), format!("{said} ({code})"));
+        error = error.with_status(self.status.as_u16());
+        if let Some(code) = code::known(&code) {
             error = error.with_code(code);
         }
         if let Some(pointer) = pointer {
@@ -111,34 +113,4 @@ fn kind(status: StatusCode) -> ErrorKind {
         // A refusal that this version does not know, as 410 without what it needs: nothing is concluded from it.
         _ => ErrorKind::Distrusted,
     }
-}
-
-/// The codes that replicas and applications act on, as words of this program.
-fn known(text: &str) -> Option<&'static str> {
-    const KNOWN: [&str; 23] = [
-        code::MALFORMED_JSON,
-        code::INVALID_ENCODING,
-        code::VALIDATION_FAILED,
-        code::VERSION_OUT_OF_RANGE,
-        code::INVALID_ID,
-        code::INVALID_CURSOR,
-        code::BODY_TOO_LARGE,
-        code::PRECONDITION_REQUIRED,
-        code::CLOCK_DRIFT,
-        code::FORBIDDEN_CLIENT,
-        code::SPACE_REVOKED,
-        code::VERSION_CONFLICT,
-        code::NOT_FOUND,
-        code::SPACE_NOT_FOUND,
-        code::VERSION_EXHAUSTED,
-        "forbidden_role",
-        "invalid_token",
-        "missing_credentials",
-        "rate_limited",
-        "token_expired",
-        "token_revoked",
-        "storage_full",
-        "username_taken",
-    ];
-    KNOWN.into_iter().find(|code| *code == text)
 }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::clock::{ManualClock, Timestamp};
 use crate::protocol::{ClientBatch, ResyncReason};
 use crate::types::{ClientId, Collection, CursorToken, MutationNumber};
 
@@ -207,4 +208,55 @@ async fn a_snapshot_is_a_stream_of_lines_and_a_cut_one_has_no_end() {
     assert_eq!(items[0].as_ref().unwrap_err().kind(), ErrorKind::Distrusted);
     let items = snapshot(problem("400 Bad Request", r#"{"code":"invalid_cursor"}"#)).await;
     assert_eq!(items[0].as_ref().unwrap_err().code(), Some("invalid_cursor"));
+}
+
+#[tokio::test]
+async fn what_signing_in_yields_is_enough_for_the_next_start() {
+    let body = r#"{"access_token":"secret","expires_in":3600,"space":"family","token_type":"Bearer",
+                   "user":{"id":"53d1","username":"Ada"}}"#;
+    let server = server(http("200 OK", "application/json", body)).await;
+    let clock = Arc::new(ManualClock::at(Timestamp::from_micros(5).unwrap()));
+    let transport = HttpTransport::new(&format!("{}/", server.base), None).unwrap().with_clock(clock);
+    let session = transport.login("ada", "correct horse").await.unwrap();
+    assert_eq!(
+        (session.server.as_str(), session.username.as_str(), session.expires_at.as_micros()),
+        (server.base.as_str(), "Ada", 3_600_000_005)
+    );
+    assert!(!format!("{session:?}").contains("secret"), "a token does not belong in logs");
+
+    let kept = serde_json::to_string(&session).unwrap();
+    let session: Session = serde_json::from_str(&kept).unwrap();
+    let transport = HttpTransport::from_session(&session).unwrap();
+    let _ = transport.push(&session.space, &batch()).await;
+    assert!(server.asked.lock().unwrap().to_lowercase().contains("authorization: bearer secret"));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_words_of_the_server_with_status_and_code_beside_them() {
+    let body = r#"{"code":"invalid_credentials","detail":"the name or the password is wrong","status":401}"#;
+    let error = push(problem("401 Unauthorized", body)).await.unwrap_err();
+    assert_eq!((error.status(), error.code()), (Some(401), Some("invalid_credentials")));
+    assert_eq!(error.to_string(), "the name or the password is wrong (invalid_credentials)");
+    let unknown =
+        push(problem("422 Unprocessable Content", r#"{"code":"from_the_future"}"#)).await.unwrap_err();
+    assert_eq!((unknown.status(), unknown.code()), (Some(422), None));
+    assert_eq!(unknown.to_string(), "the server refuses this (from_the_future)");
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_is_named_with_the_cause() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = HttpTransport::new(&base, None).unwrap().push(&space(), &batch()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot reach the server at {base}: connection refused"));
+    let nobody = HttpTransport::new("http://nobody.invalid", None).unwrap();
+    let items: Vec<_> = nobody.snapshot(&space(), &SnapshotRequest::default()).collect().await;
+    assert!(
+        items[0]
+            .as_ref()
+            .unwrap_err()
+            .to_string()
+            .starts_with("cannot reach the server at http://nobody.invalid: ")
+    );
 }
