@@ -51,6 +51,7 @@ pub use sync::position::Position;
 pub use sync::report::SyncReport;
 pub use tell::progress::{Phase, Progress};
 pub use tell::states::{States, SyncState};
+pub use tell::status::Status;
 pub use tell::watch::{Change, Event, Origin, Watch};
 
 #[cfg(doc)]

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::replica::Replica;
 use crate::replica::app::access::collection_name;
 use crate::replica::tell::states::{States, SyncState};
+use crate::replica::tell::status::Status;
 use crate::replica::tell::watch::Watch;
 use crate::types::Collection;
 
@@ -115,6 +116,37 @@ impl Replica {
     /// ```
     pub fn states(&self) -> States {
         States::new(self.0.signals.states.follow())
+    }
+
+    /// How this replica stands with its server: the state, when the server was last heard, and what went wrong since.
+    /// A state stays the same while a replica that runs hears of changes; the time in this does not.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::service::{Actor, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::transport::Loopback;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # let server = Loopback::new(service.clone(), Actor::new(ada.clone(), Role::Owner));
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ada);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), space.clone(), options).await?;
+    /// replica.sync(&server).await.unwrap_err();
+    /// let status = replica.status();
+    /// assert!(status.last_contact.is_none());
+    /// println!("{:?}: {}", status.state, status.last_error.expect("there is no such space yet"));
+    ///
+    /// service.create_space(&space).await?;
+    /// replica.sync(&server).await?;
+    /// let status = replica.status();
+    /// assert!(status.last_contact.is_some() && status.last_error.is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn status(&self) -> Status {
+        self.0.signals.contact.status(self.sync_state())
     }
 
     /// The state that this replica is in.

@@ -89,6 +89,18 @@ pub(crate) struct Next {
     pub(crate) after: Duration,
 }
 
+impl Next {
+    /// When the server is asked next, or has not answered a request that it was to hold; `None` for never.
+    pub(crate) fn at(self, now: Now, options: &RunOptions) -> Option<Timestamp> {
+        let held = match self.act {
+            Act::Stop => return None,
+            Act::Sync => Duration::ZERO,
+            Act::Listen => options.wait,
+        };
+        Some(now.at.saturating_add(self.after).saturating_add(held))
+    }
+}
+
 /// What is known when the next step is chosen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {

@@ -8,10 +8,10 @@ use futures_util::future::{Either, select};
 
 use crate::error::Result;
 use crate::protocol::{PullPage, PullReply, PullRequest};
-use crate::replica::Replica;
 use crate::replica::run::backoff::Outcome;
 use crate::replica::sync::lost_cursor;
 use crate::replica::sync::page;
+use crate::replica::{Replica, SyncState};
 use crate::transport::Transport;
 use crate::types::CursorToken;
 
@@ -38,7 +38,7 @@ impl Replica {
                 pull.await
             }
         };
-        match reply {
+        let outcome = match reply {
             Ok(PullReply::Page(page)) => {
                 page::check(&page, &after, self.space())?;
                 page::check_leads_on(&page, &after, self.space())?;
@@ -52,7 +52,16 @@ impl Replica {
             }
             Ok(PullReply::ResyncRequired(_)) => Ok(Outcome::Behind),
             Err(error) => lost_cursor(&error).map(|_| Outcome::Behind).ok_or(error),
+        };
+        if matches!(outcome, Ok(Outcome::Heard | Outcome::Unheld | Outcome::Asked)) {
+            let contact = &self.0.signals.contact;
+            contact.heard(self.0.options.clock.now());
+            // That it refuses edits is not over because others make some.
+            if self.sync_state() != SyncState::ReadOnly {
+                contact.failed(None);
+            }
         }
+        outcome
     }
 
     async fn take_in_heard(&self, page: PullPage, after: CursorToken) -> Result<Outcome> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::{Either, FutureExt, select, select_all};
 use futures_util::stream::StreamExt;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::replica::run::backoff::{Act, Next, Now, Outcome, Pace, RunOptions};
 use crate::replica::run::patience::Patient;
@@ -87,6 +88,7 @@ impl Replica {
         let transport = Patient::new(transport, self.0.options.runtime.clone());
         let mut events = self.events();
         let _running = Running(self);
+        self.0.signals.contact.plan(Some(self.0.options.clock.now()));
         let mut pace = Pace::default();
         let mut next = Next { act: Act::Sync, after: Duration::ZERO };
         loop {
@@ -97,7 +99,7 @@ impl Replica {
             });
             let now = Now { at: self.0.options.clock.now(), has_unsent, chance: self.chance() };
             next = pace.next(&outcome, now, options);
-            self.show(&outcome, next, now, &pace);
+            self.show(&outcome, next.at(now, options), &pace);
             if let (Outcome::Failed(error), Act::Stop) = (outcome, next.act) {
                 return error;
             }
@@ -163,10 +165,14 @@ impl Replica {
         Ok(if refused.is_some() { Outcome::Refused } else { Outcome::Synced })
     }
 
-    fn show(&self, outcome: &Outcome, next: Next, now: Now, pace: &Pace) {
-        let retry_at = (next.act != Act::Stop).then(|| now.at.saturating_add(next.after));
-        self.0.signals.states.show(match outcome {
-            Outcome::Failed(error) => SyncState::after(error, retry_at),
+    fn show(&self, outcome: &Outcome, next_try: Option<Timestamp>, pace: &Pace) {
+        let signals = &self.0.signals;
+        signals.contact.plan(next_try);
+        if let Outcome::Failed(error) = outcome {
+            signals.contact.failed(Some(error));
+        }
+        signals.states.show(match outcome {
+            Outcome::Failed(error) => SyncState::after(error, next_try),
             _ if pace.is_refused() => SyncState::ReadOnly,
             _ => SyncState::Idle,
         });
@@ -201,9 +207,10 @@ impl Events {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let states = &self.0.0.signals.states;
-        if let SyncState::Offline { why, .. } = states.get() {
-            states.show(SyncState::Offline { retry_at: None, why });
+        let signals = &self.0.0.signals;
+        signals.contact.plan(None);
+        if let SyncState::Offline { why, .. } = signals.states.get() {
+            signals.states.show(SyncState::Offline { retry_at: None, why });
         }
     }
 }

@@ -154,7 +154,7 @@ impl Replica {
         self.0.signals.states.show(match &done {
             Ok(Synced { refused: Some(_), .. }) => SyncState::ReadOnly,
             Ok(_) => SyncState::Idle,
-            Err(error) => SyncState::after(error, None),
+            Err(error) => SyncState::after(error, self.0.signals.contact.next_try()),
         });
         done.and_then(|done| done.refused.map_or(Ok(done.report), Err))
     }
@@ -188,6 +188,11 @@ impl Replica {
             Err(error) => Err(error),
             Ok(()) => Ok(Synced { refused: run.refused.take(), report: run.report }),
         };
+        let contact = &self.0.signals.contact;
+        if done.is_ok() {
+            contact.heard(self.0.options.clock.now());
+        }
+        contact.failed(done.as_ref().map_or_else(Some, |synced| synced.refused.as_ref()));
         shown.end();
         done
     }

@@ -5,5 +5,6 @@ pub(super) mod latest;
 pub(super) mod progress;
 pub(super) mod signals;
 pub(super) mod states;
+pub(super) mod status;
 pub(super) mod waits;
 pub(super) mod watch;

@@ -3,6 +3,7 @@
 use crate::replica::tell::hub::Hub;
 use crate::replica::tell::latest::Latest;
 use crate::replica::tell::states::SyncState;
+use crate::replica::tell::status::Contact;
 use crate::replica::tell::waits::Waits;
 
 /// Goes with the replica; whoever waits is told of its end.
@@ -12,6 +13,8 @@ pub(crate) struct Signals {
     pub(crate) hub: Hub,
     /// How it stands with its server.
     pub(crate) states: Latest<SyncState>,
+    /// What is known of the server besides.
+    pub(crate) contact: Contact,
     /// Something was edited here.
     pub(crate) edits: Latest<()>,
     /// Something was written, or the server has said something that is waited for.

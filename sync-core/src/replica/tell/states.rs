@@ -23,9 +23,10 @@ pub enum SyncState {
     Syncing(Progress),
     /// The last sync failed, and a later one can do without help.
     Offline {
-        /// When it is tried again, by the clock of the replica; `None` when nobody is going to.
+        /// When a replica that [runs](crate::replica::Replica::run) tries again at the latest, by the clock of the replica,
+        /// whoever made the attempt that failed; `None` when nobody is going to.
         retry_at: Option<Timestamp>,
-        /// What kind of failure it was.
+        /// What kind of failure it was; [`Status`](crate::replica::Status) has the error itself.
         why: ErrorKind,
     },
     /// The server asks for a new sign-in.
@@ -65,6 +66,7 @@ impl SyncState {
         match error.kind() {
             ErrorKind::Unauthorized => Self::NeedsSignIn,
             ErrorKind::Forbidden | ErrorKind::NotFound => Self::NoAccess,
+            why @ (ErrorKind::Corrupt | ErrorKind::Incompatible) => Self::Stopped { why },
             why if retry_at.is_some() || error.is_retryable() => Self::Offline { retry_at, why },
             why => Self::Stopped { why },
         }

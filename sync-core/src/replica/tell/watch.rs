@@ -15,7 +15,8 @@ pub enum Event {
     /// A record has other content now.
     Changed(Change),
     /// So much changed at once, or so much while nobody looked, that it is not told one by one: read again what is
-    /// shown. It stands for every change before it that was not told.
+    /// shown. It stands for every change before it that was not told. Every load of the space ends with one, the first
+    /// one too, also when there is nothing in the space; two in a row mean no more than one.
     Reload,
 }
 

@@ -19,6 +19,7 @@ mod run;
 mod select;
 mod slow;
 mod states;
+mod status;
 mod switch;
 mod typed;
 mod watch;
