@@ -38,12 +38,21 @@ struct Fault {
     offset: usize,
     pointer: String,
     advice: &'static str,
+    /// How many bytes there are, and how many there may be.
+    size: Option<(usize, usize)>,
 }
 
 impl JsonError {
     #[cold]
     pub(super) fn new(kind: JsonErrorKind, offset: usize, advice: &'static str) -> Self {
-        Self(Box::new(Fault { kind, offset, pointer: String::new(), advice }))
+        Self(Box::new(Fault { kind, offset, pointer: String::new(), advice, size: None }))
+    }
+
+    #[cold]
+    pub(super) fn too_large(offset: usize, n_bytes: usize, bytes_max: usize) -> Self {
+        let mut error = Self::new(JsonErrorKind::TooLarge, offset, "split the content or make it smaller");
+        error.0.size = Some((n_bytes, bytes_max));
+        error
     }
 
     /// The same fault seen from one level further out, where `segment` is the key or the index.
@@ -73,6 +82,11 @@ impl JsonError {
         self.0.offset
     }
 
+    /// How many bytes the text may have, if it has more.
+    pub fn bytes_max(&self) -> Option<usize> {
+        self.0.size.map(|(_, bytes_max)| bytes_max)
+    }
+
     /// JSON Pointer (RFC 6901) of the value that has the fault; empty for the whole text.
     pub fn pointer(&self) -> &str {
         &self.0.pointer
@@ -83,6 +97,9 @@ impl fmt::Display for JsonError {
     /// Quotes the pointer with escapes: it consists of keys that somebody else chose.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { offset, pointer, advice, .. } = &*self.0;
+        if let Some((n_bytes, bytes_max)) = self.0.size {
+            return write!(f, "it has {n_bytes} bytes, and may have {bytes_max}: {advice}");
+        }
         write!(f, "cannot read json at byte {offset}, in the value {pointer:?}: {advice}")
     }
 }

@@ -11,15 +11,14 @@ use super::{DEPTH_CEILING, Limits};
 
 /// Brings `bytes` to canonical form; borrows when they already are.
 pub(super) fn canonical<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, str>, JsonError> {
-    const ADVICE: &str = "split the content or make it smaller";
     if bytes.len() > limits.bytes_max {
-        return Err(JsonError::new(Kind::TooLarge, limits.bytes_max, ADVICE));
+        return Err(JsonError::too_large(limits.bytes_max, bytes.len(), limits.bytes_max));
     }
     let text = decode(bytes, limits)?;
     let canonical = Scanner::new(text, limits).run()?;
     // `1e20` grows when written out, and what we wrote must be accepted when it comes back.
     if canonical.len() > limits.bytes_max {
-        return Err(JsonError::new(Kind::TooLarge, bytes.len(), ADVICE));
+        return Err(JsonError::too_large(bytes.len(), canonical.len(), limits.bytes_max));
     }
     Ok(canonical)
 }

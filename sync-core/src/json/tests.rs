@@ -169,6 +169,9 @@ fn values_in_memory_are_held_to_the_rules_of_a_record() {
     assert_eq!(kind(serde_json::json!({"a": "\0"})), Kind::NulCharacter);
     assert_eq!(kind(serde_json::from_str(&nested(33)).unwrap()), Kind::TooDeep);
     assert_eq!(kind(serde_json::json!("x".repeat(1 << 20))), Kind::TooLarge);
+    let error = Json::from_value(&serde_json::json!("x".repeat(1 << 20))).unwrap_err();
+    assert_eq!(error.bytes_max(), Some(1 << 20));
+    assert!(error.to_string().starts_with("it has 1048578 bytes, and may have 1048576: "), "{error}");
 }
 
 #[test]
