@@ -48,7 +48,8 @@ pub struct Options {
     #[command(flatten)]
     pub settings: Settings,
 
-    /// TOML file with settings
+    /// TOML file with settings; it alone can say how concurrent edits merge, in a section for each collection, as in
+    /// [policies.notes] with update = { merge = "last_write_wins" } (docs/policies.md has all of it)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -207,6 +208,7 @@ mod tests {
             "--log-level",
             "RUST_LOG",
             "--config",
+            "[policies.notes]",
             "healthcheck",
             "export",
             "import",

@@ -4,6 +4,7 @@
 //! every value is valid. The environment is a function, so that tests bring their own.
 
 mod duration;
+mod policies;
 mod settings;
 mod store_url;
 
@@ -12,6 +13,8 @@ pub use store_url::StoreUrl;
 
 use std::net::SocketAddr;
 use std::path::Path;
+
+use sync_core::Policies;
 
 use crate::auth::secret::JwtSecret;
 use crate::cors::Cors;
@@ -51,6 +54,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Level or directives of the log.
     pub log_level: String,
+    /// How concurrent edits merge. Replicas should be given the same; the server has the last word.
+    pub policies: Policies,
 }
 
 impl Config {
@@ -86,6 +91,7 @@ impl Config {
             max_sync_items,
             log_format: settings.log_format.unwrap_or_default(),
             log_level,
+            policies: policies::policies(settings.policies.unwrap_or_default()).map_err(named("policies"))?,
         })
     }
 }

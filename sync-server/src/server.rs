@@ -24,10 +24,15 @@ use crate::stopping::Stopping;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sync_core::merge::{CollectionPolicy, PathRule};
+/// use sync_core::{Collection, Policies};
 /// use sync_server::{Server, config::{Config, Settings}};
 /// let settings =
 ///     Settings { listen: Some("127.0.0.1:0".into()), store: Some("memory:".into()), ..Settings::default() };
-/// let server = Server::start(Config::load(settings, |_| None, None)?).await?;
+/// let mut config = Config::load(settings, |_| None, None)?;
+/// let likes = CollectionPolicy::default().with_rule("/n".parse()?, PathRule::Counter);
+/// config.policies = Policies::default().with(Collection::new("likes")?, likes); // what the replicas have, too
+/// let server = Server::start(config).await?;
 /// println!("listening on http://{}", server.address());
 /// server.run(async {}).await;
 /// # Ok(()) }
@@ -88,7 +93,8 @@ impl Server {
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
         let data = DataRuntime::start()?;
-        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle())).limits(limits).build();
+        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
+        let service = service.limits(limits).policies(config.policies).build();
         let app = App::new(Parts {
             service,
             store,

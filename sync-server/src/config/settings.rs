@@ -1,10 +1,12 @@
 //! The settings as any source gives them: each may be absent, none is checked yet.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
 use clap::Args;
 use serde::Deserialize;
+use sync_core::merge::CollectionPolicy;
 
 use crate::log::LogFormat;
 
@@ -79,6 +81,11 @@ pub struct Settings {
     /// Level of the log, or directives such as info,hyper=warn [env: RUST_LOG] [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
+
+    /// How concurrent edits merge, by collection; `*` is for all that are not named. In the file alone, as sections
+    /// `[policies.notes]`.
+    #[arg(skip)]
+    pub policies: Option<BTreeMap<String, CollectionPolicy>>,
 }
 
 impl Settings {
@@ -93,6 +100,7 @@ impl Settings {
             max_sync_items: self.max_sync_items.or(below.max_sync_items),
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
+            policies: self.policies.or(below.policies),
         }
     }
 
@@ -118,6 +126,7 @@ impl Settings {
                 clap::ValueEnum::from_str(text, false).ok()
             })?,
             log_level: env("RUST_LOG"),
+            policies: None,
         })
     }
 

@@ -11,6 +11,7 @@ mod golden;
 mod log;
 mod openapi;
 mod page;
+mod policies;
 mod schema;
 mod table;
 mod template;
