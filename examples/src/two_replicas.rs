@@ -59,13 +59,12 @@ async fn main() -> Result<(), Error> {
     // 5. Any device can decide, offline as well: `TakeMine` (the edit that lost), `TakeTheirs` (what is stored), or
     //    `Merged` with a third value. Here the phone decides about the laptop's edit.
     let conflict = phone.conflicts(10).await?.remove(0);
-    for edit in conflict.body.patch.iter().flat_map(|patch| patch.edits()) {
-        let stored = conflict.body.theirs.as_ref().and_then(|theirs| theirs.pointer(edit.path.as_str()));
-        let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), ToString::to_string);
-        let (was, now) = (text(edit.was.as_ref()), text(edit.now.as_ref()));
-        println!("conflict at {}: it was {was}, one edit says {now}, stored is {}", edit.path, text(stored));
+    for place in conflict.differences() {
+        let text = |value: Option<Value>| value.map_or("nothing".to_owned(), |value| value.to_string());
+        let (was, mine, stored) = (text(place.was), text(place.mine), text(place.theirs));
+        println!("conflict at {}: it was {was}, one edit says {mine}, stored is {stored}", place.path);
     }
-    phone.resolve(&conflict.id, Resolution::TakeMine).await?;
+    phone.resolve(&conflict, Resolution::TakeMine).await?;
 
     // 6. The decision travels like any edit, and then all copies are the same, down to the hash over all records.
     phone.sync(&server).await?;

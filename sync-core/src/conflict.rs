@@ -23,6 +23,9 @@ pub struct Conflict {
 }
 
 /// What a conflict holds.
+///
+/// `mine` and `theirs` are the words of whoever made the edit that lost: `mine` is that edit, **on every device that reads
+/// this**, and not what the reader did. A user interface should say "the edit of [`by`](Self::by)" and "what is stored".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConflictBody {
     /// Which record it is about.
@@ -30,10 +33,11 @@ pub struct ConflictBody {
     pub key: RecordKey,
     /// Whether someone must decide, or a policy already did.
     pub state: ConflictState,
-    /// The version that the author of the losing edit had seen.
+    /// The version that the author of the losing edit had seen; one before the first that they had not seen, where it is
+    /// not known which it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_version: Option<Version>,
-    /// The record as the author wants it; absent when they want it gone.
+    /// The record as the author of the losing edit wants it, whoever that is; absent when they want it gone.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub mine: Option<serde_json::Value>,
     /// The paths that the author changed, with what was there before, if the edit came as a patch.
@@ -65,7 +69,8 @@ pub enum ConflictState {
     Settled,
 }
 
-/// How to settle a conflict.
+/// How to settle a conflict. `Mine` is the edit that lost and `Theirs` is what is stored, whoever settles it: on another
+/// device than the author's, `TakeMine` takes someone else's edit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolution {
     /// The edit that lost becomes the record.

@@ -83,7 +83,7 @@ impl Peer {
         let conflicts = self.replica.conflicts(usize::MAX).await?;
         let mut n_settled = 0;
         for conflict in conflicts.iter().filter(|conflict| conflict.body.state == ConflictState::Open) {
-            self.replica.resolve(conflict.id.as_str(), Resolution::TakeMine).await?;
+            self.replica.resolve(conflict, Resolution::TakeMine).await?;
             n_settled += 1;
         }
         Ok(n_settled)

@@ -1,10 +1,11 @@
 //! Conflicts: both sides shown, and one of them, or something else, taken.
 
 use serde_json::Value;
+use sync_core::ConflictBody;
 use sync_core::Resolution;
 use sync_core::json::Json;
 use sync_core::protocol::code;
-use sync_core::{Conflict, ConflictBody};
+use sync_core::replica::ShownConflict;
 
 use crate::cli::{Resolve, Side};
 use crate::fault::Fault;
@@ -27,20 +28,13 @@ pub(crate) async fn list(notebook: &Notebook) -> Result<(), Fault> {
     let ids = notebook.ids().await?;
     let mut text = String::new();
     for conflict in &conflicts {
-        let now = now(notebook, &conflict.body).await?;
-        text += &told(&name(conflict, &conflicts, &ids), &conflict.body, now.as_ref(), &ids);
+        text += &told(&name(conflict, &conflicts, &ids), &conflict.body, conflict.now.as_ref(), &ids);
     }
     show::print(&text)
 }
 
-/// What the note says now: others may have changed it since the conflict arose.
-async fn now(notebook: &Notebook, body: &ConflictBody) -> Result<Option<Value>, Fault> {
-    let data = notebook.replica.get_json(body.key.collection.as_str(), body.key.id.as_str()).await?;
-    Ok(data.map(|data| data.to_value()))
-}
-
 /// How a person names a conflict: by its note, unless that has several.
-fn name(conflict: &Conflict, all: &[Conflict], ids: &ShortIds) -> String {
+fn name(conflict: &ShownConflict, all: &[ShownConflict], ids: &ShortIds) -> String {
     let is_alone = all.iter().filter(|other| other.body.key == conflict.body.key).count() == 1;
     if is_alone {
         return ids.short(conflict.body.key.id.as_str());
@@ -104,14 +98,14 @@ pub(crate) async fn resolve(notebook: &Notebook, wanted: Resolve) -> Result<(), 
     let resolution = match (wanted.side, wanted.text) {
         (Side::Mine, None) => Resolution::TakeMine,
         (Side::Theirs, None) => Resolution::TakeTheirs,
-        (Side::Edit, text) => Resolution::Merged(Some(merged(notebook, &conflict.body, text).await?)),
+        (Side::Edit, text) => Resolution::Merged(Some(merged(conflict, text)?)),
         (Side::Mine | Side::Theirs, Some(_)) => {
             return Err(
                 Fault::new("--text goes with `edit` only").advise("notes resolve ID edit --text TEXT")
             );
         }
     };
-    let resolved = notebook.replica.resolve(&conflict.id, resolution).await;
+    let resolved = notebook.replica.resolve(conflict, resolution).await;
     resolved.map_err(|error| match error.code() {
         Some(code::VERSION_CONFLICT) => {
             Fault::from(error).advise(format!("notes resolve {} edit", wanted.id))
@@ -127,9 +121,9 @@ pub(crate) async fn resolve(notebook: &Notebook, wanted: Resolve) -> Result<(), 
 }
 
 /// The one conflict that is meant: by the beginning of its own name, or of its note's id.
-fn find<'a>(conflicts: &'a [Conflict], start: &str) -> Result<&'a Conflict, Fault> {
+fn find<'a>(conflicts: &'a [ShownConflict], start: &str) -> Result<&'a ShownConflict, Fault> {
     let lower = start.to_lowercase();
-    let is_meant = |conflict: &&Conflict| {
+    let is_meant = |conflict: &&ShownConflict| {
         let note = conflict.body.key.id.as_str().to_lowercase();
         !start.is_empty() && (conflict.id.as_str().starts_with(start) || note.starts_with(&lower))
     };
@@ -143,9 +137,9 @@ fn find<'a>(conflicts: &'a [Conflict], start: &str) -> Result<&'a Conflict, Faul
     }
 }
 
-/// The note as it is now, with the text that was given or that the editor made of both sides.
-async fn merged(notebook: &Notebook, body: &ConflictBody, text: Option<String>) -> Result<Json, Fault> {
-    let now = now(notebook, body).await?;
+/// The note as it is shown, with the text that was given or that the editor made of both sides.
+fn merged(conflict: &ShownConflict, text: Option<String>) -> Result<Json, Fault> {
+    let (body, now) = (&conflict.body, conflict.now.clone());
     let text = match text {
         Some(text) => text,
         None => {

@@ -11,7 +11,7 @@ use super::*;
 use triples::{Source, Triple, hold};
 
 fn at<'a>(value: Option<&'a Value>, path: &Pointer) -> Option<&'a Value> {
-    path.tokens().try_fold(value?, |value, name| value.as_object()?.get(&*name))
+    path.find(value?)
 }
 
 fn alike(a: Option<&Value>, b: Option<&Value>) -> bool {

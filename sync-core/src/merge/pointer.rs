@@ -1,7 +1,7 @@
 //! Paths into a record, written as JSON Pointers (RFC 6901).
 //!
 //! A pointer here names object members only: arrays are atomic to the merge, so a token that looks like an index
-//! is just a member name. Looking a pointer up in a value belongs to `patch`.
+//! is just a member name. Changing what a pointer leads to belongs to `patch`.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How many tokens a pointer may have: records nest at most this deep, so a longer path cannot name anything,
 /// and code that recurses along a path stays bounded.
@@ -106,6 +107,21 @@ impl Pointer {
     /// The depth is not checked here: callers descend through values whose depth is bounded.
     pub fn child(&self, name: &str) -> Self {
         Self(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))
+    }
+
+    /// What is there in a record, if anything is.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use sync_core::merge::Pointer;
+    ///
+    /// let size: Pointer = "/pages/all".parse()?;
+    /// assert_eq!(size.find(&json!({"pages": {"all": 412}})), Some(&json!(412)));
+    /// assert_eq!(size.find(&json!({"pages": 412})), None);
+    /// # Ok::<(), sync_core::merge::PointerError>(())
+    /// ```
+    pub fn find<'a>(&self, record: &'a Value) -> Option<&'a Value> {
+        self.tokens().try_fold(record, |value, name| value.as_object()?.get(&*name))
     }
 
     /// The path one token up, or `None` for the record itself.

@@ -73,8 +73,16 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
     let is_version = matches!(place, Some(Segment::Map { key }) if key == "base_version" || key == "version");
     let is_known = !message.starts_with("unknown field");
     let code = if is_version && is_known { code::VERSION_OUT_OF_RANGE } else { code::VALIDATION_FAILED };
+    let pointer = pointer_to(error.path());
+    let message = error.into_inner().to_string();
+    let message = message.split(" at line ").next().unwrap_or_default();
+    Error::invalid(code, message).with_pointer(pointer)
+}
+
+/// A place in a document, as a JSON Pointer.
+pub(crate) fn pointer_to(path: &serde_path_to_error::Path) -> String {
     let mut pointer = String::new();
-    for segment in error.path().iter() {
+    for segment in path.iter() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => {
@@ -83,9 +91,7 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    let message = error.into_inner().to_string();
-    let message = message.split(" at line ").next().unwrap_or_default();
-    Error::invalid(code, message).with_pointer(pointer)
+    pointer
 }
 
 /// Takes over a value of the body, checked and in canonical form.

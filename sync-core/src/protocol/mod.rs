@@ -13,6 +13,7 @@ mod push;
 mod snapshot;
 
 pub use change::write_change;
+pub(crate) use decode::pointer_to;
 pub use decode::{decode, refuse_content};
 pub use pull::{Acked, PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};

@@ -41,6 +41,7 @@ mod tests;
 
 pub use app::aside::{LOST_IN_RESTORE, SetAside};
 pub use app::query::{Cmp, Query, compare};
+pub use app::shown::{Difference, ShownConflict};
 pub use app::status::Unsent;
 pub use app::transaction::Transaction;
 pub use app::typed::{Item, Typed, TypedChange, TypedEvent, TypedWatch};

@@ -39,6 +39,11 @@ impl Seq {
         self.0
     }
 
+    /// The position before this one; zero has none before it.
+    pub(crate) fn before(self) -> Self {
+        Self(self.0.saturating_sub(1).max(0))
+    }
+
     /// The position `n` after this one, or `None` past the end of the range.
     pub fn checked_add(self, n: usize) -> Option<Self> {
         let sum = self.0.checked_add(i64::try_from(n).ok()?)?;

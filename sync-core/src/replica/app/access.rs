@@ -5,15 +5,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::Replica;
-use crate::replica::local::txn::Local;
+use crate::replica::app::edits::Edit;
+use crate::replica::app::lens::{Lens, typed};
 use crate::types::{Collection, Record, RecordId, RecordKey};
+
+#[cfg(doc)]
+use crate::error::ErrorKind;
 
 impl Replica {
     /// Makes `value` the record `id` of `collection`. Says whether that changed anything.
+    ///
+    /// It replaces the whole record, whatever is there: also members that others changed since the application read it,
+    /// and those that its type does not know. So it is for creating a record, and for values that replace all there was.
+    /// What was read, changed and is to be written back belongs to [`update`](Replica::update), when it happens at once,
+    /// and to [`save`](Replica::save), when someone took their time; [`patch`](Replica::patch) sets single members.
+    ///
+    /// # Dropping the future
+    ///
+    /// This, and every other method that changes something, does its work in a task of its own. Dropping the future does
+    /// not cancel it: the record may be written, and nobody is told. Only what runs in the caller's own code
+    /// ([`transaction`](Replica::transaction) and [`update`](Replica::update)) is abandoned with its future.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -37,10 +52,11 @@ impl Replica {
     /// [`Invalid`](ErrorKind::Invalid) for a name or a value that cannot be stored, and what the store reports.
     pub async fn put(&self, collection: &str, id: &str, value: &(impl Serialize + ?Sized)) -> Result<bool> {
         let (key, data) = (key(collection, id)?, content(value)?);
-        self.write(move |local| async move { local.edit(&key, Some(data)).await }.boxed()).await
+        self.carry_out(key, Edit::Put(Some(data))).await
     }
 
-    /// Changes members of a record: those in `changes` replace what is there, `null` removes (RFC 7386).
+    /// Changes members of a record: those in `changes` replace what is there, `null` removes (RFC 7386). All others stay
+    /// as they are. For a typed form see [`Typed::patch`](crate::replica::Typed::patch), which also checks the result.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -67,7 +83,7 @@ impl Replica {
         changes: &(impl Serialize + ?Sized),
     ) -> Result<bool> {
         let (key, changes) = (key(collection, id)?, value_of(changes)?);
-        self.write(move |local| async move { local.patch(&key, &changes).await }.boxed()).await
+        self.carry_out(key, Edit::Members(changes, Lens::any())).await
     }
 
     /// Deletes a record. Says whether there was one.
@@ -91,7 +107,7 @@ impl Replica {
     /// As [`put`](Replica::put).
     pub async fn delete(&self, collection: &str, id: &str) -> Result<bool> {
         let key = key(collection, id)?;
-        self.write(move |local| async move { local.edit(&key, None).await }.boxed()).await
+        self.carry_out(key, Edit::Put(None)).await
     }
 
     /// The record as the application last saw or made it. For an example see [`put`](Replica::put).
@@ -153,28 +169,13 @@ impl Replica {
         let record = self.read(move |local| async move { local.get(&key).await }.boxed()).await?;
         Ok(record.filter(|record| !record.is_deleted()))
     }
-}
 
-impl Local {
-    /// Changes members of a record that is there.
-    pub(crate) async fn patch(&mut self, key: &RecordKey, changes: &Value) -> Result<bool> {
-        let data = self.patched(key, changes).await??;
-        self.edit(key, Some(data)).await
-    }
-
-    /// The record with these changes, or why that cannot be, which is no failure of the store.
-    pub(crate) async fn patched(&mut self, key: &RecordKey, changes: &Value) -> Result<Result<Json>> {
-        let Some(data) = self.get(key).await?.and_then(|record| record.data) else {
-            let message = format!("there is no record {key} to patch");
-            return Ok(Err(Error::new(ErrorKind::NotFound, message)));
-        };
-        let mut value = data.to_value();
-        merge_patch(&mut value, changes);
-        Ok(content(&value))
+    pub(crate) async fn carry_out(&self, key: RecordKey, edit: Edit) -> Result<bool> {
+        self.write(move |local| async move { local.carry_out(&key, edit).await? }.boxed()).await
     }
 }
 
-fn merge_patch(value: &mut Value, changes: &Value) {
+pub(crate) fn merge_patch(value: &mut Value, changes: &Value) {
     let Value::Object(changes) = changes else { return *value = changes.clone() };
     if !value.is_object() {
         *value = Value::Object(Map::new());
@@ -214,13 +215,6 @@ pub(crate) fn content(value: &(impl Serialize + ?Sized)) -> Result<Json> {
     Json::parse(text.as_bytes(), &crate::json::Limits::RECORD).map_err(|error| {
         let pointer = error.pointer().to_owned();
         Error::invalid(code::VALIDATION_FAILED, error.to_string()).with_pointer(pointer)
-    })
-}
-
-pub(crate) fn typed<T: DeserializeOwned>(key: &RecordKey, data: &Json) -> Result<T> {
-    serde_json::from_str(data.as_str()).map_err(|error| {
-        let message = format!("record {key} is not of the type that was asked for");
-        Error::invalid(code::VALIDATION_FAILED, message).with_source(error)
     })
 }
 

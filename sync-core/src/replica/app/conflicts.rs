@@ -1,19 +1,22 @@
 //! Conflicts: listed as the server's feed brought them, and settled offline.
 
 use futures_util::FutureExt;
+use serde_json::Value;
 
 use crate::conflict::Resolution;
 use crate::conflict::{Conflict, ConflictBody, ConflictState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
+use crate::merge::Pointer;
 use crate::protocol::code;
 use crate::replica::Replica;
-use crate::replica::app::access::{content, record_id};
+use crate::replica::app::access::content;
+use crate::replica::app::shown::ShownConflict;
 use crate::replica::local::rows::{Base, Known, Resolves};
 use crate::replica::local::txn::Local;
 use crate::replica::tell::watch::Origin;
 use crate::store::ScanQuery;
-use crate::types::{Collection, Record, RecordKey};
+use crate::types::{Collection, Record, RecordId, RecordKey};
 
 impl Replica {
     /// The open conflicts of the space, which someone must decide, by name, at most `limit`. Those that were resolved
@@ -52,7 +55,7 @@ impl Replica {
     /// # Errors
     ///
     /// What the store reports.
-    pub async fn conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
+    pub async fn conflicts(&self, limit: usize) -> Result<Vec<ShownConflict>> {
         self.conflicts_that_are(ConflictState::Open, limit).await
     }
 
@@ -76,15 +79,19 @@ impl Replica {
     /// # Errors
     ///
     /// What the store reports.
-    pub async fn settled_conflicts(&self, limit: usize) -> Result<Vec<Conflict>> {
+    pub async fn settled_conflicts(&self, limit: usize) -> Result<Vec<ShownConflict>> {
         self.conflicts_that_are(ConflictState::Settled, limit).await
     }
 
-    async fn conflicts_that_are(&self, state: ConflictState, limit: usize) -> Result<Vec<Conflict>> {
-        self.read(move |local| async move { local.conflicts(state, limit).await }.boxed()).await
+    async fn conflicts_that_are(&self, state: ConflictState, limit: usize) -> Result<Vec<ShownConflict>> {
+        self.read(move |local| async move { local.shown_conflicts(state, limit).await }.boxed()).await
     }
 
     /// Settles a conflict, also offline: the record changes here at once, the server follows with the next sync.
+    ///
+    /// It takes the conflict as [`conflicts`](Replica::conflicts) listed it: whoever decides has seen both sides, and the
+    /// record as it was [`now`](ShownConflict::now). What came in since, and would be overwritten by the decision, nobody
+    /// has looked at: then it is refused, and the conflict is to be listed and shown again.
     ///
     /// The server carries it out only if nobody changed the record meanwhile; else the conflict is back, and what was
     /// meant to settle it is [set aside](Replica::set_aside).
@@ -114,7 +121,7 @@ impl Replica {
     /// phone.sync(&server).await?;
     /// laptop.sync(&server).await?;
     /// let conflict = laptop.conflicts(100).await?.remove(0);
-    /// laptop.resolve(&conflict.id, Resolution::TakeMine).await?;
+    /// laptop.resolve(&conflict, Resolution::TakeMine).await?;
     /// assert_eq!(laptop.get("notes", "1").await?, Some(json!({"text": "two milk"})));
     /// laptop.sync(&server).await?;
     /// phone.sync(&server).await?;
@@ -125,11 +132,14 @@ impl Replica {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) when there is no such conflict (any more);
-    /// [`Invalid`](ErrorKind::Invalid) with code `version_conflict` when the losing edit is a whole record and the record
-    /// has changed since, so that taking it would undo what nobody has looked at; [`Invalid`](ErrorKind::Invalid) for a value that cannot be stored, and what the store reports.
-    pub async fn resolve(&self, conflict: impl AsRef<str>, resolution: Resolution) -> Result<()> {
-        let key = Conflict::key(record_id(conflict.as_ref())?);
-        self.write(move |local| async move { local.resolve(&key, resolution).await }.boxed()).await
+    /// [`Invalid`](ErrorKind::Invalid) with code `version_conflict` when the decision would undo what nobody has looked at:
+    /// the record, or for [`TakeMine`](Resolution::TakeMine) the paths that the losing edit changed, is not as it was
+    /// listed; or the losing edit is a whole record that is to be taken, and the record has changed since the conflict
+    /// arose; [`Invalid`](ErrorKind::Invalid) for a value that cannot be stored, and what the store reports.
+    pub async fn resolve(&self, conflict: &ShownConflict, resolution: Resolution) -> Result<()> {
+        let (id, now) = (conflict.id.clone(), conflict.now.clone());
+        self.write(move |local| async move { local.resolve(&id, now.as_ref(), resolution).await }.boxed())
+            .await
     }
 }
 
@@ -138,10 +148,51 @@ fn read(record: &Record) -> Result<Option<Conflict>> {
     Ok(conflict.map(|conflict| Conflict { version: record.meta.upstream, ..conflict }))
 }
 
+/// The record as the losing edit wants it: the edit again, onto what is there now, so that what others changed since
+/// stays. What it changes must be as it was seen. An edit that came as a whole record can only be taken while nothing has
+/// changed.
+fn mine(body: &ConflictBody, visible: Option<&Value>, seen: Option<&Value>) -> Result<Option<Json>> {
+    let Some(patch) = &body.patch else {
+        if visible != body.theirs.as_ref() {
+            return Err(moved_on());
+        }
+        return body.mine.as_ref().map(content).transpose();
+    };
+    let at = |path: &Pointer, value: Option<&Value>| value.and_then(|value| path.find(value).cloned());
+    if patch.edits().iter().any(|edit| at(&edit.path, visible) != at(&edit.path, seen)) {
+        return Err(moved_on());
+    }
+    patch.apply(visible).as_ref().map(content).transpose()
+}
+
+fn moved_on() -> Error {
+    let message = "the record has changed since this conflict was shown, or arose: list it again, look at both sides and \
+                   at the record as it is now, and resolve with a merged value";
+    Error::invalid(code::VERSION_CONFLICT, message)
+}
+
 /// Conflicts that are read from the store at once.
 const PAGE_ROWS: usize = 100;
 
 impl Local {
+    async fn shown_conflicts(&mut self, state: ConflictState, limit: usize) -> Result<Vec<ShownConflict>> {
+        let found = self.conflicts(state, limit).await?;
+        self.load(found.iter().map(|conflict| conflict.body.key.clone())).await?;
+        let client = self.state().await?.client;
+        let mut shown = Vec::with_capacity(found.len());
+        for Conflict { id, version, body } in found {
+            let now = self.shown(&body.key).await?;
+            let is_own = body.client.as_ref() == Some(&client);
+            shown.push(ShownConflict { id, version, body, now, is_own });
+        }
+        Ok(shown)
+    }
+
+    /// What the application sees under a key.
+    async fn shown(&mut self, key: &RecordKey) -> Result<Option<Value>> {
+        Ok(self.get(key).await?.and_then(|record| record.data).as_ref().map(Json::to_value))
+    }
+
     async fn conflicts(&mut self, state: ConflictState, limit: usize) -> Result<Vec<Conflict>> {
         let mut query = ScanQuery {
             collection: Some(Collection::system(Collection::CONFLICTS)),
@@ -164,30 +215,16 @@ impl Local {
         }
     }
 
-    /// The record as the losing edit wants it: the edit again, onto what is there now, so that what others changed since
-    /// stays. An edit that came as a whole record can only be taken while nothing has changed.
-    async fn mine(&mut self, conflict: &Conflict) -> Result<Option<Json>> {
-        let body = &conflict.body;
-        let visible = self.get(&body.key).await?;
-        let data = visible.as_ref().and_then(|record| record.data.as_ref());
-        if let Some(patch) = &body.patch {
-            return patch.apply(data.map(Json::to_value).as_ref()).as_ref().map(content).transpose();
-        }
-        let theirs = body.theirs.as_ref().map(content).transpose()?;
-        if data != theirs.as_ref() {
-            let message = "the record has changed since this conflict arose: look at both and resolve with a merged value";
-            return Err(Error::invalid(code::VERSION_CONFLICT, message));
-        }
-        body.mine.as_ref().map(content).transpose()
-    }
-
-    async fn resolve(&mut self, key: &RecordKey, resolution: Resolution) -> Result<()> {
-        let not_found = || Error::new(ErrorKind::NotFound, format!("there is no conflict {}", key.id));
-        let record = self.get(key).await?.ok_or_else(not_found)?;
+    async fn resolve(&mut self, id: &RecordId, seen: Option<&Value>, resolution: Resolution) -> Result<()> {
+        let key = Conflict::key(id.clone());
+        let not_found = || Error::new(ErrorKind::NotFound, format!("there is no conflict {id}"));
+        let record = self.get(&key).await?.ok_or_else(not_found)?;
         let conflict = read(&record)?.ok_or_else(not_found)?;
+        let visible = self.shown(&conflict.body.key).await?;
         let data = match resolution {
-            Resolution::TakeTheirs => return self.edit(key, None).await.map(|_| ()),
-            Resolution::TakeMine => self.mine(&conflict).await?,
+            Resolution::TakeTheirs => return self.edit(&key, None).await.map(|_| ()),
+            Resolution::TakeMine => mine(&conflict.body, visible.as_ref(), seen)?,
+            Resolution::Merged(_) if visible.as_ref() != seen => return Err(moved_on()),
             Resolution::Merged(data) => data,
         };
         self.settle_with(&conflict.body, data, record).await

@@ -3,10 +3,15 @@
 pub(super) mod access;
 pub(super) mod aside;
 pub(super) mod conflicts;
+pub(super) mod edits;
 pub(super) mod following;
 pub(super) mod import;
+pub(super) mod lens;
 pub(super) mod query;
+pub(super) mod save;
 pub(super) mod select;
+pub(super) mod shown;
+pub(super) mod since;
 pub(super) mod status;
 pub(super) mod transaction;
 pub(super) mod typed;

@@ -11,7 +11,10 @@ use crate::replica::local::rows::{Base, Batch};
 use crate::replica::local::txn::Local;
 use crate::state_hash::StateHash;
 use crate::store::ScanQuery;
-use crate::types::{Collection, Record};
+use crate::types::{ClientId, Collection, Record};
+
+#[cfg(doc)]
+use crate::conflict::ConflictBody;
 
 /// Rows that are counted at once.
 const COUNT_ROWS_MAX: usize = 1000;
@@ -39,6 +42,29 @@ impl Unsent {
 }
 
 impl Replica {
+    /// The name under which the server knows this replica: of its edits, as [`ConflictBody::client`] and in
+    /// [`RecordMeta::client`](crate::types::RecordMeta). It changes when the file of the replica was copied, or its server
+    /// restored from a backup.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// println!("this is {}", replica.client_id().await?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn client_id(&self) -> Result<ClientId> {
+        Ok(self.state().await?.client)
+    }
+
     /// Counts what the server has not confirmed, and what someone must look at. Costs as much as there is of it, however
     /// many records there are.
     ///

@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::replica::Replica;
-use crate::replica::app::access::{collection_name, content, key, typed, value_of};
+use crate::replica::app::access::{collection_name, content, key, value_of};
+use crate::replica::app::edits::Edit;
+use crate::replica::app::lens::{Lens, typed};
 use crate::replica::app::query::Query;
 use crate::replica::local::groups::Edited;
 use crate::replica::local::txn::{Local, Work};
@@ -131,7 +133,7 @@ impl Transaction {
         id: &str,
         value: &(impl Serialize + ?Sized),
     ) -> Result<bool> {
-        self.edit(key(collection, id)?, Some(content(value)?)).await
+        self.edit(key(collection, id)?, Edit::Put(Some(content(value)?))).await
     }
 
     /// As [`Replica::patch`].
@@ -161,11 +163,7 @@ impl Transaction {
         changes: &(impl Serialize + ?Sized),
     ) -> Result<bool> {
         let (key, changes) = (key(collection, id)?, value_of(changes)?);
-        let patched = self.ask(move |local| {
-            async move { local.patched(&key, &changes).await.map(|data| (key, data)) }.boxed()
-        });
-        let (key, data) = patched.await?;
-        self.edit(key, Some(data?)).await
+        self.edit(key, Edit::Members(changes, Lens::any())).await
     }
 
     /// As [`Replica::delete`].
@@ -187,7 +185,7 @@ impl Transaction {
     ///
     /// As [`Replica::delete`].
     pub async fn delete(&mut self, collection: &str, id: &str) -> Result<bool> {
-        self.edit(key(collection, id)?, None).await
+        self.edit(key(collection, id)?, Edit::Put(None)).await
     }
 
     /// As [`Replica::get`].
@@ -211,8 +209,7 @@ impl Transaction {
     /// As [`Replica::get`].
     pub async fn get<T: DeserializeOwned>(&mut self, collection: &str, id: &str) -> Result<Option<T>> {
         let key = key(collection, id)?;
-        let record = self.ask(move |local| async move { local.get(&key).await }.boxed()).await?;
-        record.and_then(|record| Some(typed(&record.key, &record.data?))).transpose()
+        self.read(&key).await?.as_ref().map(|data| typed(&key, data)).transpose()
     }
 
     /// As [`Replica::list`]. What this transaction wrote is among it; versions and dates of that are not final.
@@ -250,16 +247,23 @@ impl Transaction {
         list.await?
     }
 
-    async fn edit(&mut self, key: RecordKey, data: Option<Json>) -> Result<bool> {
-        let edit = self.ask(move |local| {
+    pub(crate) async fn read(&mut self, key: &RecordKey) -> Result<Option<Json>> {
+        let key = key.clone();
+        let record = self.ask(move |local| async move { local.get(&key).await }.boxed()).await?;
+        Ok(record.and_then(|record| record.data))
+    }
+
+    /// Carries out an edit. The transaction can go on after a refusal.
+    pub(crate) async fn edit(&mut self, key: RecordKey, edit: Edit) -> Result<bool> {
+        let done = self.ask(move |local| {
             async move {
                 let group = local.base_of(&key).await?.and_then(|base| base.group);
-                let is_changed = local.edit(&key, data).await?;
-                Ok((is_changed, key, group))
+                let done = local.carry_out(&key, edit).await?;
+                Ok(done.map(|is_changed| (is_changed, key, group)))
             }
             .boxed()
         });
-        let (is_changed, key, group) = edit.await?;
+        let (is_changed, key, group) = done.await??;
         if is_changed {
             self.edited.add(key, group);
         }

@@ -1,22 +1,78 @@
-//! A collection whose records are of one Rust type.
+//! A collection whose records are of one Rust type: reading it. Writing is in `typed/write.rs`.
+
+mod write;
 
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
-use crate::replica::app::access::{collection_name, typed};
+use crate::replica::app::access::collection_name;
+use crate::replica::app::lens::typed;
 use crate::replica::{Change, Event, Origin, Query, Replica, Watch};
 use crate::types::{Collection, Record, RecordId, RecordMeta};
 
 /// A collection of a [`Replica`] whose records are `T`s; see [`Replica::collection`]. Cheap to clone.
 ///
 /// Others may write what is no `T`: an older version of the application, or someone else. Such a record is an error of its
-/// own, which names it, and keeps nobody from the others.
+/// own, which names it and the place in it, and keeps nobody from the others. What is written here is checked first: an
+/// edit whose result could not be read as a `T` is refused.
+///
+/// # Which write
+///
+/// | to | use |
+/// |---|---|
+/// | create a record under a fresh id | [`add`](Typed::add) |
+/// | change a record now | [`update`](Typed::update) |
+/// | write back what someone made of a record that they read a while ago | [`save`](Typed::save) |
+/// | set members without reading | [`patch`](Typed::patch) |
+/// | replace all of a record, whatever others made of it | [`put`](Typed::put) |
+///
+/// # Changing your types
+///
+/// Older and newer versions of an application share the same records, for as long as someone does not update. So:
+///
+/// - **Add members with `#[serde(default)]`**: records that were written before do not have them. Without it, all of
+///   those are unreadable to the new version.
+/// - **Never rename or retype a member.** Add another one, and read both for a while.
+/// - **Change records by [`update`](Typed::update), [`save`](Typed::save) or [`patch`](Typed::patch)**, which keep
+///   members that this version does not know. [`put`](Typed::put) drops them, on all devices.
+/// - Where a `put` is wanted all the same, `#[serde(flatten)] rest: serde_json::Map<String, serde_json::Value>` carries
+///   along what is not known.
+/// - **No `#[serde(deny_unknown_fields)]`**: what a newer version adds would be unreadable here.
+/// - Give an enum that may grow a variant for what is not known (`#[serde(other)]`), or keep it as text. With `other`, what
+///   it stood for stays as long as that member is not changed.
+/// - What is read must be written alike each time: a set that comes out in another order looks changed.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use sync_core::replica::{Replica, ReplicaOptions};
+/// # use sync_core::store::MemoryStore;
+/// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+/// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+/// use serde_json::json;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Note {
+///     text: String,
+///     /// New in this version.
+///     #[serde(default)]
+///     done: bool,
+/// }
+///
+/// // As two others wrote it: one older, one newer than this.
+/// replica.put("notes", "1", &json!({"text": "milk", "colour": "blue"})).await?;
+/// let notes = replica.collection::<Note>("notes")?;
+/// notes.update("1", |note| note.done = true).await?;
+/// let stored = replica.get("notes", "1").await?;
+/// assert_eq!(stored, Some(json!({"text": "milk", "colour": "blue", "done": true})));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Typed<T> {
     replica: Replica,
@@ -77,10 +133,10 @@ impl Replica {
     /// struct Note { text: String, done: bool }
     ///
     /// let notes = replica.collection::<Note>("notes")?;
-    /// notes.put("1", &Note { text: "milk".into(), done: false }).await?;
-    /// notes.patch("1", &serde_json::json!({"done": true})).await?;
-    /// assert_eq!(notes.get("1").await?, Some(Note { text: "milk".into(), done: true }));
-    /// assert!(notes.delete("1").await?);
+    /// let id = notes.add(&Note { text: "milk".into(), done: false }).await?;
+    /// notes.update(id.as_str(), |note| note.done = true).await?;
+    /// assert_eq!(notes.get(id.as_str()).await?, Some(Note { text: "milk".into(), done: true }));
+    /// assert!(notes.delete(id.as_str()).await?);
     /// # Ok(()) }
     /// ```
     ///
@@ -96,38 +152,6 @@ impl<T> Typed<T> {
     /// The name of the collection.
     pub fn name(&self) -> &Collection {
         &self.collection
-    }
-
-    /// Deletes a record. Says whether there was one. As [`Replica::delete`]; for an example see
-    /// [`Replica::collection`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Replica::delete`].
-    pub async fn delete(&self, id: &str) -> Result<bool> {
-        self.replica.delete(self.collection.as_str(), id).await
-    }
-
-    /// Changes members of a record, whatever it is otherwise. As [`Replica::patch`]; for an example see
-    /// [`Replica::collection`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Replica::patch`].
-    pub async fn patch(&self, id: &str, changes: &(impl Serialize + ?Sized)) -> Result<bool> {
-        self.replica.patch(self.collection.as_str(), id, changes).await
-    }
-}
-
-impl<T: Serialize> Typed<T> {
-    /// Makes `value` the record `id`. Says whether that changed anything. As [`Replica::put`]; for an example see
-    /// [`Replica::collection`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Replica::put`].
-    pub async fn put(&self, id: &str, value: &T) -> Result<bool> {
-        self.replica.put(self.collection.as_str(), id, value).await
     }
 }
 

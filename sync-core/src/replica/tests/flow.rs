@@ -84,7 +84,7 @@ async fn a_clash_becomes_a_conflict_that_any_replica_can_settle_offline() {
         world.settle(&[&one, &two]).await;
         let conflicts = one.conflicts(10).await.unwrap();
         assert_eq!(conflicts[0].body.mine, Some(json!({"x": 2})));
-        one.resolve(conflicts[0].id.as_str(), resolution).await.unwrap();
+        one.resolve(&conflicts[0], resolution).await.unwrap();
         assert_eq!(value(&one, "a").await, Some(expected.clone()), "settled offline");
         assert!(one.conflicts(10).await.unwrap().is_empty());
         world.settle(&[&one, &two]).await;
@@ -103,8 +103,8 @@ async fn a_resolution_that_comes_too_late_is_set_aside_and_the_conflict_is_back(
     one.put("notes", "a", &json!({"x": 1})).await.unwrap();
     two.put("notes", "a", &json!({"x": 2})).await.unwrap();
     world.settle(&[&one, &two]).await;
-    let id = two.conflicts(10).await.unwrap()[0].id.clone();
-    two.resolve(id.as_str(), Resolution::TakeMine).await.unwrap();
+    let conflict = two.conflicts(10).await.unwrap().remove(0);
+    two.resolve(&conflict, Resolution::TakeMine).await.unwrap();
     one.put("notes", "a", &json!({"x": 9})).await.unwrap();
     one.sync(&world.loopback()).await.unwrap();
     world.settle(&[&two, &one]).await;
@@ -187,10 +187,10 @@ async fn an_edit_on_top_of_a_known_clash_does_not_pass_for_one_that_saw_theirs()
 #[tokio::test]
 async fn a_conflict_settled_while_its_record_is_in_flight_goes_or_comes_back() {
     let (world, one, two) = after_a_clash().await;
-    let id = two.conflicts(10).await.unwrap()[0].id.clone();
+    let conflict = two.conflicts(10).await.unwrap().remove(0);
     two.patch("notes", "a", &json!({"y": 5})).await.unwrap();
     two.sync(&Line::with(world.loopback(), [Fate::DropRequest])).await.unwrap_err();
-    two.resolve(&id, Resolution::TakeMine).await.unwrap();
+    two.resolve(&conflict, Resolution::TakeMine).await.unwrap();
     // Another copy of this replica has used its numbers meanwhile: the batch is taken apart again.
     two.write(|local| futures_util::FutureExt::boxed(async move { local.unseal().await })).await.unwrap();
     assert!(two.conflicts(10).await.unwrap().is_empty());
@@ -329,7 +329,7 @@ async fn taking_mine_keeps_what_others_changed_since_the_conflict() {
     let conflict = two.conflicts(10).await.unwrap().remove(0);
     one.patch("notes", "a", &json!({"precious": true})).await.unwrap();
     world.settle(&[&one, &two]).await;
-    two.resolve(&conflict.id, Resolution::TakeMine).await.unwrap();
+    two.resolve(&conflict, Resolution::TakeMine).await.unwrap();
     world.settle(&[&one, &two]).await;
     let settled = value(&one, "a").await.unwrap();
     assert_eq!((&settled["x"], &settled["precious"]), (&json!(2), &json!(true)), "{settled}");

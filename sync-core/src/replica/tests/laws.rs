@@ -9,12 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::conflict::Conflict;
 use crate::conflict::Resolution;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, UpdatePolicy};
 use crate::mutation::Op;
 use crate::policies::Policies;
-use crate::replica::{Query, Replica};
+use crate::replica::{Query, Replica, ShownConflict};
 use crate::service::Limits;
 use crate::store::MemoryStore;
 use crate::types::Collection;
@@ -128,7 +127,7 @@ async fn run(seed: u64, policies: Policies) {
                 let conflicts = replicas[who].conflicts(10).await.unwrap();
                 if let Some(conflict) = conflicts.first() {
                     let how = if dice.roll(2) == 0 { Resolution::TakeMine } else { Resolution::TakeTheirs };
-                    if let Err(error) = replicas[who].resolve(conflict.id.as_str(), how).await {
+                    if let Err(error) = replicas[who].resolve(conflict, how).await {
                         assert_eq!(error.code(), Some("version_conflict"), "seed {seed}: {error:?}");
                     }
                 }
@@ -215,7 +214,7 @@ async fn no_edit_is_lost_over_a_lossy_line() {
 
 /// All that the replicas can show: records, conflicts, and what was set aside.
 /// Open and settled ones, by name.
-async fn every_conflict(replica: &Replica) -> Vec<Conflict> {
+async fn every_conflict(replica: &Replica) -> Vec<ShownConflict> {
     let mut all = replica.conflicts(1000).await.unwrap();
     all.extend(replica.settled_conflicts(1000).await.unwrap());
     all.sort_by(|a, b| a.id.cmp(&b.id));

@@ -16,6 +16,7 @@ mod query;
 mod resolving;
 mod resync;
 mod run;
+mod save;
 mod select;
 mod slow;
 mod states;

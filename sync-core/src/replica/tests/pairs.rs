@@ -161,7 +161,7 @@ async fn run(seed: u64) {
                 // To take one's own side of one record would tear a pair on purpose.
                 if let Some(conflict) = replicas[who].conflicts(1).await.unwrap().first() {
                     tokens.note(conflict.body.mine.as_ref(), None);
-                    replicas[who].resolve(&conflict.id, Resolution::TakeTheirs).await.unwrap();
+                    replicas[who].resolve(conflict, Resolution::TakeTheirs).await.unwrap();
                 }
             }
             _ => {

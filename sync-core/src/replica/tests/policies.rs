@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::clock::Timestamp;
-use crate::conflict::{Conflict, ConflictBody};
+use crate::conflict::ConflictBody;
 use crate::json::Json;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, Pointer, Resolver, UpdatePolicy};
 use crate::policies::Policies;
-use crate::replica::Replica;
+use crate::replica::{Replica, ShownConflict};
 use crate::service::Limits;
 use crate::store::StoreExt;
 use crate::types::Collection;
@@ -63,7 +63,7 @@ fn loser(body: &ConflictBody, shown: Option<&Value>) -> Option<Value> {
     if body.mine.as_ref() != shown { body.mine.clone() } else { body.theirs.clone() }
 }
 
-fn losers(conflicts: &[Conflict], shown: Option<&Value>) -> Vec<Option<Value>> {
+fn losers(conflicts: &[ShownConflict], shown: Option<&Value>) -> Vec<Option<Value>> {
     conflicts.iter().map(|conflict| loser(&conflict.body, shown)).collect()
 }
 

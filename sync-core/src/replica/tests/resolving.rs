@@ -9,7 +9,7 @@ use crate::json::Json;
 use crate::merge::{Clash, DeletePolicy, UpdatePolicy};
 use crate::mutation::Op;
 use crate::protocol::code;
-use crate::replica::Replica;
+use crate::replica::{Replica, ShownConflict};
 use crate::service::Limits;
 
 /// A conflict over `x` of the record `r`: `theirs` is stored, `mine` lost, and everyone knows.
@@ -54,8 +54,16 @@ impl Clashed {
         self.world.assert_converged(&all).await;
     }
 
+    /// The conflict as a device shows it.
+    async fn shown(&self, device: usize) -> ShownConflict {
+        let mut shown = self.devices[device].conflicts(10).await.unwrap();
+        shown.extend(self.devices[device].settled_conflicts(10).await.unwrap());
+        shown.into_iter().find(|shown| shown.id.as_str() == self.conflict).unwrap()
+    }
+
     async fn resolve(&self, device: usize, how: Resolution) {
-        self.devices[device].resolve(&self.conflict, how).await.unwrap();
+        let shown = self.shown(device).await;
+        self.devices[device].resolve(&shown, how).await.unwrap();
     }
 
     async fn sync(&self, device: usize) {
@@ -190,13 +198,65 @@ async fn a_decision_is_carried_out_once_whatever_the_line_does() {
 #[tokio::test]
 async fn a_conflict_that_is_gone_or_was_never_there_cannot_be_settled() {
     let clashed = Clashed::new().await;
-    let unknown = clashed.devices[0].resolve("unknown", Resolution::TakeMine).await.unwrap_err();
+    let shown = [clashed.shown(0).await, clashed.shown(1).await];
+    let nowhere = ShownConflict { id: "unknown".try_into().unwrap(), ..shown[0].clone() };
+    let unknown = clashed.devices[0].resolve(&nowhere, Resolution::TakeMine).await.unwrap_err();
     assert_eq!(unknown.kind(), crate::ErrorKind::NotFound);
     clashed.resolve(0, Resolution::TakeMine).await;
-    let again = clashed.devices[0].resolve(&clashed.conflict, Resolution::TakeTheirs).await.unwrap_err();
+    let again = clashed.devices[0].resolve(&shown[0], Resolution::TakeTheirs).await.unwrap_err();
     assert_eq!(again.kind(), crate::ErrorKind::NotFound, "it was settled here already");
     clashed.settle().await;
-    let late = clashed.devices[1].resolve(&clashed.conflict, Resolution::TakeTheirs).await.unwrap_err();
+    let late = clashed.devices[1].resolve(&shown[1], Resolution::TakeTheirs).await.unwrap_err();
     assert_eq!(late.kind(), crate::ErrorKind::NotFound);
     clashed.assert_all_show(Some(&x(MINE))).await;
+}
+
+#[tokio::test]
+async fn a_decision_never_overwrites_an_edit_that_came_in_while_it_was_made() {
+    for (how, is_refused) in ways().map(|(how, _)| how).into_iter().zip([true, false, true, true]) {
+        let clashed = Clashed::new().await;
+        let shown = clashed.shown(2).await;
+        assert_eq!(shown.now, Some(x(THEIRS)));
+        clashed.devices[0].patch("notes", "r", &json!({"x": "newer"})).await.unwrap();
+        clashed.sync(0).await;
+        clashed.sync(2).await;
+        let resolved = clashed.devices[2].resolve(&shown, how.clone()).await;
+        let code = resolved.as_ref().err().and_then(|error| error.code());
+        assert_eq!(code, is_refused.then_some(code::VERSION_CONFLICT), "{how:?}");
+        clashed.settle().await;
+        assert_eq!(value(&clashed.devices[1], "r").await, Some(json!({"x": "newer", "y": 0})), "{how:?}");
+        if is_refused {
+            // Shown anew, it can be decided.
+            clashed.resolve(2, how).await;
+            clashed.settle().await;
+            assert_eq!(clashed.devices[0].conflicts(10).await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn taking_the_edit_that_lost_keeps_what_others_changed_elsewhere_in_the_record() {
+    let clashed = Clashed::new().await;
+    let shown = clashed.shown(2).await;
+    clashed.devices[0].patch("notes", "r", &json!({"y": 1})).await.unwrap();
+    clashed.sync(0).await;
+    clashed.sync(2).await;
+    clashed.devices[2].resolve(&shown, Resolution::TakeMine).await.unwrap();
+    clashed.settle().await;
+    clashed.assert_all_show(Some(&json!({"x": MINE, "y": 1}))).await;
+}
+
+#[tokio::test]
+async fn a_conflict_says_whether_the_edit_that_lost_was_made_here() {
+    let clashed = Clashed::new().await;
+    for device in 0..3 {
+        let shown = clashed.shown(device).await;
+        assert_eq!(shown.is_own, device == 1, "on device {device}, mine is {:?}", shown.body.mine);
+        let name = clashed.devices[device].client_id().await.unwrap();
+        assert_eq!(shown.body.client == Some(name), shown.is_own);
+        let places = shown.differences();
+        assert_eq!((places.len(), places[0].path.as_str()), (1, "/x"));
+        let sides = [&places[0].was, &places[0].mine, &places[0].theirs, &places[0].now];
+        assert_eq!(sides.map(|side| side.as_ref().unwrap()), ["base", MINE, THEIRS, THEIRS]);
+    }
 }

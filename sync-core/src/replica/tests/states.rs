@@ -106,7 +106,7 @@ async fn open_conflicts_are_counted_and_settled_ones_are_not() {
     world.settle(&[&one, &two]).await;
     assert_eq!(one.unsent().await.unwrap(), Unsent { n_conflicts: 2, ..Unsent::default() });
     let conflict = one.conflicts(1).await.unwrap().remove(0);
-    one.resolve(&conflict.id, crate::Resolution::TakeTheirs).await.unwrap();
+    one.resolve(&conflict, crate::Resolution::TakeTheirs).await.unwrap();
     assert_eq!(one.unsent().await.unwrap().n_conflicts, 1);
     assert!(!one.unsent().await.unwrap().is_empty(), "the decision is yet to be sent");
 }

@@ -139,11 +139,12 @@ async fn conflicts_are_told_to_those_who_watch_them_and_to_nobody_else() {
     one.patch("notes", "a", &json!({"x": 1})).await.unwrap();
     two.patch("notes", "a", &json!({"x": 2})).await.unwrap();
     world.settle(&[&one, &two]).await;
-    let id = two.conflicts(10).await.unwrap()[0].id.clone();
+    let conflict = two.conflicts(10).await.unwrap().remove(0);
+    let id = conflict.id.clone();
     let arisen = told(&mut conflicts);
     assert_eq!(arisen.len(), 1);
     assert_eq!((arisen[0].0.clone(), arisen[0].2), (format!("$conflicts/{id}"), Origin::Remote));
-    two.resolve(&id, Resolution::TakeMine).await.unwrap();
+    two.resolve(&conflict, Resolution::TakeMine).await.unwrap();
     world.settle(&[&two, &one]).await;
     assert_eq!(told(&mut conflicts), [(format!("$conflicts/{id}"), None, Origin::Local)]);
     let expected = [

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::App;
 use super::edit::tokens_of;
-use crate::conflict::Conflict;
 use crate::conflict::Resolution;
 use crate::error::Result;
 use crate::json::Json;
+use crate::replica::ShownConflict;
 use crate::simulator::token;
 
 /// Conflicts that are looked at before one is decided.
@@ -36,7 +36,7 @@ impl App {
         seen.extend(before);
         // Nobody may be left to say what became of it.
         self.facts.tokens.are_at_risk(&token, seen.clone());
-        let resolved = self.replica().resolve(&conflict.id, resolution).await;
+        let resolved = self.replica().resolve(conflict, resolution).await;
         let after = self.visible(conflict).await?;
         self.facts.tokens.are_replaced(&seen, &after);
         if how == "theirs" {
@@ -55,7 +55,7 @@ impl App {
         Ok(())
     }
 
-    async fn visible(&self, conflict: &Conflict) -> Result<BTreeSet<String>> {
+    async fn visible(&self, conflict: &ShownConflict) -> Result<BTreeSet<String>> {
         let key = &conflict.body.key;
         let value = self.replica().get(key.collection.as_str(), key.id.as_str()).await?;
         Ok(tokens_of(value.as_ref()))

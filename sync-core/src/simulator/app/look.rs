@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::App;
-use crate::conflict::Conflict;
 use crate::error::Result;
-use crate::replica::{Query, Replica, SetAside};
+use crate::replica::{Query, Replica, SetAside, ShownConflict};
 use crate::simulator::Invariant;
 use crate::simulator::scenario::{COUNTERS, OWN, PAIRS, SHARED};
 use crate::types::{Record, RecordKey, Version};
@@ -18,7 +17,7 @@ const ALL: usize = 100_000;
 pub(crate) struct Shown {
     pub(crate) records: Vec<Record>,
     /// Open ones and settled ones, by name.
-    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) conflicts: Vec<ShownConflict>,
     pub(crate) set_aside: Vec<SetAside>,
 }
 

@@ -127,7 +127,7 @@ impl Scene {
                 let before = value(&self.one, "conflict").await;
                 let decided = json!({"t": self.token()});
                 let how = Resolution::Merged(Some(Json::from_value(&decided).unwrap()));
-                self.one.resolve(&conflict.id, how).await.unwrap();
+                self.one.resolve(&conflict, how).await.unwrap();
                 self.tokens.note(before.as_ref(), Some(&decided));
                 self.tokens.note(conflict.body.mine.as_ref(), None);
             }
