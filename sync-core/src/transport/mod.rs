@@ -4,6 +4,8 @@
 mod http;
 mod loopback;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
@@ -19,6 +21,20 @@ pub use loopback::Loopback;
 ///
 /// A transport carries, and judges only whether what came back is an answer of a sync server at all. What the server
 /// decided, also against the replica, is a value; `Err` means that it is not known what the server decided.
+///
+/// An `Arc` of a transport is a transport, and so is a reference to one: replicas of several spaces can share one server.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use sync_core::replica::Replica;
+/// # use sync_core::transport::Transport;
+/// fn keep_in_sync(replicas: Vec<Replica>, server: Arc<dyn Transport>) {
+///     for replica in replicas {
+///         let server = server.clone();
+///         tokio::spawn(async move { replica.run(&server).await });
+///     }
+/// }
+/// ```
 ///
 /// # Errors
 ///
@@ -43,3 +59,30 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>>;
 }
+
+/// A pointer to a transport is one, so that several replicas can share it: `replica.run(&shared)`.
+macro_rules! forward_to_what_it_points_to {
+    ($pointer:ty) => {
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
+                (**self).push(space, push).await
+            }
+
+            async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
+                (**self).pull(space, pull).await
+            }
+
+            fn snapshot(
+                &self,
+                space: &SpaceId,
+                request: &SnapshotRequest,
+            ) -> BoxStream<'static, Result<SnapshotItem>> {
+                (**self).snapshot(space, request)
+            }
+        }
+    };
+}
+
+forward_to_what_it_points_to!(Arc<T>);
+forward_to_what_it_points_to!(&T);

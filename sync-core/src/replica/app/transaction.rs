@@ -45,8 +45,11 @@ impl Replica {
     /// larger is refused. Transactions that are too large only together with others they share records with, because
     /// nothing could be sent for long, are never refused: they arrive in parts, and [`SyncReport::parted`] counts them.
     ///
-    /// An error from `work` abandons everything, also what it did before. Inside, use what it is handed: an edit through
-    /// the replica itself would wait for the transaction to end, which waits for the edit.
+    /// An error from `work` abandons everything, also what it did before; so does dropping the future. Inside, use what it
+    /// is handed: an edit through the replica itself would wait for the transaction to end, which waits for the edit. It is
+    /// refused with [`Invalid`](ErrorKind::Invalid), or waits for ever where it is made in another task that `work` waits
+    /// for. For errors of the application's own see [`try_transaction`](Replica::try_transaction), for records of a
+    /// type [`Transaction::of`].
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -72,6 +75,51 @@ impl Replica {
     /// What `work` returns; [`Invalid`](ErrorKind::Invalid) with code `body_too_large` when it changed more than the server
     /// carries out together ([`import`](Replica::import) is for large loads); and what the store reports.
     pub async fn transaction<T>(&self, work: impl AsyncFnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
+        self.try_transaction(work).await
+    }
+
+    /// [`transaction`](Replica::transaction), where `work` may fail with an error of the application.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// #[derive(Debug)]
+    /// enum Refusal {
+    ///     TooPoor { left: i64 },
+    ///     Sync(sync_core::Error),
+    /// }
+    ///
+    /// impl From<sync_core::Error> for Refusal {
+    ///     fn from(error: sync_core::Error) -> Self {
+    ///         Self::Sync(error)
+    ///     }
+    /// }
+    ///
+    /// replica.put("accounts", "mine", &2).await?;
+    /// let paid: Result<(), Refusal> = replica.try_transaction(async |t| {
+    ///     t.update("accounts", "mine", |n: &mut i64| *n -= 3).await?;
+    ///     match t.get("accounts", "mine").await?.unwrap_or(0) {
+    ///         left if left < 0 => Err(Refusal::TooPoor { left }),
+    ///         _ => Ok(()),
+    ///     }
+    /// }).await;
+    /// assert!(matches!(paid, Err(Refusal::TooPoor { left: -1 })));
+    /// assert_eq!(replica.get("accounts", "mine").await?, Some(2), "nothing was written");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Replica::transaction).
+    pub async fn try_transaction<T, E: From<Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (jobs, mut inbox) = mpsc::channel::<Job>(0);
         let (decide, decision) = oneshot::channel::<()>();
         let serve = self.write(move |local| {
@@ -85,11 +133,11 @@ impl Replica {
         });
         let ask = async {
             let mut transaction = Transaction { jobs, edited: Edited::default() };
-            let mut result = work(&mut transaction).await;
+            let mut result = self.within(work(&mut transaction)).await;
             if result.is_ok()
                 && let Err(error) = transaction.join().await
             {
-                result = Err(error);
+                result = Err(error.into());
             }
             if result.is_ok() {
                 // If the task is gone, its own result says why.
@@ -102,7 +150,7 @@ impl Replica {
         };
         match futures_util::join!(serve, ask) {
             (_, Err(error)) => Err(error),
-            (Err(error), Ok(_)) => Err(error),
+            (Err(error), Ok(_)) => Err(error.into()),
             (Ok(()), Ok(result)) => Ok(result),
         }
     }

@@ -1,10 +1,13 @@
 //! A collection whose records are of one Rust type: reading it. Writing is in `typed/write.rs`.
 
+mod inside;
 mod write;
 
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+pub use inside::TypedTransaction;
 
 use futures_util::Stream;
 use serde::de::DeserializeOwned;

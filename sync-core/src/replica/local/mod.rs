@@ -1,9 +1,10 @@
 //! What a replica keeps, and the one way to read and write it: a local transaction.
 //!
 //! [`open`] is the replica itself, [`txn`] the transaction. [`row`] says how bookkeeping is stored; [`rows`], [`state`] and
-//! [`groups`] are what is stored. Nothing here knows a server.
+//! [`groups`] are what is stored; [`alone`] and [`doors`] say who may be at work. Nothing here knows a server.
 
 pub(super) mod alone;
+pub(super) mod doors;
 pub(super) mod edit;
 pub(super) mod groups;
 pub(super) mod list;
@@ -15,3 +16,4 @@ pub(super) mod state;
 pub(super) mod tidy;
 pub(super) mod trail;
 pub(super) mod txn;
+pub(super) mod within;

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::id_source::{IdSource, OsIds};
 use crate::policies::Policies;
 use crate::replica::local::alone::Alone;
+use crate::replica::local::doors::Doors;
 use crate::replica::local::place::{Place, Side};
 use crate::replica::local::state::State;
 use crate::replica::local::txn::Local;
@@ -50,7 +51,9 @@ pub(crate) struct Inner {
     pub(crate) syncing: Mutex<()>,
     /// What those who wait are told.
     pub(crate) signals: Signals,
-    _alone: Alone,
+    /// Who works here.
+    pub(crate) doors: Arc<Doors>,
+    pub(crate) alone: Alone,
 }
 
 /// What a replica needs from outside.
@@ -109,7 +112,8 @@ impl Replica {
     /// # Errors
     ///
     /// [`Incompatible`](crate::ErrorKind::Incompatible) when a replica of this space is open over this very store
-    /// already (and has not been dropped, or still finishes what it began); what the store reports.
+    /// already: it was not [closed](Replica::close), or it was dropped and still finishes what it began; what the store
+    /// reports.
     pub async fn open(store: Arc<dyn Store>, space: SpaceId, options: ReplicaOptions) -> Result<Self> {
         let (place, alone) = (Place::new(&space), Alone::claim(&store, &space)?);
         let replica = Self(Arc::new(Inner {
@@ -119,7 +123,8 @@ impl Replica {
             place,
             syncing: Mutex::new(()),
             signals: Signals::default(),
-            _alone: alone,
+            doors: Arc::default(),
+            alone,
         }));
         let inner = Arc::clone(&replica.0);
         replica

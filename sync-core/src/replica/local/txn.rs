@@ -213,6 +213,7 @@ impl Replica {
         T: Send + 'static,
         W: for<'a> FnOnce(&'a mut Local) -> Work<'a, T> + Send + 'static,
     {
+        self.refuse_within()?;
         let inner = self.0.clone();
         self.in_task(async move {
             let _entered = inner.place.enter().await;
@@ -256,10 +257,13 @@ impl Replica {
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let (tell, told) = oneshot::channel();
+        let inside = self.enter()?;
         self.0.options.runtime.spawn(
             async move {
+                let done = work.await;
+                drop(inside);
                 // Whoever asked may be gone by now; that is theirs to decide.
-                let _ = tell.send(work.await);
+                let _ = tell.send(done);
             }
             .boxed(),
         );

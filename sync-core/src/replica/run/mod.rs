@@ -4,6 +4,7 @@ pub(super) mod backoff;
 pub(super) mod listen;
 pub(super) mod patience;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt, select, select_all};
@@ -32,7 +33,7 @@ impl Replica {
     /// Keeps this replica in sync with the server until it is dropped: sends edits shortly after they were made, takes in
     /// what others do as it happens, and tries again after failures. It ends, with the reason, only when a person is
     /// needed: local data that is damaged ([`Corrupt`](crate::ErrorKind::Corrupt)) or that this program is too old for
-    /// ([`Incompatible`](crate::ErrorKind::Incompatible)). [`states`](Replica::states) tell how it stands.
+    /// ([`Incompatible`](crate::ErrorKind::Incompatible)); and when the replica was [closed](Replica::close). [`states`](Replica::states) tell how it stands.
     ///
     /// Waits after failures grow to 15 s and are jittered; a longer one that the server asks for is kept, up to ten
     /// minutes. Requests that are not answered are asked again, so a transport may hang. While the server asks for a new
@@ -85,6 +86,14 @@ impl Replica {
     /// # }
     /// ```
     pub async fn run_with(&self, transport: &dyn Transport, options: &RunOptions) -> Error {
+        let closed = self.0.doors.closed();
+        match select(pin!(self.keep_in_sync(transport, options)), pin!(closed)).await {
+            Either::Left((error, _)) => error,
+            Either::Right(_) => self.closed(),
+        }
+    }
+
+    async fn keep_in_sync(&self, transport: &dyn Transport, options: &RunOptions) -> Error {
         let transport = Patient::new(transport, self.0.options.runtime.clone());
         let mut events = self.events();
         let _running = Running(self);
