@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::mutation::Mutation;
+use crate::mutation::{Mutation, Op};
 use crate::replica::Replica;
 use crate::replica::app::access::record_id;
+use crate::replica::app::edits::Edit;
 use crate::replica::local::row::{Row, parse, row_key};
 use crate::replica::local::txn::Local;
 use crate::store::ScanQuery;
@@ -109,6 +110,40 @@ impl Replica {
         .await
     }
 
+    /// Carries out an edit that was set aside once more, on what is there now, and forgets that it was refused. Says
+    /// whether there was one of this name. Worth it when the reason has gone: after a restore, or when there is room again;
+    /// what the server refuses once more is set aside once more.
+    ///
+    /// A patch is merged with what others did since; where it clashes with that, it becomes a conflict. A put replaces what
+    /// is there, and a delete removes it. Edits of one transaction are tried again one by one, and one that was to settle
+    /// a conflict is an edit like others then: the conflict is still open.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::replica::{Replica, ReplicaOptions};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new("ada")?);
+    /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
+    /// use sync_core::replica::LOST_IN_RESTORE;
+    /// for edit in replica.set_aside(100).await? {
+    ///     if edit.code == LOST_IN_RESTORE {
+    ///         replica.retry(&edit.id).await?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) for a patch of what is not there any more, and as
+    /// [`save`](Replica::save); the edit stays set aside then.
+    pub async fn retry(&self, id: impl AsRef<str>) -> Result<bool> {
+        let key = RecordKey::new(Collection::system(AsideRow::COLLECTION), record_id(id.as_ref())?);
+        self.write(move |local| async move { local.retry(key).await? }.boxed()).await
+    }
+
     /// Forgets an edit that was set aside. Says whether there was one of this name.
     ///
     /// ```
@@ -139,6 +174,24 @@ impl Replica {
             .boxed()
         })
         .await
+    }
+}
+
+impl Local {
+    /// The inner result is a refusal, which changes nothing.
+    async fn retry(&mut self, aside: RecordKey) -> Result<Result<bool>> {
+        let Some(record) = self.get(&aside).await? else { return Ok(Ok(false)) };
+        let Mutation { key, op, .. } = read(&record)?.mutation;
+        let edit = match op {
+            Op::Put(data) => Edit::Put(Some(data)),
+            Op::Delete => Edit::Put(None),
+            Op::Patch(patch) => Edit::Patch(patch),
+        };
+        let done = self.carry_out(&key, edit).await?;
+        if done.is_ok() {
+            self.purge(aside);
+        }
+        Ok(done.map(|_| true))
     }
 }
 

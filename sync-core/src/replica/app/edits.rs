@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
+use crate::merge::Patch;
 use crate::replica::app::access::{content, merge_patch};
 use crate::replica::app::lens::Lens;
 use crate::replica::app::since::Save;
@@ -19,6 +20,8 @@ pub(crate) enum Edit {
     Members(Value, Lens),
     /// This difference goes onto what is there now.
     Save(Save),
+    /// These paths change, as far as they are as the patch says that they were; else it is an edit of that.
+    Patch(Patch),
 }
 
 impl Local {
@@ -28,6 +31,7 @@ impl Local {
         let data = match edit {
             Edit::Put(data) => Ok(data),
             Edit::Members(changes, lens) => self.with_members(key, &changes, lens).await?.map(Some),
+            Edit::Patch(patch) => return self.patch_since(key, &patch).await,
             Edit::Save(save) => return self.save_since(key, save).await,
         };
         match data {

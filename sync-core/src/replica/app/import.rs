@@ -14,6 +14,9 @@ const IMPORT_ROWS_MAX: usize = 1000;
 impl Replica {
     /// Makes all of these the records under their keys, a thousand per transaction, and says how many changed.
     ///
+    /// They count as edits made now, here and by this replica's actor: what dates and authors they had elsewhere is not
+    /// taken over. As with [`put`](Replica::put), they replace what is there.
+    ///
     /// If it fails half way, whole thousands are in; repeating it costs no harm.
     ///
     /// ```

@@ -55,10 +55,32 @@ impl Local {
             Ok(joined) => joined,
             Err(refused) => return Ok(Err(refused)),
         };
+        self.put_joined(key, visible, joined, save.lens).await
+    }
+
+    /// Carries out a patch that was made a while ago. The inner result is a refusal, which changes nothing.
+    pub(crate) async fn patch_since(&mut self, key: &RecordKey, patch: &Patch) -> Result<Result<bool>> {
+        let Some(visible) = self.get(key).await?.filter(|record| !record.is_deleted()) else {
+            return Ok(Err(not_there(key, "patch")));
+        };
+        let value = visible.data.as_ref().map_or(Value::Null, Json::to_value);
+        match joined(patch, &value, self.policy(key)) {
+            Ok(joined) => self.put_joined(key, visible, joined, Lens::any()).await,
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    async fn put_joined(
+        &mut self,
+        key: &RecordKey,
+        visible: Record,
+        joined: Joined,
+        lens: Lens,
+    ) -> Result<Result<bool>> {
         let admitted = match joined {
             Joined::Same => return Ok(Ok(false)),
-            Joined::Clean(data) => save.lens.admit(key, data).map(|data| (None, data)),
-            Joined::Clash { was, now } => save.lens.admit(key, now).map(|now| (Some(was), now)),
+            Joined::Clean(data) => lens.admit(key, data).map(|data| (None, data)),
+            Joined::Clash { was, now } => lens.admit(key, now).map(|now| (Some(was), now)),
         };
         match admitted {
             Ok((None, data)) => self.edit(key, Some(data)).await.map(Ok),
@@ -84,7 +106,7 @@ impl Local {
             return Ok(Err(Error::invalid(code::VERSION_CONFLICT, message)));
         }
         // Which version was seen is not known, only that it was one before this.
-        let seen = Known { version: latest.version.before(), revision: latest.revision, data: Some(was) };
+        let seen = Known::new(latest.version.before(), latest.revision, Some(was));
         let base = Base { latest: Some(latest), ..Base::new(key.clone(), seen, self.space_head().head) };
         self.save(&base)?;
         self.show(key, Some(now), Some(&visible), base.newest());

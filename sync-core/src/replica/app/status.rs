@@ -26,7 +26,7 @@ const COUNT_BYTES_MAX: usize = 8 << 20;
 pub struct Unsent {
     /// Records with edits that wait to be sent.
     pub n_waiting: u64,
-    /// Edits that were sent and not answered yet.
+    /// Edits that were sealed and not answered: sent, or about to be, also again. They cannot be changed any more.
     pub n_in_flight: u64,
     /// Edits that were refused and not dismissed yet; see [`set_aside`](Replica::set_aside).
     pub n_set_aside: u64,

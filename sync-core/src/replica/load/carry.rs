@@ -172,7 +172,7 @@ impl Local {
                 return self.rebase(base, visible, theirs);
             }
         } else if from.selects(&base.key.collection) {
-            let absent = Known { version: Version::ZERO, revision: 0, data: None };
+            let absent = Known::absent();
             if went_back {
                 // It was lost in a restore, not deleted: the edit creates it again.
                 (base.base, base.latest) = (absent, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::json::Json;
-use crate::replica::local::rows::{Base, Known};
+use crate::replica::local::rows::{Base, Known, Made};
 use crate::replica::local::txn::Local;
 use crate::replica::tell::watch::Origin;
 use crate::types::{Record, RecordKey, RecordMeta, Version};
@@ -28,16 +28,35 @@ impl Local {
                 base
             }
         };
-        if base.is_settled_by(data.as_ref()) {
-            self.purge(Base::key_for(key));
+        if !base.is_settled_by(data.as_ref()) {
+            self.show(key, data, visible.as_ref(), base.newest());
+            return Ok(true);
         }
-        self.show(key, data, visible.as_ref(), base.newest());
+        self.purge(Base::key_for(key));
+        match base.base.made.clone() {
+            Some(made) => self.show_again(key, base.base, made),
+            None => self.show(key, data, visible.as_ref(), base.newest()),
+        }
         Ok(true)
     }
 
     /// What the record is based on, if it has edits that were not sealed.
     pub(crate) async fn base_of(&mut self, key: &RecordKey) -> Result<Option<Base>> {
         self.row(&Base::key_for(key)).await
+    }
+
+    /// Writes what the server has, as it was before the edits that are undone now.
+    fn show_again(&mut self, key: &RecordKey, server: Known, made: Made) {
+        let mut meta = RecordMeta {
+            version: Version::ZERO,
+            revision: server.revision,
+            edited_at: Timestamp::ZERO,
+            author: self.options.actor.clone(),
+            client: None,
+            upstream: server.version,
+        };
+        made.tell(&mut meta);
+        self.set_by(Record { key: key.clone(), data: server.data, meta }, Origin::Local);
     }
 
     /// Writes what the application made of a record, dated now, but always after what was there.

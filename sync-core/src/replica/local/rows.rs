@@ -5,12 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::json::Json;
 use crate::mutation::Mutation;
 use crate::replica::local::groups::GroupId;
 use crate::replica::local::row::{Row, damaged, is_false, kept, kept_always, key_text, row_key};
-use crate::types::{ClientId, MutationNumber, Record, RecordId, RecordKey, Seq, Version};
+use crate::types::{
+    ActorId, ClientId, MutationNumber, Record, RecordId, RecordKey, RecordMeta, Seq, Version,
+};
 
 /// The state of a record at the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,19 +22,53 @@ pub(crate) struct Known {
     pub(crate) revision: i64,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "kept")]
     pub(crate) data: Option<Json>,
+    /// When and by whom it was made, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<Made>,
+}
+
+/// When and by whom a state was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Made {
+    at: Timestamp,
+    by: ActorId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    through: Option<ClientId>,
 }
 
 impl Known {
+    /// A state of which only this is known.
+    pub(crate) fn new(version: Version, revision: i64, data: Option<Json>) -> Self {
+        Self { version, revision, data, made: None }
+    }
+
+    /// No record.
+    pub(crate) fn absent() -> Self {
+        Self::new(Version::ZERO, 0, None)
+    }
+
     /// What the server had when `record` was clean.
     pub(crate) fn of(record: Option<&Record>) -> Self {
-        match record {
-            None => Self { version: Version::ZERO, revision: 0, data: None },
-            Some(record) => Self {
-                version: record.meta.upstream,
-                revision: record.meta.revision,
-                data: record.data.clone(),
-            },
-        }
+        let Some(record) = record else { return Self::absent() };
+        let made = Some(Made::of(&record.meta));
+        Self { made, ..Self::new(record.meta.upstream, record.meta.revision, record.data.clone()) }
+    }
+
+    /// A state as the server has it.
+    pub(crate) fn at_server(record: &Record) -> Self {
+        let made = Some(Made::of(&record.meta));
+        Self { made, ..Self::new(record.meta.version, record.meta.revision, record.data.clone()) }
+    }
+}
+
+impl Made {
+    pub(crate) fn of(meta: &RecordMeta) -> Self {
+        Self { at: meta.edited_at, by: meta.author.clone(), through: meta.client.clone() }
+    }
+
+    /// Says it in the metadata of a record.
+    pub(crate) fn tell(self, meta: &mut RecordMeta) {
+        (meta.edited_at, meta.author, meta.client) = (self.at, self.by, self.through);
     }
 }
 
@@ -85,6 +122,16 @@ impl Base {
             .update(key.id.as_str().as_bytes())
             .finalize();
         row_key(Self::COLLECTION, &URL_SAFE_NO_PAD.encode(&hash.as_bytes()[..16]))
+    }
+
+    /// Takes in when and by whom a state was made that is known already. Says whether that was news.
+    pub(crate) fn learn(&mut self, theirs: &Record) -> bool {
+        let known = if let Some(latest) = &mut self.latest { latest } else { &mut self.base };
+        let made = Some(Made::of(&theirs.meta));
+        known.version == theirs.meta.version && known.made != made && {
+            known.made = made;
+            true
+        }
     }
 
     /// The newest state of the record at the server that is known.

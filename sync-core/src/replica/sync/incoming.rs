@@ -40,7 +40,12 @@ impl Local {
         let visible = self.get(&theirs.key).await?;
         let known = visible.as_ref().map_or(Version::ZERO, |record| record.meta.upstream);
         match self.base_of(&theirs.key).await? {
-            Some(_) if known >= theirs.meta.version => Ok(Taken::Known),
+            Some(mut base) if known >= theirs.meta.version => {
+                if base.learn(&theirs) {
+                    self.save(&base)?;
+                }
+                Ok(Taken::Known)
+            }
             Some(base) => self.rebase(base, visible, theirs),
             None if known > theirs.meta.version => Ok(Taken::Known),
             None => Ok(self.adopt(visible, theirs)),
@@ -71,7 +76,7 @@ impl Local {
         let mine = visible.as_ref().and_then(|record| record.data.clone());
         let verdict = self.judge(&base, mine.as_ref(), theirs.data.as_ref());
         let (key, version) = (theirs.key.clone(), theirs.meta.version);
-        let server = Known { version, revision: theirs.meta.revision, data: theirs.data.clone() };
+        let server = Known::at_server(&theirs);
         let mut shown = as_local(theirs);
         let mut origin = Origin::Remote;
         match verdict {

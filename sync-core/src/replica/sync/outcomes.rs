@@ -65,17 +65,22 @@ impl Local {
         match outcome {
             Outcome::Applied { version, revision } => {
                 let data = sent(&base, &mutation.op);
-                self.confirm(&base.key, Known { version, revision, data }).await
+                self.confirm(&base.key, Known::new(version, revision, data)).await?;
+                self.sign(&base.key).await
             }
             Outcome::Unchanged { version } => self.confirm_unchanged(base, &mutation.op, version).await,
             Outcome::Merged { version, revision, data, .. } => {
-                self.meet(&base, &mutation.op, Known { version, revision, data }).await?;
+                self.meet(&base, &mutation.op, Known::new(version, revision, data)).await?;
                 self.set_origin(&base.key, Origin::Merge);
                 Ok(())
             }
             Outcome::Conflict { version, theirs, .. } => {
-                let revision = base.newest().revision;
-                let server = Known { version, revision, data: theirs };
+                let newest = base.newest();
+                let server = if newest.version == version && newest.data == theirs {
+                    newest.clone()
+                } else {
+                    Known::new(version, newest.revision, theirs)
+                };
                 if base.resolves.is_some() {
                     // The conflict stays as it was, so what was to settle it is kept apart.
                     self.put_aside(&mutation, code::VERSION_CONFLICT, "the record has moved on since")?;
@@ -110,6 +115,18 @@ impl Local {
         Ok(())
     }
 
+    /// Says in the record, as the server does to everyone else, that this replica has made it.
+    async fn sign(&mut self, key: &RecordKey) -> Result<()> {
+        let client = self.state().await?.client;
+        if self.base_of(key).await?.is_none()
+            && let Some(mut record) = self.get(key).await?
+        {
+            record.meta.client = Some(client);
+            self.set(record);
+        }
+        Ok(())
+    }
+
     async fn confirm_unchanged(&mut self, base: Base, op: &Op, version: Version) -> Result<()> {
         if let Some(latest) = base.latest.as_ref().filter(|latest| latest.version == version) {
             let server = latest.clone();
@@ -118,7 +135,7 @@ impl Local {
         let revision = base.newest().revision;
         if version == base.base.version || matches!(op, Op::Delete) {
             let data = sent(&base, op);
-            return self.confirm(&base.key, Known { version, revision, data }).await;
+            return self.confirm(&base.key, Known::new(version, revision, data)).await;
         }
         // Others changed it too, in places that were not touched here: the feed brings the whole of it.
         if let Some(again) = self.edited_again(&base, op).await? {
@@ -223,13 +240,17 @@ fn server_record(
     server: &Known,
     actor: &crate::types::ActorId,
 ) -> Record {
-    let meta = RecordMeta {
+    let mut meta = RecordMeta {
         version: server.version,
         revision: server.revision,
+        // What is not known comes with the feed.
         edited_at: visible.map_or(crate::clock::Timestamp::ZERO, |record| record.meta.edited_at),
         author: visible.map_or_else(|| actor.clone(), |record| record.meta.author.clone()),
         client: visible.and_then(|record| record.meta.client.clone()),
         upstream: Version::ZERO,
     };
+    if let Some(made) = server.made.clone() {
+        made.tell(&mut meta);
+    }
     Record { key: key.clone(), data: server.data.clone(), meta }
 }

@@ -165,6 +165,9 @@ impl Local {
         if let (Some(mut record), Some(latest)) = (visible, base.latest) {
             record.data = latest.data;
             (record.meta.upstream, record.meta.revision) = (latest.version, latest.revision);
+            if let Some(made) = latest.made {
+                made.tell(&mut record.meta);
+            }
             self.set(record);
         }
     }

@@ -16,6 +16,7 @@ mod policies;
 mod query;
 mod resolving;
 mod resync;
+mod retry;
 mod run;
 mod save;
 mod select;

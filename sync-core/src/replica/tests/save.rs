@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::merge::{Clash, DeletePolicy, PathRule, UpdatePolicy};
 use crate::policies::Policies;
 use crate::protocol::code;
-use crate::replica::{Replica, Typed};
+use crate::replica::{Query, Replica, Typed};
 use crate::service::Limits;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -264,4 +264,38 @@ async fn notes_that_are_added_have_ids_of_their_own() {
     );
     assert_ne!(a, b);
     assert_eq!(dialog.notes().get(a.as_str()).await.unwrap(), Some(note("a", "")));
+}
+
+#[tokio::test]
+async fn records_of_a_type_are_saved_together_in_a_transaction() {
+    let dialog = Dialog::new().await;
+    let seen = dialog.notes().get("a").await.unwrap().unwrap();
+    dialog.meanwhile(json!({"text": "oat milk"})).await;
+    let notes = dialog.notes();
+    let added = dialog.one.transaction(async |t| {
+        let mut notes = t.of(&notes);
+        assert!(notes.patch("a", &json!({"done": "maybe"})).await.is_err(), "and it goes on");
+        notes.save("a", &seen, &note("shopping", "milk")).await?;
+        notes.update("a", |note| note.done = true).await?;
+        assert_eq!(notes.update("nowhere", |_| ()).await?, None);
+        notes.put("b", &note("b", "")).await?;
+        notes.delete("b").await?;
+        let id = notes.add(&note("c", "")).await?;
+        assert_eq!((notes.list(&Query::all()).await?.len(), notes.get("b").await?), (2, None));
+        Ok(id)
+    });
+    let added = added.await.unwrap();
+    dialog.settle().await;
+    let expected = json!({"title": "shopping", "text": "oat milk", "done": true});
+    assert_eq!(value(&dialog.two, "a").await, Some(expected));
+    assert!(value(&dialog.two, added.as_str()).await.is_some());
+}
+
+#[tokio::test]
+async fn an_update_can_be_spawned() {
+    let dialog = Dialog::new().await;
+    let notes = dialog.notes();
+    let word = "!".to_owned();
+    tokio::spawn(async move { notes.update("a", |note| note.text += &word).await }).await.unwrap().unwrap();
+    assert_eq!(value(&dialog.one, "a").await.unwrap()["text"], "milk!");
 }
