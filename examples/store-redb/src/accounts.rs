@@ -4,7 +4,8 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use redb::{ReadableTable, WriteTransaction};
-use sync_core::{Accounts, ActorId, Error, ErrorKind, Result, Role, SpaceId, User};
+use sync_core::store::user_exists;
+use sync_core::{Accounts, ActorId, Error, Result, Role, SpaceId, User};
 
 use crate::error::{Job, corrupt};
 use crate::rows;
@@ -19,7 +20,7 @@ impl Accounts for RedbStore {
             let (mut users, mut names) = (txn.open_table(USERS)?, txn.open_table(USER_NAMES)?);
             let (id, name_key) = (user.id.as_str(), user.name_key.as_str());
             if users.get(id)?.is_some() || names.get(name_key)?.is_some() {
-                return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken").into());
+                return Err(user_exists().into());
             }
             users.insert(id, rows::from_value(&user).as_slice())?;
             names.insert(name_key, id)?;

@@ -14,9 +14,12 @@ pub(crate) fn collect(view: &mut View, floor: Seq, limit: usize) -> Job<Collecte
     let floor = view.head.floor.get();
     let (n_tombstones, more_tombstones) = collect_tombstones(view, floor, limit)?;
     let (n_entries, more_entries) = collect_log(view, floor, limit)?;
-    collect_commits(view, floor)?;
+    let more_commits = collect_commits(view, floor, limit)?;
     view.store_head()?;
-    Ok(Collected { n_removed: n_tombstones + n_entries, more: more_tombstones || more_entries })
+    Ok(Collected {
+        n_removed: n_tombstones + n_entries,
+        more: more_tombstones || more_entries || more_commits,
+    })
 }
 
 /// How many went, and whether more would.
@@ -51,10 +54,15 @@ fn collect_log(view: &View, floor: i64, limit: usize) -> Job<(usize, bool)> {
 }
 
 /// The commit that ends at the floor stays: a cursor there is compared with its tag.
-fn collect_commits(view: &View, floor: i64) -> Job<()> {
+fn collect_commits(view: &View, floor: i64, limit: usize) -> Job<bool> {
     let mut commits = view.table_mut(COMMITS)?;
+    let mut n = 0;
     while commits.first()?.is_some_and(|(last, _)| last.value() < floor) {
+        if n == limit {
+            return Ok(true);
+        }
         commits.pop_first()?;
+        n += 1;
     }
-    Ok(())
+    Ok(false)
 }

@@ -2,8 +2,7 @@
 
 use std::ops::Bound;
 
-use sync_core::Record;
-use sync_core::store::{FeedQuery, Page, ScanQuery};
+use sync_core::store::{FeedQuery, Page, PageBuilder, ScanQuery};
 
 use crate::error::{Job, corrupt};
 use crate::keys::{key, parts};
@@ -17,7 +16,7 @@ pub(crate) fn feed(view: &View, query: &FeedQuery) -> Job<Page> {
     }
     let (feed, records) = (view.table(FEED)?, view.table(RECORDS)?);
     let range = (Bound::Excluded(query.after.get()), Bound::Included(query.up_to.get()));
-    let mut page = Filling::new(query.rows_max, query.bytes_max);
+    let mut page = PageBuilder::new(query.rows_max, query.bytes_max);
     for entry in feed.range::<i64>(range)? {
         let (version, place) = entry?;
         let key = key(place.value())?;
@@ -33,12 +32,12 @@ pub(crate) fn feed(view: &View, query: &FeedQuery) -> Job<Page> {
             break;
         }
     }
-    Ok(page.done())
+    Ok(page.finish())
 }
 
 pub(crate) fn scan(view: &View, query: &ScanQuery) -> Job<Page> {
     let records = view.table(RECORDS)?;
-    let mut page = Filling::new(query.rows_max, query.bytes_max);
+    let mut page = PageBuilder::new(query.rows_max, query.bytes_max);
     for entry in records.range::<(&str, &str)>((scan_from(query), Bound::Unbounded))? {
         let (place, row) = entry?;
         let record = rows::to_record(key(place.value())?, row.value())?;
@@ -49,7 +48,7 @@ pub(crate) fn scan(view: &View, query: &ScanQuery) -> Job<Page> {
             break;
         }
     }
-    Ok(page.done())
+    Ok(page.finish())
 }
 
 /// Where a scan begins: after a key, or at the first of its collection, whichever is later.
@@ -59,31 +58,5 @@ fn scan_from(query: &ScanQuery) -> Bound<(&str, &str)> {
         (Some(after), first) if Some(after) >= first => Bound::Excluded(after),
         (_, Some(first)) => Bound::Included(first),
         (_, None) => Bound::Unbounded,
-    }
-}
-
-/// A page that is read until it is full, and no further: with one record more than it yields, to know that there is more.
-struct Filling {
-    records: Vec<Record>,
-    n_bytes: usize,
-    rows_max: usize,
-    bytes_max: usize,
-}
-
-impl Filling {
-    fn new(rows_max: usize, bytes_max: usize) -> Self {
-        Self { records: Vec::new(), n_bytes: 0, rows_max, bytes_max }
-    }
-
-    /// Takes a record; says whether the next one is worth reading.
-    fn takes(&mut self, record: Record) -> bool {
-        self.n_bytes = self.n_bytes.saturating_add(record.data_len());
-        self.records.push(record);
-        let is_alone = self.records.len() == 1;
-        self.records.len() <= self.rows_max && (is_alone || self.n_bytes <= self.bytes_max)
-    }
-
-    fn done(self) -> Page {
-        Page::cut(self.records, self.rows_max, self.bytes_max)
     }
 }

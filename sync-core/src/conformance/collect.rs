@@ -78,6 +78,25 @@ pub async fn collecting_the_log_is_bounded(subject: &dyn Subject) -> Verdict {
     Ok(())
 }
 
+/// At most `limit` commits go in one call as well, and what remains is said to be more.
+pub async fn collecting_commits_is_bounded(subject: &dyn Subject) -> Verdict {
+    let (store, space) = fresh_space(subject).await?;
+    for n in 0..6 {
+        commit(&*store, &space, [put("notes", "1", &n.to_string())]).await?;
+    }
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        let collected = collect(&*store, &space, 6, 2).await?;
+        left.push((contents(&*store, &space).await?.commits.len(), collected.more));
+    }
+    assert_eq!(
+        left,
+        [(4, true), (2, true), (1, false)],
+        "commits left, and whether the store has more to remove"
+    );
+    Ok(())
+}
+
 /// Log entries of commits at or below the floor go, later ones stay, and numbers are never used again.
 pub async fn log_entries_at_or_below_the_floor_go(subject: &dyn Subject) -> Verdict {
     let (store, space) = fresh_space(subject).await?;

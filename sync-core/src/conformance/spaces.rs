@@ -116,8 +116,9 @@ pub async fn a_space_created_again_shares_nothing_with_the_old_one(subject: &dyn
     let found = contents(&*store, &space).await?;
     let zero = SpaceHead { epoch: epoch(2), head: Seq::ZERO, tag: Tag::ZERO, floor: Seq::ZERO, log_head: 0 };
     assert_eq!(found.head, zero);
-    assert_eq!((found.records, found.commits, found.log), (vec![], vec![], vec![]));
-    assert_eq!((found.stats, found.clients), (SpaceStats::default(), vec![]));
+    assert_eq!((found.records, found.commits), (vec![], vec![]), "records and commits the store still has");
+    assert_eq!((found.log, found.clients), (vec![], vec![]), "log entries and replicas the store still has");
+    assert_eq!(found.stats, SpaceStats::default(), "what the store still counts");
     let mut txn = store.read(&space).await?;
     assert_eq!(txn.records(&[key("notes", "1"), key("notes", "2")]).await?, [None, None]);
     assert_eq!(txn.client(&client_id("replica-1")).await?, None);

@@ -118,6 +118,7 @@ macro_rules! store_suite {
                 a_record_that_came_back_stays
                 collecting_is_bounded_and_says_whether_more_remains
                 collecting_the_log_is_bounded
+                collecting_commits_is_bounded
                 log_entries_at_or_below_the_floor_go
                 the_commit_at_the_floor_stays
                 collecting_leaves_the_head_where_it_is

@@ -215,8 +215,14 @@ pub async fn writing_and_collecting_take_turns(subject: &dyn Subject) -> Verdict
     txn.commit().await?;
     let found = contents(&*store, &space).await?;
     assert_eq!(found.feed, write.records[1..]);
-    assert_eq!((found.head.head, found.head.floor, found.head.log_head), (seq(4), seq(2), 8));
-    assert_eq!((found.commits, found.log), (write.commits, write.log));
+    let head = found.head;
+    let stands = (head.head, head.floor, head.log_head);
+    assert_eq!(stands, (seq(4), seq(2), 8), "head, floor and log_head of the store, and what they should be");
+    assert_eq!(
+        (found.commits, found.log),
+        (write.commits, write.log),
+        "commits and log of the store, and as written"
+    );
     Ok(())
 }
 

@@ -50,8 +50,8 @@ pub async fn a_failed_writer_lets_the_next_one_in(subject: &dyn Subject) -> Verd
     let (store, space) = fresh_space(subject).await?;
     let mut reader = store.read(&space).await?;
     let write = stamp(&mut *reader, [put("notes", "1", "1")]).await?;
-    assert!(reader.apply(&write).await.is_err());
-    assert!(reader.commit().await.is_err());
+    assert!(reader.apply(&write).await.is_err(), "a transaction begun for reading has written");
+    assert!(reader.commit().await.is_err(), "a transaction that failed has committed");
     in_time(subject, "a commit after a failed one", commit(&*store, &space, [put("notes", "2", "2")]))
         .await?;
     assert_eq!(contents(&*store, &space).await?.records.len(), 1);

@@ -16,17 +16,12 @@ pub(super) fn raise_floor(dialect: Dialect, space: &SpaceId, floor: Seq) -> Stat
     Statement::new(dialect, &update)
 }
 
-/// Removes the commits that end before `floor`.
-pub(super) fn commits(dialect: Dialect, space: &SpaceId, floor: Seq) -> Statement {
-    let mut delete = delete_of(Commits::Table, Commits::Space, space);
-    Statement::new(dialect, delete.and_where(Expr::col(Commits::Last).lt(floor.get())))
-}
-
-/// What lies at or below the floor, oldest first: tombstones by version, or log entries by number.
+/// What lies below the floor, oldest first: tombstones by version, log entries by number, commits by their last seq.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Collectable {
     Tombstones,
     LogEntries,
+    Commits,
 }
 
 impl Collectable {
@@ -45,6 +40,14 @@ impl Collectable {
                 .and_where(Expr::col(Log::Space).eq(space.as_str()))
                 .expr(Expr::cust("\"entry\" AS \"position\", \"head\""))
                 .order_by(Log::Entry, sea_query::Order::Asc)
+                .take(),
+            // The commit that ends at the floor stays.
+            Self::Commits => Query::select()
+                .from(Commits::Table)
+                .and_where(Expr::col(Commits::Space).eq(space.as_str()))
+                .and_where(Expr::col(Commits::Last).lt(floor.get()))
+                .expr(Expr::cust("\"last\" AS \"position\""))
+                .order_by(Commits::Last, sea_query::Order::Asc)
                 .take(),
         };
         query.limit(driver::limit(n));
@@ -68,6 +71,9 @@ impl Collectable {
             Self::LogEntries => {
                 delete_of(Log::Table, Log::Space, space).and_where(Expr::col(Log::Entry).lt(end)).take()
             }
+            Self::Commits => delete_of(Commits::Table, Commits::Space, space)
+                .and_where(Expr::col(Commits::Last).lt(end))
+                .take(),
         };
         Statement::new(dialect, &delete)
     }

@@ -164,10 +164,10 @@ impl<D: Driver> SqlTxn<D> {
         let (dialect, space) = (self.driver.dialect(), &self.space);
         self.driver.execute(collect::raise_floor(dialect, space, floor)).await?;
         let now = spaces::head(&mut self.driver, space, Mode::Write).await?.ok_or_else(damaged)?;
-        self.driver.execute(collect::commits(dialect, space, now.floor)).await?;
         let tombstones = self.remove(Collectable::Tombstones, now.floor, limit).await?;
         let entries = self.remove(Collectable::LogEntries, now.floor, limit).await?;
-        Ok(Collected { n_removed: tombstones.0 + entries.0, more: tombstones.1 || entries.1 })
+        let commits = self.remove(Collectable::Commits, now.floor, limit).await?;
+        Ok(Collected { n_removed: tombstones.0 + entries.0, more: tombstones.1 || entries.1 || commits.1 })
     }
 }
 

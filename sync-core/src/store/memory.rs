@@ -247,9 +247,7 @@ impl StoreTxn for MemoryTxn {
             |key: &RecordKey| query.collections.as_ref().is_none_or(|names| names.contains(&key.collection));
         let keys = self.state.feed.range(range).map(|(_, key)| key).filter(|key| wanted(key));
         let records = keys.filter_map(|key| self.state.records.get(key));
-        let records =
-            records.take(query.rows_max.saturating_add(1)).map(|record| record.as_ref().clone()).collect();
-        Ok(Page::cut(records, query.rows_max, query.bytes_max))
+        Ok(Page::filled(records.map(|record| record.as_ref().clone()), query.rows_max, query.bytes_max))
     }
 
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
@@ -260,12 +258,8 @@ impl StoreTxn for MemoryTxn {
             query.collection.as_ref().is_none_or(|name| *name == record.key.collection)
                 && (query.tombstones || !record.is_deleted())
         };
-        let records = records.filter(|record| wanted(record)).take(query.rows_max.saturating_add(1));
-        Ok(Page::cut(
-            records.map(|record| record.as_ref().clone()).collect(),
-            query.rows_max,
-            query.bytes_max,
-        ))
+        let records = records.filter(|record| wanted(record)).map(|record| record.as_ref().clone());
+        Ok(Page::filled(records, query.rows_max, query.bytes_max))
     }
 
     async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
@@ -323,12 +317,14 @@ impl StoreTxn for MemoryTxn {
         entries.iter().take(limit).for_each(|n| {
             self.state.log.remove_mut(n);
         });
-        let commits: Vec<Seq> = self.state.commits.range(..floor).map(|(last, _)| *last).collect();
-        commits.iter().for_each(|last| {
+        let commits = self.state.commits.range(..floor).map(|(last, _)| *last);
+        let commits: Vec<Seq> = commits.take(limit.saturating_add(1)).collect();
+        commits.iter().take(limit).for_each(|last| {
             self.state.commits.remove_mut(last);
         });
         let n_removed = keys.len().min(limit) + entries.len().min(limit);
-        Ok(Collected { n_removed, more: keys.len() > limit || entries.len() > limit })
+        let more = [keys.len(), entries.len(), commits.len()].into_iter().any(|n| n > limit);
+        Ok(Collected { n_removed, more })
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::accounts::{Accounts, Role, User};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::store::MemoryStore;
+use crate::store::user_exists;
 use crate::types::{ActorId, SpaceId};
 
 /// Users and memberships in memory; part of [`MemoryStore`].
@@ -37,7 +38,7 @@ impl Accounts for MemoryStore {
     async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
         let mut tables = self.accounts.tables();
         if tables.users.values().any(|other| other.id == user.id || other.name_key == user.name_key) {
-            return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken"));
+            return Err(user_exists());
         }
         tables.users.insert(user.id.clone(), user.clone());
         tables.members.extend(roles.iter().map(|(space, role)| ((user.id.clone(), space.clone()), *role)));

@@ -39,7 +39,8 @@ pub use faulty::{Call, Fault, FaultyStore};
 pub use hints::{HintHub, Hints, OnCommit};
 pub use memory::MemoryStore;
 pub use query::{
-    ClientQuery, FeedQuery, Page, ScanQuery, StoreExt, StoreTxnExt, space_exists, space_not_found,
+    ClientQuery, FeedQuery, Page, PageBuilder, ScanQuery, StoreExt, StoreTxnExt, space_exists,
+    space_not_found, user_exists,
 };
 pub use stamp::Stamper;
 pub use stored::{StoredRecords, stored_meta};
@@ -89,9 +90,9 @@ pub enum Mode {
 /// What became of [`StoreTxn::collect`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// How many tombstones and log entries were removed.
+    /// How many tombstones and log entries were removed. Commits are not counted.
     pub n_removed: usize,
-    /// Whether more remains below the floor: call again in a new transaction.
+    /// Whether more remains below the floor: call again, in this transaction or better in a new one.
     pub more: bool,
 }
 
@@ -121,8 +122,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such space,
-    /// [`Contended`](crate::ErrorKind::Contended) or [`Overloaded`](crate::ErrorKind::Overloaded) when waiting took
-    /// too long.
+    /// [`Overloaded`](crate::ErrorKind::Overloaded) when waiting for the writer took too long (ten seconds are a good
+    /// limit), [`Contended`](crate::ErrorKind::Contended) when beginning again at once may do.
     async fn begin(&self, space: &SpaceId, mode: Mode) -> Result<Box<dyn StoreTxn>>;
 
     /// Counts of a space, committed at some moment during the call.
@@ -156,15 +157,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
 /// One transaction on one space.
 ///
-/// It sees what it wrote itself. Dropping it abandons it: nothing it wrote is ever seen by others. After a method failed, [`commit`](StoreTxn::commit) fails
-/// too. Writing in a transaction begun with [`Mode::Read`] is an error of kind [`Internal`](crate::ErrorKind::Internal).
+/// It sees what it wrote itself. Dropping it abandons it: nothing it wrote is ever seen by others. After a method failed,
+/// [`commit`](StoreTxn::commit) fails too, and nobody asks it for more. Writing in a transaction begun with [`Mode::Read`] is
+/// an error of kind [`Internal`](crate::ErrorKind::Internal). It may outlive the [`Store`] value it came from, and keeps open
+/// what it needs.
 #[async_trait]
 pub trait StoreTxn: Send {
     /// Where the space stood when the transaction began. Writes of this transaction do not change it.
     fn head(&self) -> SpaceHead;
 
-    /// The records of these keys, tombstones included, in the order of the keys; `None` where there is none. Takes a
-    /// number of statements that does not depend on how many keys there are (up to [`KEYS_MAX`] a statement).
+    /// The records of these keys, tombstones included, in the order of the keys; `None` where there is none. What a call
+    /// costs beside the records themselves does not grow with their number, up to [`KEYS_MAX`] of them.
     async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>>;
 
     /// Records and tombstones whose version is after `query.after` and at most `query.up_to`, ascending by version.
@@ -175,15 +178,14 @@ pub trait StoreTxn: Send {
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page>;
 
     /// What is known of replicas, ascending by the bytes of their ids, each once; one that never pushed is not there.
-    /// One statement for up to [`KEYS_MAX`] names.
     async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>>;
 
     /// The commits whose last seq is at or after `from`, ascending, at most `limit`. If any contains `from`, it is the
     /// first of them.
     async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>>;
 
-    /// Writes what commits do: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Takes a number of
-    /// statements that does not depend on how many records there are (up to [`KEYS_MAX`] a statement).
+    /// Writes what commits do: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Records first, then
+    /// purges. A backend that works on another thread clones what it is given.
     ///
     /// It may be called several times, also in turns with [`collect`](StoreTxn::collect): each call goes on from the
     /// one before, and of several states of a record or a replica the last one stays. What earlier calls wrote need not
@@ -191,8 +193,8 @@ pub trait StoreTxn: Send {
     async fn apply(&mut self, write: &CommitWrite) -> Result<()>;
 
     /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries whose
-    /// head is at or below it (oldest first; their numbers are never used again), and commits whose last seq is below
-    /// it. At most `limit` tombstones and `limit` log entries go in one call. Live records always stay.
+    /// head is at or below it (oldest first, until the first that stays; their numbers are never used again), and commits
+    /// whose last seq is below it. At most `limit` of each go in one call. Live records always stay.
     async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected>;
 
     /// Ends the transaction and makes its writes durable and visible.
@@ -207,6 +209,6 @@ pub trait StoreTxn: Send {
 /// How many replicas to list at once: the answers to their last batches may be of some megabytes each.
 pub const CLIENTS_PAGE: usize = 100;
 
-/// How many keys or records one statement carries: the parameters of a row times this must stay below the 32,766 that
-/// SQLite takes.
+/// How many keys or records a backend can be expected to take at the cost of one. Larger calls are allowed; a backend
+/// splits them as it must. SQLite takes 32,766 parameters in a statement.
 pub const KEYS_MAX: usize = 1000;

@@ -69,6 +69,58 @@ impl Page {
         records.truncate(n);
         Self { records, more }
     }
+
+    /// Takes records until the limits of a query are reached, and looks at one more to know whether there is any.
+    pub fn filled(records: impl IntoIterator<Item = Record>, rows_max: usize, bytes_max: usize) -> Self {
+        let mut builder = PageBuilder::new(rows_max, bytes_max);
+        for record in records {
+            if !builder.takes(record) {
+                break;
+            }
+        }
+        builder.finish()
+    }
+}
+
+/// A page that is read until it is full and no further, however large the limits of its query are.
+///
+/// ```
+/// use sync_core::store::PageBuilder;
+/// # let records = Vec::<sync_core::Record>::new();
+/// let mut page = PageBuilder::new(100, 1 << 20);
+/// for record in records {
+///     if !page.takes(record) {
+///         break;
+///     }
+/// }
+/// assert!(!page.finish().more);
+/// ```
+#[derive(Debug)]
+pub struct PageBuilder {
+    records: Vec<Record>,
+    n_bytes: usize,
+    rows_max: usize,
+    bytes_max: usize,
+}
+
+impl PageBuilder {
+    /// An empty page with the limits of a query.
+    pub fn new(rows_max: usize, bytes_max: usize) -> Self {
+        Self { records: Vec::new(), n_bytes: 0, rows_max, bytes_max }
+    }
+
+    /// Takes the next record of the query; says whether the one after it is worth reading.
+    pub fn takes(&mut self, record: Record) -> bool {
+        self.n_bytes = self.n_bytes.saturating_add(record.data_len());
+        self.records.push(record);
+        let is_alone = self.records.len() == 1;
+        self.records.len() <= self.rows_max && (is_alone || self.n_bytes <= self.bytes_max)
+    }
+
+    /// The page.
+    pub fn finish(self) -> Page {
+        Page::cut(self.records, self.rows_max, self.bytes_max)
+    }
 }
 
 /// Conveniences over any [`Store`], written once.
@@ -95,6 +147,11 @@ pub trait StoreExt: Store {
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
+
+/// The error for a user whose id or name is taken; every store uses this one, so that they read alike.
+pub fn user_exists() -> Error {
+    Error::new(ErrorKind::AlreadyExists, "this user name is taken")
+}
 
 /// The error for a space that is to be created and is there; every store uses this one, so that they read alike.
 pub fn space_exists(space: &SpaceId) -> Error {

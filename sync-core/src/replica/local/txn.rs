@@ -12,9 +12,7 @@ use crate::replica::local::open::{Inner, Replica, ReplicaOptions};
 use crate::replica::local::place::Side;
 use crate::replica::tell::watch::{Change, Origin, is_told};
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{
-    Collected, CommitWrite, FeedQuery, KEYS_MAX, Mode, Page, ScanQuery, SpaceHead, Stamper, StoreTxn,
-};
+use crate::store::{Collected, CommitWrite, FeedQuery, Mode, Page, ScanQuery, SpaceHead, Stamper, StoreTxn};
 use crate::types::{Record, RecordKey, Seq};
 
 /// A transaction on the local store. What it reads includes what it wrote; dropping it abandons everything.
@@ -54,13 +52,14 @@ impl Local {
     /// Reads these records ahead, in as few statements as possible.
     pub(crate) async fn load(&mut self, keys: impl IntoIterator<Item = RecordKey>) -> Result<()> {
         let keys: Vec<RecordKey> = keys.into_iter().filter(|key| !self.cells.contains_key(key)).collect();
-        for keys in keys.chunks(KEYS_MAX) {
-            let records = self.txn.records(keys).await?;
-            for (key, record) in keys.iter().zip(records) {
-                let mut cell = Cell { record, ..Cell::default() };
-                cell.stored = Some(cell.data().cloned());
-                self.cells.insert(key.clone(), cell);
-            }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let records = self.txn.records(&keys).await?;
+        for (key, record) in keys.into_iter().zip(records) {
+            let mut cell = Cell { record, ..Cell::default() };
+            cell.stored = Some(cell.data().cloned());
+            self.cells.insert(key, cell);
         }
         Ok(())
     }
@@ -180,12 +179,12 @@ impl Local {
         let is_unread = |cell: &Cell| cell.written.is_some() && cell.stored.is_none();
         let unread = self.cells.iter().filter(|(key, cell)| is_told(key) && is_unread(cell));
         let unread: Vec<RecordKey> = unread.map(|(key, _)| key.clone()).collect();
-        for keys in unread.chunks(KEYS_MAX) {
-            let records = self.txn.records(keys).await?;
-            for (key, record) in keys.iter().zip(records) {
-                let cell = self.cells.entry(key.clone()).or_default();
-                cell.stored = Some(record.and_then(|record| record.data));
-            }
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let records = self.txn.records(&unread).await?;
+        for (key, record) in unread.into_iter().zip(records) {
+            self.cells.entry(key).or_default().stored = Some(record.and_then(|record| record.data));
         }
         Ok(())
     }

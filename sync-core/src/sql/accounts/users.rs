@@ -3,12 +3,13 @@
 use sea_query::{Expr, ExprTrait, OnConflict, Query};
 
 use crate::accounts::{Role, User};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sql::accounts::members::set_role;
 use crate::sql::driver::{self, Driver, Statement};
 use crate::sql::pack::{self, Field, check_plain, damaged, fields, row, split_rows};
 use crate::sql::rows::time;
 use crate::sql::tables::Users;
+use crate::store::user_exists;
 use crate::types::{ActorId, SpaceId};
 
 /// A user, column by column.
@@ -37,7 +38,7 @@ pub(super) async fn create_user<D: Driver>(
     ]);
     let statement = Statement::new(driver.dialect(), &insert);
     if driver.execute(statement).await? == 0 {
-        return Err(Error::new(ErrorKind::AlreadyExists, "this user name is taken"));
+        return Err(user_exists());
     }
     for (space, role) in roles {
         set_role(driver, space, &user.id, Some(*role)).await?;
