@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::json::Json;
-use crate::replica::local::rows::{Base, Known, Made};
+use crate::replica::local::rows::{Base, Known};
 use crate::replica::local::txn::Local;
 use crate::replica::tell::watch::Origin;
 use crate::types::{Record, RecordKey, RecordMeta, Version};
@@ -33,8 +33,8 @@ impl Local {
             return Ok(true);
         }
         self.purge(Base::key_for(key));
-        match base.base.made.clone() {
-            Some(made) => self.show_again(key, base.base, made),
+        match base.base.made {
+            Some(_) => self.show_again(key, base.base),
             None => self.show(key, data, visible.as_ref(), base.newest()),
         }
         Ok(true)
@@ -46,16 +46,9 @@ impl Local {
     }
 
     /// Writes what the server has, as it was before the edits that are undone now.
-    fn show_again(&mut self, key: &RecordKey, server: Known, made: Made) {
-        let mut meta = RecordMeta {
-            version: Version::ZERO,
-            revision: server.revision,
-            edited_at: Timestamp::ZERO,
-            author: self.options.actor.clone(),
-            client: None,
-            upstream: server.version,
-        };
-        made.tell(&mut meta);
+    fn show_again(&mut self, key: &RecordKey, server: Known) {
+        let mut meta = RecordMeta::first(Version::ZERO, self.options.actor.clone());
+        server.tell(&mut meta);
         self.set_by(Record { key: key.clone(), data: server.data, meta }, Origin::Local);
     }
 
@@ -70,12 +63,10 @@ impl Local {
         let after = before.map_or(Timestamp::ZERO, |record| record.meta.edited_at);
         let earliest = after.saturating_add(Duration::from_micros(u64::from(before.is_some())));
         let meta = RecordMeta {
-            version: Version::ZERO,
             revision: server.revision.saturating_add(1),
             edited_at: self.options.clock.now().max(earliest),
-            author: self.options.actor.clone(),
-            client: None,
             upstream: server.version,
+            ..RecordMeta::first(Version::ZERO, self.options.actor.clone())
         };
         self.set_by(Record { key: key.clone(), data, meta }, Origin::Local);
     }

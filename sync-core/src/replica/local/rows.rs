@@ -59,16 +59,20 @@ impl Known {
         let made = Some(Made::of(&record.meta));
         Self { made, ..Self::new(record.meta.version, record.meta.revision, record.data.clone()) }
     }
+
+    /// Says in the metadata of a record here what is known of this state. What the server did not say stays as it was, and
+    /// comes with the feed.
+    pub(crate) fn tell(&self, meta: &mut RecordMeta) {
+        (meta.upstream, meta.revision) = (self.version, self.revision);
+        if let Some(Made { at, by, through }) = self.made.clone() {
+            (meta.edited_at, meta.author, meta.client) = (at, by, through);
+        }
+    }
 }
 
 impl Made {
     pub(crate) fn of(meta: &RecordMeta) -> Self {
         Self { at: meta.edited_at, by: meta.author.clone(), through: meta.client.clone() }
-    }
-
-    /// Says it in the metadata of a record.
-    pub(crate) fn tell(self, meta: &mut RecordMeta) {
-        (meta.edited_at, meta.author, meta.client) = (self.at, self.by, self.through);
     }
 }
 

@@ -234,23 +234,16 @@ fn sent(base: &Base, op: &Op) -> Option<Json> {
     }
 }
 
+/// What the server has, as it sends it. What it did not say is as it is shown.
 fn server_record(
     key: &RecordKey,
     visible: Option<&Record>,
     server: &Known,
     actor: &crate::types::ActorId,
 ) -> Record {
-    let mut meta = RecordMeta {
-        version: server.version,
-        revision: server.revision,
-        // What is not known comes with the feed.
-        edited_at: visible.map_or(crate::clock::Timestamp::ZERO, |record| record.meta.edited_at),
-        author: visible.map_or_else(|| actor.clone(), |record| record.meta.author.clone()),
-        client: visible.and_then(|record| record.meta.client.clone()),
-        upstream: Version::ZERO,
-    };
-    if let Some(made) = server.made.clone() {
-        made.tell(&mut meta);
-    }
+    let shown = visible.map(|record| record.meta.clone());
+    let mut meta = shown.unwrap_or_else(|| RecordMeta::first(Version::ZERO, actor.clone()));
+    server.tell(&mut meta);
+    (meta.version, meta.upstream) = (server.version, Version::ZERO);
     Record { key: key.clone(), data: server.data.clone(), meta }
 }

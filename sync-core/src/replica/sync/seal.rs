@@ -163,11 +163,8 @@ impl Local {
     fn settle(&mut self, base: Base, visible: Option<Record>) {
         self.purge(Base::key_for(&base.key));
         if let (Some(mut record), Some(latest)) = (visible, base.latest) {
+            latest.tell(&mut record.meta);
             record.data = latest.data;
-            (record.meta.upstream, record.meta.revision) = (latest.version, latest.revision);
-            if let Some(made) = latest.made {
-                made.tell(&mut record.meta);
-            }
             self.set(record);
         }
     }
