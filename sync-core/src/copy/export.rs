@@ -7,7 +7,7 @@ use crate::copy::write::LineWriter;
 use crate::copy::{FORMAT, OnProgress, PAGE_BYTES, PAGE_ROWS, Progress, Sink, Totals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{CLIENTS_PAGE, ClientQuery, ScanQuery, Store, StoreExt, StoreTxn};
-use crate::types::{ActorId, Seq, SpaceId};
+use crate::types::{ActorId, SpaceId};
 
 /// Writes all spaces, users and members of a store to `sink`.
 ///
@@ -104,7 +104,8 @@ impl Export<'_> {
         txn: &mut dyn StoreTxn,
         check: &mut SpaceCheck,
     ) -> Result<()> {
-        let mut next = Some(Seq::ZERO);
+        // Those that end below the floor are on their way out.
+        let mut next = Some(txn.head().floor);
         while let Some(from) = next {
             let page = txn.commits(from, PAGE_ROWS).await?;
             next = page.last().filter(|_| page.len() == PAGE_ROWS).and_then(|last| last.last.checked_add(1));

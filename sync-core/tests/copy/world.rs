@@ -21,7 +21,10 @@ pub(crate) async fn everything(store: &MemoryStore) -> Everything {
     let (mut spaces, mut members) = (BTreeMap::new(), BTreeMap::new());
     for name in store.spaces(None, usize::MAX).await.unwrap() {
         members.insert(name.clone(), store.members(&name, None, usize::MAX).await.unwrap());
-        spaces.insert(name.clone(), contents(store, &name).await.unwrap());
+        let mut found = contents(store, &name).await.unwrap();
+        // Commits that end below the floor are on their way out, and are not copied.
+        found.commits.retain(|commit| commit.last >= found.head.floor);
+        spaces.insert(name.clone(), found);
     }
     Everything { spaces, users: store.users(None, usize::MAX).await.unwrap(), members }
 }

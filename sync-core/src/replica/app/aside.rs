@@ -128,7 +128,9 @@ impl Replica {
     /// # let replica = Replica::open(Arc::new(MemoryStore::default()), SpaceId::new("family")?, options).await?;
     /// use sync_core::replica::LOST_IN_RESTORE;
     /// for edit in replica.set_aside(100).await? {
-    ///     if edit.code == LOST_IN_RESTORE {
+    ///     // A whole record replaces what is there by now, so someone should look at both first.
+    ///     println!("{:?}: {}", edit.mutation.op, edit.detail);
+    ///     if edit.code == LOST_IN_RESTORE && replica.get_json("notes", "1").await?.is_none() {
     ///         replica.retry(&edit.id).await?;
     ///     }
     /// }

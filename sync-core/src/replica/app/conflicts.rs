@@ -158,11 +158,24 @@ fn mine(body: &ConflictBody, visible: Option<&Value>, seen: Option<&Value>) -> R
         }
         return body.mine.as_ref().map(content).transpose();
     };
-    let at = |path: &Pointer, value: Option<&Value>| value.and_then(|value| path.find(value).cloned());
-    if patch.edits().iter().any(|edit| at(&edit.path, visible) != at(&edit.path, seen)) {
+    if patch.edits().iter().any(|edit| place(&edit.path, visible) != place(&edit.path, seen)) {
         return Err(moved_on());
     }
+    if visible.is_none() {
+        // The edit alone would bring back a part of the record.
+        return body.mine.as_ref().map(content).transpose();
+    }
     patch.apply(visible).as_ref().map(content).transpose()
+}
+
+/// What an edit of this path would overwrite, and how deep that lies: what is there, or what stands in its way.
+fn place<'a>(path: &Pointer, value: Option<&'a Value>) -> (usize, Option<&'a Value>) {
+    let (mut depth, mut at) = (0, value);
+    for name in path.tokens() {
+        let Some(Value::Object(members)) = at else { break };
+        (depth, at) = (depth + 1, members.get(&*name));
+    }
+    (depth, at)
 }
 
 fn moved_on() -> Error {

@@ -51,6 +51,9 @@ impl Local {
             return Ok(Ok(false));
         }
         let Some(visible) = self.get(key).await? else { return Ok(Err(not_there(key, "save"))) };
+        if visible.is_deleted() && visible.meta.upstream == Version::ZERO {
+            return Ok(Err(not_there(key, "save")));
+        }
         let joined = match save.onto(visible.data.as_ref(), self.policy(key)) {
             Ok(joined) => joined,
             Err(refused) => return Ok(Err(refused)),
@@ -64,7 +67,7 @@ impl Local {
             return Ok(Err(not_there(key, "patch")));
         };
         let value = visible.data.as_ref().map_or(Value::Null, Json::to_value);
-        match joined(patch, &value, self.policy(key)) {
+        match joined(patch, &value, self.policy(key), None) {
             Ok(joined) => self.put_joined(key, visible, joined, Lens::any()).await,
             Err(refused) => Ok(Err(refused)),
         }
@@ -100,8 +103,8 @@ impl Local {
         let latest = Known::of(Some(&visible));
         if latest.version == Version::ZERO || self.waits(key).await? {
             let message = format!(
-                "record {key} was edited here since it was read, in the same place, and the server does not know \
-                 that yet: read it again and save what you make of that"
+                "record {key} has changed since it was read, and has edits that the server does not know yet: \
+                 read it again and save what you make of that"
             );
             return Ok(Err(Error::invalid(code::VERSION_CONFLICT, message)));
         }
@@ -132,14 +135,15 @@ impl Save {
         let patch = policy.diff(Some(&seen), &now);
         if view.as_ref() == Some(&self.seen) {
             // Nothing has happened since. What the application cannot read of the record stays.
-            return applied(&patch, &visible).map(Joined::Clean);
+            return content(&onto_stored(Some(&visible), Some(&seen), &now)).map(Joined::Clean);
         }
-        joined(&as_stored(patch, view.map(|view| view.to_value()).as_ref(), &visible), &visible, policy)
+        let patch = as_stored(patch, view.map(|view| view.to_value()).as_ref(), &visible);
+        joined(&patch, &visible, policy, Some(self))
     }
 }
 
-/// Puts the edits onto what is there, as far as that overrules nobody.
-fn joined(patch: &Patch, visible: &Value, policy: &CollectionPolicy) -> Result<Joined> {
+/// Puts the edits onto what is there, as far as that overrules nobody. `save` is where they come from, if that is known.
+fn joined(patch: &Patch, visible: &Value, policy: &CollectionPolicy, save: Option<&Save>) -> Result<Joined> {
     // Who is later matters only where one side is overruled, and that is left to the server.
     let stamp = Stamp { at: 0, by: String::new() };
     let mine = Mine { change: Change::Patch(patch), base: Seen::Older, stamp: &stamp };
@@ -147,10 +151,27 @@ fn joined(patch: &Patch, visible: &Value, policy: &CollectionPolicy) -> Result<J
         Merge::Unchanged => Ok(Joined::Same),
         Merge::Merged { value: Some(value), lost } if lost.is_empty() => content(&value).map(Joined::Clean),
         Merge::Merged { .. } | Merge::Conflict { .. } | Merge::NeedsContent => {
-            let was = applied(&reversed(patch)?, visible)?;
-            Ok(Joined::Clash { was, now: applied(patch, visible)? })
+            clash(patch, visible, policy, save)
         }
     }
+}
+
+/// What to send so that the server finds the clash: what is there, with what was seen in the edited places, so that the
+/// edits are the difference. Where something stands above such a place that has no members, there is no such record; then
+/// it is all that was seen, and others' news shows again when the server has answered.
+fn clash(patch: &Patch, visible: &Value, policy: &CollectionPolicy, save: Option<&Save>) -> Result<Joined> {
+    if let (Ok(was), Ok(now)) =
+        (reversed(patch).and_then(|back| applied(&back, visible)), applied(patch, visible))
+        && policy.diff(Some(&was.to_value()), &now.to_value()) == *patch
+    {
+        return Ok(Joined::Clash { was, now });
+    }
+    let Some(Save { seen, now, .. }) = save else {
+        let message =
+            "what this edit changes is not there any more: look at the record as it is now, and edit that";
+        return Err(Error::invalid(code::VERSION_CONFLICT, message));
+    };
+    Ok(Joined::Clash { was: seen.clone(), now: now.clone() })
 }
 
 /// The edits with what is stored in place of what the application reads there, where both are alike in its eyes: a
@@ -158,11 +179,54 @@ fn joined(patch: &Patch, visible: &Value, policy: &CollectionPolicy) -> Result<J
 fn as_stored(patch: Patch, view: Option<&Value>, visible: &Value) -> Patch {
     let Some(view) = view else { return patch };
     let edit = |edit: &PathEdit| {
-        let is_alike = edit.path.find(view) == edit.was.as_ref();
-        let was = if is_alike { edit.path.find(visible).cloned() } else { edit.was.clone() };
-        PathEdit { was, ..edit.clone() }
+        if edit.path.find(view) != edit.was.as_ref() {
+            return edit.clone();
+        }
+        let stored = edit.path.find(visible);
+        let now = edit.now.as_ref().map(|now| onto_stored(stored, edit.was.as_ref(), now));
+        PathEdit { path: edit.path.clone(), was: stored.cloned(), now }
     };
     Patch::new(patch.edits().iter().map(edit).collect()).expect("the paths are those of a patch")
+}
+
+/// What is stored, with what an application changed in its view of it: `was` and `now` are views, which lack what its type
+/// does not know and have what it fills in.
+fn onto_stored(stored: Option<&Value>, was: Option<&Value>, now: &Value) -> Value {
+    match (stored, was, now) {
+        (Some(stored), Some(was), now) if was == now => stored.clone(),
+        (Some(Value::Object(stored)), Some(Value::Object(was)), Value::Object(now)) => {
+            let stays = |name: &str| now.contains_key(name) || !was.contains_key(name);
+            let mut members = stored.clone();
+            members.retain(|name, _| stays(name));
+            for (name, value) in now {
+                let is_filled_in = !stored.contains_key(name) && was.get(name) == Some(value);
+                if !is_filled_in {
+                    members.insert(name.clone(), onto_stored(stored.get(name), was.get(name), value));
+                }
+            }
+            Value::Object(members)
+        }
+        (Some(Value::Array(stored)), Some(Value::Array(was)), Value::Array(now))
+            if stored.len() == was.len() =>
+        {
+            let element = |(idx, value)| element(stored, was, now, idx, value);
+            Value::Array(now.iter().enumerate().map(element).collect())
+        }
+        _ => now.clone(),
+    }
+}
+
+/// An element of a list: one that was there, perhaps in another place; one that was changed in its place; or a new one.
+fn element(stored: &[Value], was: &[Value], now: &[Value], idx: usize, value: &Value) -> Value {
+    let is_here = was.get(idx) == Some(value);
+    let before = if is_here { Some(idx) } else { was.iter().position(|old| old == value) };
+    match (before, was.get(idx)) {
+        (Some(before), _) => stored[before].clone(),
+        (None, Some(old)) if was.len() == now.len() && !now.contains(old) => {
+            onto_stored(stored.get(idx), Some(old), value)
+        }
+        _ => value.clone(),
+    }
 }
 
 /// The edits that lead back.

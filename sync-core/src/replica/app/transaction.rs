@@ -28,6 +28,8 @@ pub struct Transaction {
     jobs: mpsc::Sender<Job>,
     /// What must reach the server together.
     edited: Edited,
+    /// Whether something was asked of it after it had ended from below.
+    is_gone: bool,
 }
 
 type Job = Box<dyn for<'a> FnOnce(&'a mut Local) -> Work<'a, ()> + Send>;
@@ -132,7 +134,7 @@ impl Replica {
             .boxed()
         });
         let ask = async {
-            let mut transaction = Transaction { jobs, edited: Edited::default() };
+            let mut transaction = Transaction { jobs, edited: Edited::default(), is_gone: false };
             let mut result = self.within(work(&mut transaction)).await;
             if result.is_ok()
                 && let Err(error) = transaction.join().await
@@ -145,13 +147,16 @@ impl Replica {
             } else {
                 drop(decide);
             }
+            let is_gone = transaction.is_gone;
             drop(transaction);
-            result
+            (result, is_gone)
         };
         match futures_util::join!(serve, ask) {
-            (_, Err(error)) => Err(error),
-            (Err(error), Ok(_)) => Err(error.into()),
-            (Ok(()), Ok(result)) => Ok(result),
+            // All that was told inside is that the transaction is gone.
+            (Err(error), (Err(_), true)) => Err(error.into()),
+            (_, (Err(error), _)) => Err(error),
+            (Err(error), (Ok(_), _)) => Err(error.into()),
+            (Ok(()), (Ok(result), _)) => Ok(result),
         }
     }
 }
@@ -347,8 +352,14 @@ impl Transaction {
             }
             .boxed()
         });
-        self.jobs.send(job).await.map_err(|_| abandoned())?;
-        told.await.map_err(|_| abandoned())?
+        let is_sent = self.jobs.send(job).await.is_ok();
+        match told.await {
+            Ok(result) if is_sent => result,
+            _ => {
+                self.is_gone = true;
+                Err(abandoned())
+            }
+        }
     }
 }
 

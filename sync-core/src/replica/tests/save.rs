@@ -299,3 +299,74 @@ async fn an_update_can_be_spawned() {
     tokio::spawn(async move { notes.update("a", |note| note.text += &word).await }).await.unwrap().unwrap();
     assert_eq!(value(&dialog.one, "a").await.unwrap()["text"], "milk!");
 }
+
+#[tokio::test]
+async fn a_late_save_below_something_that_became_another_thing_overrules_nobody() {
+    for (before, theirs, now) in [
+        (json!({"a": {"x": 1}}), json!({"a": "precious"}), json!({"a": {"x": 1, "b": 2}})),
+        (json!({"x": 1}), json!(["precious"]), json!({"x": 1, "b": 2})),
+        (
+            json!({"t": 1, "due": {"day": 7}}),
+            json!({"t": 1}),
+            json!({"t": 1, "due": {"day": 7, "note": "call"}}),
+        ),
+        (
+            json!({"t": 1, "due": {"day": 7}}),
+            json!({"t": 1, "due": null}),
+            json!({"t": 1, "due": {"day": 7, "n": 1}}),
+        ),
+    ] {
+        let dialog = Dialog::over(Policies::default(), &before).await;
+        dialog.two.put("notes", "a", &theirs).await.unwrap();
+        dialog.settle().await;
+        assert!(dialog.one.save("notes", "a", &before, &now).await.unwrap(), "{theirs}");
+        dialog.settle().await;
+        for replica in [&dialog.one, &dialog.two] {
+            assert_eq!(value(replica, "a").await, Some(theirs.clone()));
+            assert_eq!(replica.conflicts(10).await.unwrap().len(), 1, "{theirs}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_type_does_not_know_survives_a_large_update_and_one_inside_a_list() {
+    #[derive(Serialize, Deserialize)]
+    struct Big {
+        counts: std::collections::BTreeMap<String, i64>,
+    }
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Item {
+        n: i64,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct List {
+        items: Vec<Item>,
+    }
+    let world = World::new().await;
+    let one = world.fresh().await;
+    let counts: serde_json::Map<String, Value> = (0..1001).map(|n| (n.to_string(), json!(n))).collect();
+    one.put("notes", "big", &json!({"counts": counts, "colour": "unknown"})).await.unwrap();
+    let big = one.collection::<Big>("notes").unwrap();
+    big.update("big", |big| big.counts.values_mut().for_each(|n| *n += 1)).await.unwrap();
+    let stored = value(&one, "big").await.unwrap();
+    assert_eq!((&stored["colour"], &stored["counts"]["1000"]), (&json!("unknown"), &json!(1001)));
+
+    let items = json!({"items": [{"n": 1, "x": "one"}, {"n": 2, "x": "two"}, {"n": 3, "x": "three"}]});
+    one.put("notes", "list", &items).await.unwrap();
+    let list = one.collection::<List>("notes").unwrap();
+    list.update("list", |list| list.items[0].n = 7).await.unwrap();
+    list.update("list", |list| list.items.swap(1, 2)).await.unwrap();
+    list.update("list", |list| list.items.push(Item { n: 9 })).await.unwrap();
+    let wanted = json!([{"n": 7, "x": "one"}, {"n": 3, "x": "three"}, {"n": 2, "x": "two"}, {"n": 9}]);
+    assert_eq!(value(&one, "list").await.unwrap()["items"], wanted);
+}
+
+#[tokio::test]
+async fn a_transaction_on_a_closed_replica_says_that_it_is_closed() {
+    let world = World::new().await;
+    let one = world.fresh().await;
+    let clone = one.clone();
+    one.close().await;
+    let done = clone.transaction(async |t| t.put("notes", "a", "milk").await).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Incompatible);
+}
