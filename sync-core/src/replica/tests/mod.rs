@@ -1,6 +1,7 @@
 //! Replicas against the real service, and against a network that misbehaves.
 
 mod barrier;
+mod books;
 mod closing;
 mod cost;
 mod faults;
