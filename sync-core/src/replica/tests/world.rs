@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 
 use crate::accounts::Role;
@@ -16,13 +16,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
 use crate::policies::Policies;
 use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
-use crate::replica::{Query, Replica, ReplicaOptions};
+use crate::replica::{Replica, ReplicaOptions};
 use crate::runtime::TokioRuntime;
 use crate::service::{Actor, Limits, Service};
-use crate::state_hash::{StateHash, state_hash};
+use crate::state_hash::{StateHash, at_rest, state_hash};
 use crate::store::{MemoryStore, ScanQuery, StoreExt};
 use crate::transport::{Loopback, Transport};
-use crate::types::{ActorId, Collection, RecordId, SpaceId};
+use crate::types::{ActorId, Collection, Record, RecordId, SpaceId};
 
 pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
@@ -105,9 +105,9 @@ impl World {
         page.records.into_iter().map(|record| record.key.id).collect()
     }
 
-    async fn text(&self) -> String {
-        let page = self.service.records(&space(), &"notes".try_into().unwrap(), None, None).await.unwrap();
-        page.records.iter().map(|record| line_of(record, record.meta.version)).collect::<Vec<_>>().join(" ")
+    async fn shown(&self) -> Vec<String> {
+        let page = self.store.read(&space()).await.unwrap().scan(&everything()).await.unwrap();
+        page.records.iter().map(|record| at_rest(record, record.meta.version)).collect()
     }
 
     /// Syncs all until nothing moves any more.
@@ -129,25 +129,35 @@ impl World {
         let hash = self.hash().await;
         for (idx, replica) in replicas.iter().enumerate() {
             assert!(replica.unsent().await.unwrap().is_empty(), "replica {idx} still has edits");
-            if replica.state_hash().await.unwrap() != hash {
-                panic!(
-                    "replica {idx} differs\nserver  {}\nreplica {}",
-                    self.text().await,
-                    text(replica).await
-                );
+            let (shown, expected) = (shown(replica).await, self.shown().await);
+            for (shown, expected) in shown.iter().zip(&expected) {
+                assert_eq!(shown, expected, "replica {idx} differs");
             }
+            assert_eq!(shown.len(), expected.len(), "replica {idx} lacks some, or has too many");
+            assert_eq!(replica.state_hash().await.unwrap(), hash, "replica {idx} shows the same");
         }
     }
 }
 
-fn line_of(record: &crate::Record, version: crate::Version) -> String {
-    format!("{}@{version}={}", record.key.id, record.data.as_ref().map_or("", |data| data.as_str()))
+/// The records and conflicts of a replica, as the server must have them.
+async fn shown(replica: &Replica) -> Vec<String> {
+    let page = replica.read(|local| async move { local.stored(&everything()).await }.boxed()).await.unwrap();
+    let is_shown = |record: &&Record| {
+        let collection = &record.key.collection;
+        !collection.is_system() || collection.as_str() == Collection::CONFLICTS
+    };
+    let shown = page.records.iter().filter(is_shown);
+    shown.map(|record| at_rest(record, record.meta.upstream)).collect()
 }
 
-async fn text(replica: &Replica) -> String {
-    let records = replica.list("notes", &Query::all()).await.unwrap();
-    let lines = records.iter().map(|record| line_of(record, record.meta.upstream));
-    lines.collect::<Vec<_>>().join(" ")
+fn everything() -> ScanQuery {
+    ScanQuery {
+        collection: None,
+        after: None,
+        tombstones: false,
+        rows_max: usize::MAX,
+        bytes_max: usize::MAX,
+    }
 }
 
 fn service(

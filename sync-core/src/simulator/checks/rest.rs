@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::view::{View, expected};
+use crate::conflict::Conflict;
 use crate::simulator::world::World;
-use crate::state_hash::state_hash;
+use crate::state_hash::{at_rest, state_hash};
 use crate::store::Mode;
 
 /// Why a world is not at rest.
@@ -50,22 +51,17 @@ pub(crate) async fn unrest(world: &mut World<'_>) -> Option<Unrest> {
 
 /// What the replicas show that the server does not have, and the other way round.
 fn differences(view: &View) -> Option<String> {
-    let line = |key: &dyn std::fmt::Display, version: i64, text: &str| format!("{key}@{version}={text}");
     let of_server: BTreeSet<String> = view
         .visible()
-        .map(|r| line(&r.key, r.meta.version.get(), r.data.as_ref().map_or("", |data| data.as_str())))
-        .chain(view.conflicts().map(|r| line(&r.key, r.meta.version.get(), "")))
+        .map(|record| at_rest(record, record.meta.version))
+        .chain(view.conflicts().map(|record| format!("{:?}", Conflict::from_record(record).ok().flatten())))
         .collect();
     view.devices.iter().find_map(|(device, shown)| {
-        let records = shown.records.iter();
-        let of_device: BTreeSet<String> = records
-            .map(|r| line(&r.key, r.meta.upstream.get(), r.data.as_ref().map_or("", |data| data.as_str())))
-            .chain(
-                shown
-                    .conflicts
-                    .iter()
-                    .map(|c| line(&crate::conflict::Conflict::key(c.id.clone()), c.version.get(), "")),
-            )
+        let of_device: BTreeSet<String> = shown
+            .records
+            .iter()
+            .map(|record| at_rest(record, record.meta.upstream))
+            .chain(shown.conflicts.iter().map(|conflict| format!("{:?}", Some(conflict))))
             .collect();
         let (more, less): (Vec<_>, Vec<_>) =
             (of_device.difference(&of_server).collect(), of_server.difference(&of_device).collect());
