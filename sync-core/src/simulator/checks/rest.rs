@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::view::{View, expected};
 use crate::conflict::Conflict;
+use crate::replica::ShownConflict;
 use crate::simulator::world::World;
 use crate::state_hash::{at_rest, state_hash};
 use crate::store::Mode;
@@ -54,18 +55,27 @@ fn differences(view: &View) -> Option<String> {
     let of_server: BTreeSet<String> = view
         .visible()
         .map(|record| at_rest(record, record.meta.version))
-        .chain(view.conflicts().map(|record| format!("{:?}", Conflict::from_record(record).ok().flatten())))
+        .chain(
+            view.conflicts().filter_map(|record| Conflict::from_record(record).ok().flatten()).map(written),
+        )
         .collect();
     view.devices.iter().find_map(|(device, shown)| {
         let of_device: BTreeSet<String> = shown
             .records
             .iter()
             .map(|record| at_rest(record, record.meta.upstream))
-            .chain(shown.conflicts.iter().map(|conflict| format!("{:?}", Some(conflict))))
+            .chain(shown.conflicts.iter().cloned().map(|ShownConflict { id, version, body, .. }| {
+                // What is there by now, and whose edit it was, differ from device to device.
+                written(Conflict { id, version, body })
+            }))
             .collect();
         let (more, less): (Vec<_>, Vec<_>) =
             (of_device.difference(&of_server).collect(), of_server.difference(&of_device).collect());
         (!more.is_empty() || !less.is_empty())
             .then(|| format!("{device} has {more:?}, which the server has not, and lacks {less:?}"))
     })
+}
+
+fn written(conflict: Conflict) -> String {
+    format!("{conflict:?}")
 }
