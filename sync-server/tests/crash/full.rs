@@ -12,9 +12,9 @@ use crate::support::server::{Layout, World};
 use crate::support::writer::Writer;
 
 /// Size of the disk: room for the files of an empty server and a few hundred records.
-const DISK_KIB: u64 = 8 << 10;
-/// What is freed later.
-const BALLAST_BYTES: usize = 3 << 20;
+const DISK_KIB: u64 = 16 << 10;
+/// What is freed later: room for the pushes that follow, for a log of writes that was not copied back yet, and for that.
+const BALLAST_BYTES: usize = 11 << 20;
 /// Pushes until the disk must be full, many times over.
 const PUSHES_MAX: usize = 2_000;
 /// Pushes on the full disk: each must be refused or be there.
