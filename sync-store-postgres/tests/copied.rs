@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_core::conformance::{
-    Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
+    Contents, Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
 };
 use sync_core::copy::{Source, export, import};
 use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::service::{Actor, Service};
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
 use sync_core::transport::Loopback;
-use sync_core::{Accounts, ErrorKind, Role, Timestamp, TokioRuntime, User};
+use sync_core::{Accounts, ErrorKind, Role, SpaceId, Timestamp, TokioRuntime, User};
 use sync_store_postgres::PostgresOptions;
 use sync_store_sqlite::SqliteStore;
 use world::World;
@@ -55,6 +55,13 @@ async fn exported(store: &dyn Store, accounts: &dyn Accounts) -> Vec<u8> {
     text
 }
 
+/// What a copy of a space has: all but commits that end below the floor, which are on their way out.
+async fn copied(store: &dyn Store, space: &SpaceId) -> Contents {
+    let mut contents = contents(store, space).await.unwrap();
+    contents.commits.retain(|commit| commit.last >= contents.head.floor);
+    contents
+}
+
 #[tokio::test]
 async fn a_server_goes_to_postgres_and_back_unchanged() {
     for seed in 0..8 {
@@ -63,7 +70,7 @@ async fn a_server_goes_to_postgres_and_back_unchanged() {
         let text = exported(&old, &old).await;
         import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
         for name in old.spaces(None, 10).await.unwrap() {
-            let wanted = contents(&old, &name).await.unwrap();
+            let wanted = copied(&old, &name).await;
             assert_eq!(contents(postgres, &name).await.unwrap(), wanted, "seed {seed}");
         }
         assert!(exported(postgres, postgres).await == text, "seed {seed}: Postgres exports another text");
@@ -85,7 +92,7 @@ async fn a_broken_import_leaves_spaces_whole_or_empty_and_can_be_started_again()
         for name in postgres.spaces(None, 10).await.unwrap() {
             let found = contents(postgres, &name).await.unwrap();
             let is_empty = found.records.is_empty() && found.clients.is_empty() && found.log.is_empty();
-            assert!(is_empty || found == contents(&old, &name).await.unwrap(), "{name} is there in part");
+            assert!(is_empty || found == copied(&old, &name).await, "{name} is there in part");
         }
     }
     import(postgres, postgres, &mut text.as_slice(), &mut |_| {}).await.unwrap();
