@@ -260,3 +260,31 @@ async fn a_conflict_says_whether_the_edit_that_lost_was_made_here() {
         assert_eq!(sides.map(|side| side.as_ref().unwrap()), ["base", MINE, THEIRS, THEIRS]);
     }
 }
+
+#[tokio::test]
+async fn taking_mine_does_not_overrule_what_came_to_stand_above_it() {
+    let world = World::new().await;
+    let (one, two) = (world.fresh().await, world.fresh().await);
+    one.put("notes", "r", &json!({"due": {"d": "mon"}})).await.unwrap();
+    world.settle(&[&one, &two]).await;
+    two.patch("notes", "r", &json!({"due": null})).await.unwrap();
+    one.patch("notes", "r", &json!({"due": {"d": "tue"}})).await.unwrap();
+    world.settle(&[&two, &one, &two]).await;
+    let shown = one.conflicts(10).await.unwrap().remove(0);
+    two.patch("notes", "r", &json!({"due": "precious"})).await.unwrap();
+    world.settle(&[&two, &one]).await;
+    let refused = one.resolve(&shown, Resolution::TakeMine).await.unwrap_err();
+    assert_eq!(refused.code(), Some(code::VERSION_CONFLICT));
+    assert_eq!(value(&one, "r").await, Some(json!({"due": "precious"})));
+}
+
+#[tokio::test]
+async fn taking_mine_of_a_deleted_record_brings_back_all_that_was_shown() {
+    let clashed = Clashed::new().await;
+    clashed.devices[0].delete("notes", "r").await.unwrap();
+    clashed.settle().await;
+    let shown = clashed.shown(2).await;
+    assert_eq!(shown.now, None);
+    clashed.devices[2].resolve(&shown, Resolution::TakeMine).await.unwrap();
+    assert_eq!(value(&clashed.devices[2], "r").await, Some(x(MINE)));
+}

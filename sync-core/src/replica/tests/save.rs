@@ -370,3 +370,13 @@ async fn a_transaction_on_a_closed_replica_says_that_it_is_closed() {
     let done = clone.transaction(async |t| t.put("notes", "a", "milk").await).await;
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Incompatible);
 }
+
+#[tokio::test]
+async fn what_was_made_and_deleted_here_cannot_be_saved() {
+    let world = World::new().await;
+    let one = world.fresh().await;
+    one.put("notes", "a", &json!({"x": 1})).await.unwrap();
+    one.delete("notes", "a").await.unwrap();
+    let refused = one.save("notes", "a", &json!({"x": 1}), &json!({"x": 2})).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+}
