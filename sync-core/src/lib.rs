@@ -117,7 +117,10 @@ pub mod store;
 pub mod transport;
 mod types;
 
-pub use accounts::{Accounts, Role, User};
+pub use accounts::{
+    Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite,
+    NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role, SecretHash, Synced, User,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conflict::{Conflict, ConflictBody, ConflictState, Resolution};
 pub use error::{Error, ErrorKind, Result};
@@ -130,6 +133,6 @@ pub use runtime::{TokioHandle, TokioRuntime};
 pub use session::Session;
 pub use state_hash::{StateHash, state_hash};
 pub use types::{
-    ActorId, ClientId, Collection, Cursor, CursorError, CursorToken, Epoch, MutationNumber, NameError,
-    Record, RecordId, RecordKey, RecordMeta, Seq, SeqError, SpaceId, Tag, Version,
+    ActorId, ClientId, Collection, CredentialId, Cursor, CursorError, CursorToken, Epoch, MutationNumber,
+    NameError, Record, RecordId, RecordKey, RecordMeta, Seq, SeqError, SpaceId, Tag, Version,
 };

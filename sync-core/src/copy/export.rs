@@ -196,7 +196,7 @@ impl Export<'_> {
             let is_last = page.len() < PAGE_ROWS;
             last = page.last().map(|user| user.id.clone());
             for user in page {
-                self.out.line(&Line::User(user.into())).await?;
+                self.out.line(&Line::User(user)).await?;
                 self.totals.n_users += 1;
             }
             if is_last {

@@ -1,6 +1,6 @@
 //! Reading an export into a store.
 
-use crate::accounts::{Accounts, User};
+use crate::accounts::Accounts;
 use crate::copy::check::SpaceCheck;
 use crate::copy::fill::{self, Target};
 use crate::copy::line::{End, Line, Row, SpaceLine};
@@ -39,8 +39,7 @@ pub async fn import(
     loop {
         match import.lines.next().await? {
             Line::Space(space) if people.is_empty() => import.space(space).await?,
-            Line::User(line) => {
-                let user = User::from(line);
+            Line::User(user) => {
                 people.check_user(&user).map_err(|why| import.lines.refused(why))?;
                 people.user(&user).await?;
                 import.totals.n_users += 1;

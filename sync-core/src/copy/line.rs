@@ -26,7 +26,7 @@ pub(super) enum Line {
     Log(LogEntry),
     Record(RecordLine),
     SpaceEnd(SpaceEnd),
-    User(UserLine),
+    User(User),
     Member(MemberLine),
     End(End),
 }
@@ -176,28 +176,6 @@ pub(super) struct SpaceEnd {
     pub(super) n_log: u64,
     pub(super) n_records: u64,
     pub(super) state_hash: StateHash,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UserLine {
-    id: ActorId,
-    name: String,
-    name_key: String,
-    password_hash: String,
-    created_at: Timestamp,
-}
-
-impl From<User> for UserLine {
-    fn from(User { id, name, name_key, password_hash, created_at }: User) -> Self {
-        Self { id, name, name_key, password_hash, created_at }
-    }
-}
-
-impl From<UserLine> for User {
-    fn from(UserLine { id, name, name_key, password_hash, created_at }: UserLine) -> Self {
-        Self { id, name, name_key, password_hash, created_at }
-    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Bringing users and members, after all spaces.
 
-use crate::accounts::{Accounts, User};
+use crate::accounts::{Accounts, AccountsExt, User};
 use crate::copy::check::Checked;
 use crate::copy::line::MemberLine;
 use crate::error::{Error, ErrorKind, Result};

@@ -1,18 +1,21 @@
 //! Accounts of the in-memory store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::accounts::{Accounts, Role, User};
+use crate::accounts::{
+    Accounts, Change, Changed, Credential, CredentialKind, Holder, NOTICES_KEPT, Notice, Notices, Role,
+    Synced, User,
+};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::MemoryStore;
-use crate::store::user_exists;
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
-/// Users and memberships in memory; part of [`MemoryStore`].
+/// Users, credentials and memberships in memory; part of [`MemoryStore`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct MemoryAccounts(Arc<Mutex<Tables>>);
 
@@ -20,6 +23,10 @@ pub(super) struct MemoryAccounts(Arc<Mutex<Tables>>);
 struct Tables {
     users: BTreeMap<ActorId, User>,
     members: BTreeMap<(ActorId, SpaceId), Role>,
+    credentials: BTreeMap<CredentialId, Credential>,
+    synced: BTreeMap<(CredentialId, SpaceId), Synced>,
+    notices: VecDeque<Notice>,
+    position: u64,
 }
 
 impl MemoryAccounts {
@@ -33,16 +40,155 @@ impl MemoryAccounts {
     }
 }
 
+impl Tables {
+    /// Makes one change; says whether it could be made.
+    fn make(&mut self, change: &Change) -> bool {
+        let possible = match change {
+            Change::CreateUser(user) => self.create_user(user),
+            Change::UpdateUser(user) => self.update_user(user),
+            Change::DeleteUser(id) => self.delete_user(id),
+            Change::SetRole { space, actor, role } => self.set_role(space, actor, *role),
+            Change::ForgetSpace(space) => self.forget_space(space),
+            Change::AddCredential(credential) => self.add(credential),
+            Change::ReplaceCredential(credential) => self.replace(credential),
+            Change::TakeCredential { id, revision } => self.take(id, *revision),
+            Change::EndCredentials { holder, kind, except } => self.end(holder, *kind, except.as_ref()),
+            Change::ForgetExpired { before, limit } => self.forget_expired(*before, *limit),
+            Change::NoteSynced(synced) => self.note(synced),
+            Change::RequireUser(id) => self.users.contains_key(id),
+            Change::RequireRole { space, actor, role } => self.role(space, actor) == *role,
+            Change::RequireOwner(space) => {
+                self.members.iter().any(|((_, of), role)| of == space && *role == Role::Owner)
+            }
+        };
+        if let (true, Some(notice)) = (possible, change.notice()) {
+            self.position += 1;
+            self.notices.push_back(notice);
+            if self.notices.len() as u64 > NOTICES_KEPT {
+                self.notices.pop_front();
+            }
+        }
+        possible
+    }
+
+    /// Whether the names of a user are no one else's.
+    fn is_free_for(&self, user: &User) -> bool {
+        let taken = |mine: &Option<String>, theirs: &Option<String>| mine.is_some() && mine == theirs;
+        let mut others = self.users.values().filter(|other| other.id != user.id);
+        !others.any(|other| taken(&user.name_key, &other.name_key) || taken(&user.address, &other.address))
+    }
+
+    fn create_user(&mut self, user: &User) -> bool {
+        let is_free = !self.users.contains_key(&user.id) && self.is_free_for(user);
+        if is_free {
+            self.users.insert(user.id.clone(), user.clone());
+        }
+        is_free
+    }
+
+    fn update_user(&mut self, user: &User) -> bool {
+        let is_possible = self.users.contains_key(&user.id) && self.is_free_for(user);
+        if is_possible {
+            self.users.insert(user.id.clone(), user.clone());
+        }
+        is_possible
+    }
+
+    fn delete_user(&mut self, id: &ActorId) -> bool {
+        self.members.retain(|(actor, _), _| actor != id);
+        let theirs = Holder::User(id.clone());
+        self.forget(|credential| credential.holder == theirs);
+        self.users.remove(id).is_some()
+    }
+
+    fn role(&self, space: &SpaceId, actor: &ActorId) -> Option<Role> {
+        self.members.get(&(actor.clone(), space.clone())).copied()
+    }
+
+    fn set_role(&mut self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> bool {
+        let key = (actor.clone(), space.clone());
+        match role {
+            Some(role) => self.members.insert(key, role),
+            None => self.members.remove(&key),
+        };
+        true
+    }
+
+    fn forget_space(&mut self, space: &SpaceId) -> bool {
+        self.members.retain(|(_, of), _| of != space);
+        let its = Holder::Space(space.clone());
+        self.forget(|credential| credential.holder == its);
+        self.synced.retain(|(_, of), _| of != space);
+        true
+    }
+
+    fn add(&mut self, credential: &Credential) -> bool {
+        let is_free = !self.credentials.contains_key(&credential.id);
+        if is_free {
+            self.credentials.insert(credential.id.clone(), credential.clone());
+        }
+        is_free
+    }
+
+    fn replace(&mut self, next: &Credential) -> bool {
+        let Some(now) = self.credentials.get_mut(&next.id) else { return false };
+        let follows = now.revision.checked_add(1) == Some(next.revision);
+        if !follows || now.holder != next.holder || now.kind() != next.kind() {
+            return false;
+        }
+        *now = next.clone();
+        true
+    }
+
+    fn take(&mut self, id: &CredentialId, revision: u32) -> bool {
+        let is_there = self.credentials.get(id).is_some_and(|credential| credential.revision == revision);
+        if is_there {
+            self.forget(|credential| credential.id == *id);
+        }
+        is_there
+    }
+
+    fn end(&mut self, holder: &Holder, kind: CredentialKind, except: Option<&CredentialId>) -> bool {
+        self.forget(|credential| {
+            credential.holder == *holder && credential.kind() == kind && Some(&credential.id) != except
+        });
+        true
+    }
+
+    fn forget_expired(&mut self, before: Timestamp, limit: usize) -> bool {
+        let mut left = limit;
+        self.forget(|credential| {
+            let goes = left > 0 && credential.is_expired(before);
+            left -= usize::from(goes);
+            goes
+        });
+        true
+    }
+
+    fn note(&mut self, synced: &Synced) -> bool {
+        if self.credentials.contains_key(&synced.credential) {
+            self.synced.insert((synced.credential.clone(), synced.space.clone()), synced.clone());
+        }
+        true
+    }
+
+    /// Removes credentials, and how far they were.
+    fn forget(&mut self, mut goes: impl FnMut(&Credential) -> bool) {
+        self.credentials.retain(|_, credential| !goes(credential));
+        self.synced.retain(|(id, _), _| self.credentials.contains_key(id));
+    }
+}
+
 #[async_trait]
 impl Accounts for MemoryStore {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
+    async fn change(&self, changes: &[Change]) -> Result<Changed> {
         let mut tables = self.accounts.tables();
-        if tables.users.values().any(|other| other.id == user.id || other.name_key == user.name_key) {
-            return Err(user_exists());
+        let mut next = tables.clone();
+        if let Some(idx) = changes.iter().position(|change| !next.make(change)) {
+            return Ok(Changed::Refused(idx));
         }
-        tables.users.insert(user.id.clone(), user.clone());
-        tables.members.extend(roles.iter().map(|(space, role)| ((user.id.clone(), space.clone()), *role)));
-        Ok(())
+        *tables = next;
+        Ok(Changed::Done)
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
@@ -57,26 +203,27 @@ impl Accounts for MemoryStore {
     }
 
     async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        Ok(self.accounts.tables().users.values().find(|user| user.name_key == name_key).cloned())
+        let tables = self.accounts.tables();
+        Ok(tables.users.values().find(|user| user.name_key.as_deref() == Some(name_key)).cloned())
+    }
+
+    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
+        let tables = self.accounts.tables();
+        Ok(tables.users.values().find(|user| user.address.as_deref() == Some(address)).cloned())
     }
 
     async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        Ok(self.accounts.tables().members.get(&(actor.clone(), space.clone())).copied())
+        Ok(self.accounts.tables().role(space, actor))
     }
 
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        let key = (actor.clone(), space.clone());
-        let mut tables = self.accounts.tables();
-        match role {
-            Some(role) => tables.members.insert(key, role),
-            None => tables.members.remove(&key),
-        };
-        Ok(())
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
+    async fn spaces_of(
+        &self,
+        actor: &ActorId,
+        after: Option<&SpaceId>,
+        limit: usize,
+    ) -> Result<Vec<(SpaceId, Role)>> {
         let tables = self.accounts.tables();
-        let mine = tables.members.iter().filter(|((member, _), _)| member == actor);
+        let mine = tables.members.iter().filter(|((of, space), _)| of == actor && after < Some(space));
         Ok(mine.take(limit).map(|((_, space), role)| (space.clone(), *role)).collect())
     }
 
@@ -91,8 +238,35 @@ impl Accounts for MemoryStore {
         Ok(theirs.take(limit).map(|((actor, _), role)| (actor.clone(), *role)).collect())
     }
 
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        self.accounts.tables().members.retain(|(_, of), _| of != space);
-        Ok(())
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        Ok(self.accounts.tables().credentials.get(id).cloned())
+    }
+
+    async fn credentials(
+        &self,
+        holder: &Holder,
+        after: Option<&CredentialId>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        let tables = self.accounts.tables();
+        let held = tables.credentials.values();
+        let held = held.filter(|credential| credential.holder == *holder && after < Some(&credential.id));
+        Ok(held.take(limit).cloned().collect())
+    }
+
+    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
+        let tables = self.accounts.tables();
+        let theirs = tables.synced.values().filter(|synced| devices.contains(&synced.credential));
+        Ok(theirs.take(limit).cloned().collect())
+    }
+
+    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
+        let tables = self.accounts.tables();
+        let position = tables.position;
+        let Some(after) = after else { return Ok(Notices { position, ..Notices::default() }) };
+        let n_new = usize::try_from(position.saturating_sub(after)).unwrap_or(usize::MAX);
+        let n_kept = tables.notices.len();
+        let notices = tables.notices.iter().skip(n_kept.saturating_sub(n_new)).cloned().collect();
+        Ok(Notices { position, missed: n_new > n_kept || after > position, notices })
     }
 }

@@ -40,7 +40,7 @@ pub use hints::{HintHub, Hints, OnCommit};
 pub use memory::MemoryStore;
 pub use query::{
     ClientQuery, FeedQuery, Page, PageBuilder, ScanQuery, StoreExt, StoreTxnExt, space_exists,
-    space_not_found, user_exists,
+    space_not_found,
 };
 pub use stamp::Stamper;
 pub use stored::{StoredRecords, stored_meta};

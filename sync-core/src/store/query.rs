@@ -148,11 +148,6 @@ pub trait StoreExt: Store {
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
-/// The error for a user whose id or name is taken; every store uses this one, so that they read alike.
-pub fn user_exists() -> Error {
-    Error::new(ErrorKind::AlreadyExists, "this user name is taken")
-}
-
 /// The error for a space that is to be created and is there; every store uses this one, so that they read alike.
 pub fn space_exists(space: &SpaceId) -> Error {
     Error::new(ErrorKind::AlreadyExists, format!("there is a space {space} already"))

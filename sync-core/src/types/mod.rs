@@ -7,7 +7,7 @@ mod seq;
 mod tag;
 
 pub use cursor::{Cursor, CursorError, CursorToken};
-pub use names::{ActorId, ClientId, Collection, NameError, RecordId, RecordKey, SpaceId};
+pub use names::{ActorId, ClientId, Collection, CredentialId, NameError, RecordId, RecordKey, SpaceId};
 pub(crate) use record::checksum;
 pub use record::{Record, RecordMeta};
 pub use seq::{MutationNumber, Seq, SeqError, Version};

@@ -128,6 +128,11 @@ name! {
     ActorId, "actor id", check_actor_id
 }
 
+name! {
+    /// The id of a credential: 16 to 64 of `A-Z a-z 0-9 -`. It is no secret.
+    CredentialId, "credential id", check_credential_id
+}
+
 impl Collection {
     /// The collection in which the library keeps conflicts; it is delivered by the feed like any other.
     pub const CONFLICTS: &'static str = "$conflicts";
@@ -269,6 +274,11 @@ fn changes_direction(c: char) -> bool {
 fn check_client_id(text: &str) -> Check {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     check_ascii(text, 8, 64, allowed, "use 8 to 64 of A-Z, a-z, 0-9, _ and -")
+}
+
+fn check_credential_id(text: &str) -> Check {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    check_ascii(text, 16, 64, allowed, "use 16 to 64 of A-Z, a-z, 0-9 and -")
 }
 
 fn check_actor_id(text: &str) -> Check {
