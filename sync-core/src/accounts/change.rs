@@ -77,7 +77,9 @@ impl Change {
             Self::DeleteUser(actor) => Some(Notice::Actor(actor.clone())),
             Self::SetRole { space, actor, .. } => Some(Notice::Member(space.clone(), actor.clone())),
             Self::ForgetSpace(space) => Some(Notice::Space(space.clone())),
-            Self::ReplaceCredential(credential) => Some(Notice::Credential(credential.id.clone())),
+            Self::ReplaceCredential(credential) if credential.is_shown() => {
+                Some(Notice::Credential(credential.id.clone()))
+            }
             Self::TakeCredential { id, .. } => Some(Notice::Credential(id.clone())),
             Self::EndCredentials { holder: Holder::User(actor), kind: CredentialKind::Device, .. } => {
                 Some(Notice::Actor(actor.clone()))

@@ -44,10 +44,15 @@ impl Credential {
     pub fn kind(&self) -> CredentialKind {
         match &self.purpose {
             Purpose::Device(_) => CredentialKind::Device,
-            Purpose::Link => CredentialKind::Link,
+            Purpose::Link(_) => CredentialKind::Link,
             Purpose::Pairing(_) => CredentialKind::Pairing,
             Purpose::Invite(_) => CredentialKind::Invite,
         }
+    }
+
+    /// Whether its own secret is what requests show.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(&self.purpose, Purpose::Device(device) if device.proof != Proof::Refresh)
     }
 
     /// What there is after `change`: the next revision.
@@ -107,7 +112,7 @@ pub enum Purpose {
     /// Signs in, again and again.
     Device(Device),
     /// Signs in once whoever reads the mail of an address.
-    Link,
+    Link(Link),
     /// Makes a device, once.
     Pairing(Pairing),
     /// Makes a member of a space, or a user, once.
@@ -119,7 +124,7 @@ impl fmt::Debug for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Device(_) => "Device",
-            Self::Link => "Link",
+            Self::Link(_) => "Link",
             Self::Pairing(_) => "Pairing",
             Self::Invite(_) => "Invite",
         })
@@ -136,7 +141,11 @@ pub struct Device {
     /// What it runs on, by its own word.
     pub platform: Option<String>,
     /// The secrets shown before this one, newest last: who shows one of them has a copy.
+    #[serde(default)]
     pub spent: Vec<SecretHash>,
+    /// What the newest of them was shown together with: who repeats both lost the answer.
+    #[serde(default)]
+    pub exchange: Option<SecretHash>,
     /// However often it is used, it ends then.
     pub ends_at: Option<Timestamp>,
 }
@@ -151,6 +160,13 @@ pub enum Proof {
     Cookie,
     /// A token that stays.
     Token,
+}
+
+/// A letter that signs in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The normal form of the address it was sent to.
+    pub address: String,
 }
 
 /// An offer to sign in a device.

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 
 pub use change::{Change, Changed};
 pub use credential::{
-    Claim, Credential, CredentialKind, Device, Holder, Invite, Pairing, Proof, Purpose, SecretHash, Synced,
+    Claim, Credential, CredentialKind, Device, Holder, Invite, Link, Pairing, Proof, Purpose, SecretHash,
+    Synced,
 };
 pub use ext::AccountsExt;
 pub use notice::{NOTICES_KEPT, Notice, Notices};
