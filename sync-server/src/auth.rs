@@ -4,6 +4,7 @@
 
 pub mod bearer;
 pub mod jws;
+pub mod opaque;
 pub mod password;
 pub mod secret;
 pub mod token;

@@ -69,6 +69,18 @@ codes! {
     LINK_INVALID "link_invalid"
     /// The pairing code is unknown, used or too old.
     PAIRING_INVALID "pairing_invalid"
+    /// The invite is unknown, used, too old, or for someone else.
+    INVITE_INVALID "invite_invalid"
+    /// The server takes no new users this way.
+    REGISTRATION_CLOSED "registration_closed"
+    /// The space would be left without an owner.
+    LAST_OWNER "last_owner"
+    /// There are as many as there may be.
+    QUOTA_EXCEEDED "quota_exceeded"
+    /// This is being asked too often.
+    SLOW_DOWN "slow_down"
+    /// The server sends no mail.
+    MAIL_UNAVAILABLE "mail_unavailable"
     /// Sign in first.
     MISSING_CREDENTIALS "missing_credentials"
     /// The token is not valid.

@@ -1,6 +1,7 @@
 //! Access tokens: what they claim, and which claims are believed.
 
 use serde::{Deserialize, Serialize};
+use sync_core::CredentialId;
 
 use super::jws::{Key, parse};
 use super::secret::JwtSecret;
@@ -24,10 +25,11 @@ pub const LEEWAY_S: i64 = 5;
 /// use sync_server::auth::{secret::JwtSecret, token::Tokens};
 /// let secret = JwtSecret::given("Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4")?;
 /// let tokens = Tokens::new(&secret, 3600);
-/// let token = tokens.issue("user-1", "token-1", 1_000_000);
+/// let device = sync_core::CredentialId::new("0123456789abcdef")?;
+/// let token = tokens.issue("user-1", &device, "token-1", 1_000_000);
 /// assert_eq!(tokens.verify(&token, 1_000_010).unwrap().user, "user-1");
 /// assert!(tokens.verify(&token, 1_003_605).is_err());
-/// # Ok::<(), String>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tokens {
@@ -41,8 +43,8 @@ pub struct Tokens {
 pub struct Access {
     /// The user it was issued to.
     pub user: String,
-    /// The id of this token, by which it can be revoked.
-    pub token_id: String,
+    /// The device that is signed in; when it is revoked, so is the token.
+    pub device: CredentialId,
     /// When it was issued, in seconds; compare with the time a password was changed.
     pub issued_at: i64,
     /// When it ends, in seconds.
@@ -58,6 +60,7 @@ struct Claims {
     sub: String,
     typ: String,
     jti: String,
+    sid: CredentialId,
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     nbf: Option<i64>,
@@ -85,19 +88,25 @@ impl Tokens {
         self
     }
 
-    /// A new token for `user`, named `token_id`, beginning at the second `now`.
-    pub fn issue(&self, user: &str, token_id: &str, now: i64) -> String {
+    /// A new token for `user` on `device`, named `token_id`, beginning at the second `now`.
+    pub fn issue(&self, user: &str, device: &CredentialId, token_id: &str, now: i64) -> String {
         let claims = Claims {
             iss: ISSUER.into(),
             aud: Audience::One(AUDIENCE.into()),
             sub: user.into(),
             typ: ACCESS.into(),
             jti: token_id.into(),
+            sid: device.clone(),
             iat: now,
             nbf: None,
             exp: now.saturating_add(self.lifetime_s),
         };
         self.key.sign(&serde_json::to_vec(&claims).expect("strings and numbers always serialise"))
+    }
+
+    /// 32 bytes that nobody without the secret can tell: always the same for a purpose and a text.
+    pub fn derive(&self, purpose: &str, text: &str) -> [u8; 32] {
+        self.key.derive(purpose, text)
     }
 
     /// What `token` says, if it holds at the second `now`.
@@ -113,7 +122,7 @@ impl Tokens {
         if now >= claims.exp.saturating_add(LEEWAY_S) {
             return Err(Code::TokenExpired.into());
         }
-        Ok(Access { user: claims.sub, token_id: claims.jti, issued_at: claims.iat, expires_at: claims.exp })
+        Ok(Access { user: claims.sub, device: claims.sid, issued_at: claims.iat, expires_at: claims.exp })
     }
 
     fn claims(&self, token: &str, now: i64) -> Option<Claims> {

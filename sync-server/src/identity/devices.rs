@@ -1,0 +1,250 @@
+//! Devices: what is signed in, how far it is, and its end.
+
+use sync_core::{
+    ActorId, Change, Changed, Credential, CredentialId, Device, Holder, Proof, Purpose, Seq, SpaceId, Synced,
+    Timestamp,
+};
+
+use super::grant::Grant;
+use super::signed_in::SignedIn;
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+/// Devices of one user, sign-ins and browsers among them. 100: a household of machines.
+pub const DEVICES_MAX: usize = 100;
+
+/// Characters of the name of a device, and of its platform. 100: a line.
+const NAME_CHARS_MAX: usize = 100;
+
+/// Bytes looked at before counting characters.
+const NAME_BYTES_MAX: usize = 1024;
+
+/// Positions that are read for a list of devices. 10,000: a hundred devices in a hundred spaces.
+const SYNCED_MAX: usize = 10_000;
+
+/// What a device says of itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewDevice {
+    name: String,
+    platform: Option<String>,
+}
+
+impl NewDevice {
+    /// A device with this name, on this platform. Without a name it is called after the way it came in.
+    ///
+    /// # Errors
+    ///
+    /// `validation_failed` at `/device_name` or `/platform` for what is empty, longer than 100 characters, or has control
+    /// characters or such that change the direction of text: people read these lines to decide whom they let in.
+    pub fn new(name: Option<&str>, platform: Option<&str>) -> Result<Self, Problem> {
+        let name = name.map(|name| plain("/device_name", name)).transpose()?;
+        let platform = platform.map(|platform| plain("/platform", platform)).transpose()?;
+        Ok(Self { name: name.unwrap_or_else(|| "unnamed".to_owned()), platform })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it runs on.
+    pub fn platform(&self) -> Option<&str> {
+        self.platform.as_deref()
+    }
+}
+
+impl std::fmt::Debug for NewDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewDevice(***)")
+    }
+}
+
+/// A line of text for people, exactly as it was given.
+pub(super) fn plain(pointer: &str, text: &str) -> Result<String, Problem> {
+    let refused = |why: &str| Err(Problem::new(Code::ValidationFailed).detail(why).pointer(pointer));
+    if text.len() > NAME_BYTES_MAX || text.chars().count() > NAME_CHARS_MAX {
+        return refused("it must have at most 100 characters").map_err(|p: Problem| p.limit(NAME_CHARS_MAX as u64));
+    }
+    if text.trim().is_empty() {
+        return refused("it must not be empty");
+    }
+    if text.chars().any(|c| c.is_control() || turns_text(c)) {
+        return refused("it must not contain control characters");
+    }
+    Ok(text.to_owned())
+}
+
+/// Characters that make text look like other text.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+}
+
+/// A device, and how far it is.
+#[derive(Clone)]
+pub struct DeviceStatus {
+    /// Its id.
+    pub id: CredentialId,
+    /// What its user calls it.
+    pub name: String,
+    /// What it runs on.
+    pub platform: Option<String>,
+    /// What it shows to sign in.
+    pub proof: Proof,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// Where it synced, and up to which position.
+    pub synced: Vec<SyncedSpace>,
+}
+
+/// How far a device is in one space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncedSpace {
+    /// The space.
+    pub space: SpaceId,
+    /// When it last synced.
+    pub at: Timestamp,
+    /// It has everything up to here.
+    pub position: Seq,
+}
+
+impl Identity {
+    /// Adds a device of someone who is signed in.
+    ///
+    /// # Errors
+    ///
+    /// `quota_exceeded`.
+    pub async fn add_device(&self, who: &SignedIn, device: &NewDevice) -> Result<Grant, Problem> {
+        let user = self.user(&who.user).await?;
+        self.grant(user, Proof::Token, device).await
+    }
+
+    /// The devices of a user that have not ended, oldest first, with how far they are.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn devices(&self, user: &ActorId) -> Result<Vec<DeviceStatus>, Problem> {
+        let mut devices = self.devices_in_use(user).await?;
+        devices.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        let ids: Vec<_> = devices.iter().map(|device| device.id.clone()).collect();
+        let synced = self.accounts().synced(&ids, SYNCED_MAX).await?;
+        Ok(devices.iter().filter_map(|device| status(device, &synced)).collect())
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, alike for a device that is not there and for one of somebody else.
+    pub async fn device(&self, user: &ActorId, id: &CredentialId) -> Result<DeviceStatus, Problem> {
+        let device = self.own_device(user, id).await?;
+        let synced = self.accounts().synced(std::slice::from_ref(id), SYNCED_MAX).await?;
+        Ok(status(&device, &synced).ok_or(Code::NotFound)?)
+    }
+
+    /// Gives a device another name.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, `validation_failed`.
+    pub async fn rename_device(&self, user: &ActorId, id: &CredentialId, name: &str) -> Result<(), Problem> {
+        let name = plain("/name", name)?;
+        let device = self.own_device(user, id).await?;
+        let renamed = device.changed(|next| {
+            if let Purpose::Device(details) = &mut next.purpose {
+                details.name = name;
+            }
+        });
+        match self.change(&[Change::ReplaceCredential(renamed)]).await? {
+            Changed::Done => Ok(()),
+            Changed::Refused(_) => Err(Problem::new(Code::Overloaded).retry_after(1)),
+        }
+    }
+
+    /// Signs a device out for good: its next request is refused, and its open connections end. What it has not sent yet
+    /// stays with it.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, as [`device`](Identity::device).
+    pub async fn revoke_device(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
+        let device = self.own_device(user, id).await?;
+        self.revoke(&device).await
+    }
+
+    /// Removes a device, in whichever revision it is by now.
+    pub(super) async fn revoke(&self, device: &Credential) -> Result<(), Problem> {
+        let mut revision = device.revision;
+        loop {
+            let take = Change::TakeCredential { id: device.id.clone(), revision };
+            if self.change(&[take]).await?.is_done() {
+                return Ok(());
+            }
+            match self.accounts().credential(&device.id).await? {
+                Some(now) => revision = now.revision,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Notes that a device has everything of a space up to a position.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn note_synced(&self, synced: Vec<Synced>) -> Result<(), Problem> {
+        let changes: Vec<_> = synced.into_iter().map(Change::NoteSynced).collect();
+        self.accounts().change(&changes).await.map(drop).map_err(Problem::from)
+    }
+
+    async fn own_device(&self, user: &ActorId, id: &CredentialId) -> Result<Credential, Problem> {
+        let found = self.accounts().credential(id).await?;
+        let is_theirs = |device: &Credential| {
+            device.holder == Holder::User(user.clone())
+                && matches!(device.purpose, Purpose::Device(_))
+                && !device.is_expired(self.now())
+        };
+        Ok(found.filter(is_theirs).ok_or(Code::NotFound)?)
+    }
+
+    /// The devices of a user that have not ended.
+    pub(super) async fn devices_in_use(&self, user: &ActorId) -> Result<Vec<Credential>, Problem> {
+        let holder = Holder::User(user.clone());
+        let (mut devices, mut last, now) = (Vec::new(), None::<CredentialId>, self.now());
+        loop {
+            let page = self.accounts().credentials(&holder, last.as_ref(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            last = page.last().map(|credential| credential.id.clone());
+            let is_device = |one: &Credential| matches!(one.purpose, Purpose::Device(_)) && !one.is_expired(now);
+            devices.extend(page.into_iter().filter(is_device));
+            if is_last {
+                return Ok(devices);
+            }
+        }
+    }
+}
+
+/// Credentials that are read at once.
+const PAGE: usize = 500;
+
+fn status(device: &Credential, synced: &[Synced]) -> Option<DeviceStatus> {
+    let Purpose::Device(Device { proof, name, platform, .. }) = &device.purpose else { return None };
+    let its = synced.iter().filter(|synced| synced.credential == device.id);
+    Some(DeviceStatus {
+        id: device.id.clone(),
+        name: name.clone(),
+        platform: platform.clone(),
+        proof: *proof,
+        created_at: device.created_at,
+        expires_at: device.expires_at,
+        synced: its
+            .map(|Synced { space, position, at, .. }| SyncedSpace {
+                space: space.clone(),
+                at: *at,
+                position: *position,
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,190 @@
+//! What signing in yields, whichever way someone came in.
+
+use sync_core::{
+    Change, Credential, CredentialId, Device, Holder, Proof, Purpose, SecretHash, Timestamp, User,
+};
+
+use super::devices::{DEVICES_MAX, NewDevice};
+use crate::auth::opaque::{OpaqueToken, TokenKind};
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+/// How long a refresh token lives unless it is used. 30 days: who does not open an app for a month signs in again.
+const REFRESH_IDLE_US: i64 = 30 * DAY_US;
+
+/// How long refreshing goes on without signing in. A year.
+const REFRESH_MAX_US: i64 = 365 * DAY_US;
+
+/// How long a browser is signed in. 30 days.
+pub(super) const COOKIE_US: i64 = 30 * DAY_US;
+
+const DAY_US: i64 = 24 * 3600 * 1_000_000;
+
+/// Someone who has just signed in, and the proof that they did.
+#[derive(Clone)]
+pub struct Grant {
+    /// Who.
+    pub user: User,
+    /// On which device.
+    pub device: CredentialId,
+    /// Of which kind `token` is.
+    pub proof: Proof,
+    /// What the device shows from now on: a refresh token, a cookie or the token of the device.
+    pub token: String,
+    /// When that ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// What requests are signed with until then, where `token` is a refresh token.
+    pub access: Option<AccessToken>,
+}
+
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grant").field("user", &self.user.id).field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// A token that signs requests for a while.
+#[derive(Clone)]
+pub struct AccessToken {
+    /// The token.
+    pub token: String,
+    /// How long it lives, in seconds.
+    pub expires_in_s: u32,
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessToken(***)")
+    }
+}
+
+/// A device that is about to be added, and the token that nobody sees again.
+pub(super) struct Draft {
+    pub(super) credential: Credential,
+    token: OpaqueToken,
+}
+
+impl Identity {
+    /// A device of `user`. Whoever adds it sees to it that the user exists.
+    pub(super) fn draft(&self, user: &User, proof: Proof, device: &NewDevice) -> Draft {
+        let token = OpaqueToken::new(kind_of(proof), self.0.ids.as_ref());
+        let now = self.now();
+        let (expires_at, ends_at) = ends(proof, now, None);
+        let credential = Credential {
+            id: token.id().clone(),
+            holder: Holder::User(user.id.clone()),
+            revision: 1,
+            secret: token.hash(),
+            created_at: now,
+            expires_at,
+            purpose: Purpose::Device(Device {
+                proof,
+                name: device.name().to_owned(),
+                platform: device.platform().map(str::to_owned),
+                spent: Vec::new(),
+                exchange: None,
+                ends_at,
+            }),
+        };
+        Draft { credential, token }
+    }
+
+    /// What a device that was added is told.
+    pub(super) fn granted(&self, user: User, draft: Draft) -> Grant {
+        let Draft { credential, token } = draft;
+        let proof = match &credential.purpose {
+            Purpose::Device(device) => device.proof,
+            _ => Proof::Token,
+        };
+        let access = (proof == Proof::Refresh).then(|| self.access_token(&user, &credential.id));
+        Grant { user, device: credential.id, proof, token: token.text(), expires_at: credential.expires_at, access }
+    }
+
+    /// Signs a user in on a new device.
+    pub(super) async fn grant(&self, user: User, proof: Proof, device: &NewDevice) -> Result<Grant, Problem> {
+        self.grant_taking(user, Vec::new(), proof, device).await
+    }
+
+    /// Signs a user in on a new device, together with changes of which each that is refused has an answer.
+    pub(super) async fn grant_taking(
+        &self,
+        user: User,
+        first: Vec<(Change, Code)>,
+        proof: Proof,
+        device: &NewDevice,
+    ) -> Result<Grant, Problem> {
+        let room = self.room_for_device(&user, proof).await?;
+        let draft = self.draft(&user, proof, device);
+        let mut changes = first;
+        changes.push((Change::RequireUser(user.id.clone()), Code::InvalidCredentials));
+        changes.push((Change::AddCredential(draft.credential.clone()), Code::Internal));
+        changes.extend(room.map(|room| (room, Code::Overloaded)));
+        self.change_or(changes).await?;
+        Ok(self.granted(user, draft))
+    }
+
+    /// What has to go so that a user may have one more device: of too many sign-ins the one that is nearest to its end.
+    /// Devices that were added on purpose do not go.
+    async fn room_for_device(&self, user: &User, proof: Proof) -> Result<Option<Change>, Problem> {
+        let devices = self.devices_in_use(&user.id).await?;
+        if devices.len() < DEVICES_MAX {
+            return Ok(None);
+        }
+        let ends = devices.iter().filter(|device| proof != Proof::Token && device.expires_at.is_some());
+        match ends.min_by_key(|device| device.expires_at) {
+            Some(device) => {
+                Ok(Some(Change::TakeCredential { id: device.id.clone(), revision: device.revision }))
+            }
+            None => Err(Problem::new(Code::QuotaExceeded)
+                .detail("there are too many devices: revoke some that are not used any more")
+                .limit(DEVICES_MAX as u64)),
+        }
+    }
+
+    /// An access token for a device.
+    pub(super) fn access_token(&self, user: &User, device: &CredentialId) -> AccessToken {
+        let token = self.0.tokens.issue(user.id.as_str(), device, &self.0.ids.new_id(), self.now_s());
+        AccessToken { token, expires_in_s: self.0.token_lifetime_s }
+    }
+
+    /// A refresh token after another: the credential with the next secret, and the text of it.
+    pub(super) fn refreshed(&self, old: &Credential, exchange: Option<SecretHash>) -> Draft {
+        let token = OpaqueToken::for_credential(TokenKind::Refresh, old.id.clone(), self.0.ids.as_ref());
+        let credential = old.changed(|next| {
+            if let Purpose::Device(device) = &mut next.purpose {
+                device.spent.push(old.secret);
+                let n_old = device.spent.len().saturating_sub(SPENT_KEPT);
+                device.spent.drain(..n_old);
+                device.exchange = exchange;
+                (next.expires_at, device.ends_at) = ends(Proof::Refresh, self.now(), device.ends_at);
+            }
+            next.secret = token.hash();
+        });
+        Draft { credential, token }
+    }
+}
+
+/// Spent refresh tokens that are still known for what they are. 8: a copy is noticed at its first use, or at the owner's
+/// next one.
+const SPENT_KEPT: usize = 8;
+
+/// When a proof ends unless it is used, and when it ends however much it is used.
+fn ends(proof: Proof, now: Timestamp, ends_at: Option<Timestamp>) -> (Option<Timestamp>, Option<Timestamp>) {
+    let after = |us: i64| Timestamp::from_micros(now.as_micros().saturating_add(us));
+    match proof {
+        Proof::Token => (None, None),
+        Proof::Cookie => (Some(after(COOKIE_US)), Some(after(COOKIE_US))),
+        Proof::Refresh => {
+            let ends_at = ends_at.unwrap_or_else(|| after(REFRESH_MAX_US));
+            (Some(after(REFRESH_IDLE_US).min(ends_at)), Some(ends_at))
+        }
+    }
+}
+
+fn kind_of(proof: Proof) -> TokenKind {
+    match proof {
+        Proof::Refresh => TokenKind::Refresh,
+        Proof::Cookie => TokenKind::Cookie,
+        Proof::Token => TokenKind::Device,
+    }
+}

@@ -1,0 +1,132 @@
+//! Members: who is in a space, as what, and how that ends.
+
+use sync_core::{ActorId, Change, Role, SpaceId};
+
+use super::signed_in::SignedIn;
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+/// Members of one space. 1,000: a club; each of them may be writing.
+pub const MEMBERS_MAX: usize = 1000;
+
+/// Someone in a space.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: ActorId,
+    /// What they are called.
+    pub name: Option<String>,
+    /// As what.
+    pub role: Role,
+}
+
+impl Identity {
+    /// The members of a space, after `after`, ascending by id.
+    ///
+    /// # Errors
+    ///
+    /// `space_not_found`.
+    pub async fn members(
+        &self,
+        who: &SignedIn,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Problem> {
+        self.member(who, space).await?;
+        let mut members = Vec::new();
+        for (user, role) in self.accounts().members(space, after, limit).await? {
+            let name = self.accounts().user(&user).await?.map(|user| user.name);
+            members.push(Member { user, name, role });
+        }
+        Ok(members)
+    }
+
+    /// Gives a member another role.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden_role` for who is no owner; `not_found` for who is no member; `last_owner` when nobody else is one.
+    pub async fn set_role(
+        &self,
+        who: &SignedIn,
+        space: &SpaceId,
+        member: &ActorId,
+        role: Role,
+    ) -> Result<(), Problem> {
+        self.owner(who, space).await?;
+        self.change_member(who, space, member, Some(role)).await
+    }
+
+    /// Takes a member out of a space, or lets someone leave it. When this returns nothing of theirs is accepted any more.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden_role` for who removes someone else and is no owner; `not_found`; `last_owner`.
+    pub async fn remove_member(&self, who: &SignedIn, space: &SpaceId, member: &ActorId) -> Result<(), Problem> {
+        match who.user == *member {
+            true => self.member(who, space).await?,
+            false => self.owner(who, space).await?,
+        };
+        self.change_member(who, space, member, None).await
+    }
+
+    /// The role of one member, seen to by another or by themselves, as things stand when it happens.
+    async fn change_member(
+        &self,
+        who: &SignedIn,
+        space: &SpaceId,
+        member: &ActorId,
+        role: Option<Role>,
+    ) -> Result<(), Problem> {
+        let before = self.accounts().role(space, member).await?.ok_or(Code::NotFound)?;
+        let actor = member.clone();
+        let mut changes = vec![(
+            Change::RequireRole { space: space.clone(), actor: actor.clone(), role: Some(before) },
+            Code::Overloaded,
+        )];
+        if who.user != *member {
+            let (space, actor) = (space.clone(), who.user.clone());
+            changes.push((Change::RequireRole { space, actor, role: Some(Role::Owner) }, Code::ForbiddenRole));
+        }
+        changes.push((Change::SetRole { space: space.clone(), actor, role }, Code::Internal));
+        changes.push((Change::RequireOwner(space.clone()), Code::LastOwner));
+        self.change_or(changes).await?;
+        self.0.service.barrier(space).await?;
+        Ok(())
+    }
+
+    /// Spaces in which a user is the only owner: those with no other member, and those with others.
+    pub(super) async fn owned_alone(&self, user: &ActorId) -> Result<OwnedAlone, Problem> {
+        let (mut owned, mut last) = (OwnedAlone::default(), None::<SpaceId>);
+        loop {
+            let page = self.accounts().spaces_of(user, last.as_ref(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            last = page.last().map(|(space, _)| space.clone());
+            for (space, _) in page.into_iter().filter(|(_, role)| *role == Role::Owner) {
+                let members = self.accounts().members(&space, None, MEMBERS_MAX + 1).await?;
+                let mut others = members.iter().filter(|(other, _)| other != user).peekable();
+                if others.peek().is_none() {
+                    owned.private.push(space);
+                } else if others.all(|(_, role)| *role != Role::Owner) {
+                    owned.shared.push(space);
+                }
+            }
+            if is_last {
+                return Ok(owned);
+            }
+        }
+    }
+}
+
+/// Spaces that are read at once.
+const PAGE: usize = 500;
+
+/// Spaces with one owner.
+#[derive(Debug, Default)]
+pub(super) struct OwnedAlone {
+    /// Nobody else is in them.
+    pub(super) private: Vec<SpaceId>,
+    /// Others are, who own none.
+    pub(super) shared: Vec<SpaceId>,
+}

@@ -1,0 +1,112 @@
+//! In by a password: registering, signing in, changing it.
+
+use sync_core::{ActorId, Change, CredentialKind, Holder, Proof, User};
+
+use super::devices::NewDevice;
+use super::grant::Grant;
+use super::joining::Created;
+use super::signed_in::SignedIn;
+use crate::auth::password::Password;
+use crate::auth::username::UserName;
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+impl Identity {
+    /// Creates a user with a name and a password, and signs them in.
+    ///
+    /// # Errors
+    ///
+    /// `username_taken`, `registration_closed`, `invite_invalid`.
+    pub async fn register(
+        &self,
+        name: &UserName,
+        password: Password,
+        invite: Option<&str>,
+        device: &NewDevice,
+    ) -> Result<Grant, Problem> {
+        let ticket = self.admission(invite, None).await?;
+        if self.accounts().user_by_name(name.normal()).await?.is_some() {
+            return Err(Code::UsernameTaken.into());
+        }
+        let user = self.named_user(name, password).await?;
+        let draft = self.draft(&user, Proof::Refresh, device);
+        match self.create(&user, (Vec::new(), Code::Internal), ticket.as_ref(), Some(&draft)).await? {
+            Created::Now => Ok(self.granted(user, draft)),
+            Created::Taken => Err(Code::UsernameTaken.into()),
+        }
+    }
+
+    /// A user with a name and a password, who is not created yet.
+    pub(super) async fn named_user(&self, name: &UserName, password: Password) -> Result<User, Problem> {
+        let hash = self.hash(password).await?;
+        let user = self.new_user(name.display().to_owned())?;
+        Ok(User { name_key: Some(name.normal().to_owned()), password_hash: Some(hash), ..user })
+    }
+
+    /// Signs in whoever has this name and this password. What no account can have is wrong like any other, and a name that
+    /// nobody has costs what a wrong password costs.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_credentials`, and `overloaded` when too many sign in at once.
+    pub async fn sign_in(&self, name: &str, password: &str, device: &NewDevice) -> Result<Grant, Problem> {
+        let password = Password::new(password).map_err(|_| Code::InvalidCredentials)?;
+        let user = match UserName::new(name) {
+            Ok(name) => self.accounts().user_by_name(name.normal()).await?,
+            Err(_) => None,
+        };
+        let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        let matches = self.0.passwords.verify(password, stored).await?;
+        let user = user.filter(|_| matches).ok_or(Code::InvalidCredentials)?;
+        self.grant(user, Proof::Refresh, device).await
+    }
+
+    /// Gives someone a new password. Every other device of theirs is signed out.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_credentials` when `current` is not their password; who has none yet gives none.
+    pub async fn change_password(
+        &self,
+        who: &SignedIn,
+        current: Option<&str>,
+        new: Password,
+    ) -> Result<(), Problem> {
+        let user = self.user(&who.user).await?;
+        if let Some(stored) = &user.password_hash {
+            let current = current.ok_or(Code::InvalidCredentials)?;
+            let current = Password::new(current).map_err(|_| Code::InvalidCredentials)?;
+            if !self.0.passwords.verify(current, Some(stored)).await? {
+                return Err(Code::InvalidCredentials.into());
+            }
+        }
+        self.replace_password(user, new, Some(&who.device)).await
+    }
+
+    /// Gives a user a new password and signs them out everywhere, but for one device.
+    pub(super) async fn replace_password(
+        &self,
+        user: User,
+        new: Password,
+        except: Option<&sync_core::CredentialId>,
+    ) -> Result<(), Problem> {
+        let hash = self.hash(new).await?;
+        let holder = Holder::User(user.id.clone());
+        let end = |kind, except| Change::EndCredentials { holder: holder.clone(), kind, except };
+        let changes = vec![
+            (Change::UpdateUser(User { password_hash: Some(hash), ..user }), Code::TokenRevoked),
+            (end(CredentialKind::Device, except.cloned()), Code::Internal),
+            (end(CredentialKind::Pairing, None), Code::Internal),
+        ];
+        self.change_or(changes).await
+    }
+
+    async fn hash(&self, password: Password) -> Result<String, Problem> {
+        self.0.passwords.hash(password, |salt| self.0.ids.fill(salt)).await
+    }
+
+    /// A user who is signed in.
+    pub(super) async fn user(&self, id: &ActorId) -> Result<User, Problem> {
+        Ok(self.accounts().user(id).await?.ok_or(Code::TokenRevoked)?)
+    }
+}

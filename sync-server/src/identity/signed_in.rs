@@ -1,0 +1,143 @@
+//! From what a request shows to who it is.
+
+use std::sync::Arc;
+
+use sync_core::service::Actor;
+use sync_core::{
+    ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp,
+};
+
+use crate::auth::opaque::{OpaqueToken, TokenKind};
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+/// What a request shows of itself, unchecked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Presented<'r> {
+    /// A bearer token: an access token, or the token of a device.
+    Bearer(&'r str),
+    /// The cookie of a browser.
+    Cookie(&'r str),
+}
+
+impl std::fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bearer(_) => "Bearer(***)",
+            Self::Cookie(_) => "Cookie(***)",
+        })
+    }
+}
+
+/// Who is signed in, and on which device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The user.
+    pub user: ActorId,
+    /// The device.
+    pub device: CredentialId,
+    /// When what they showed ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+impl Identity {
+    /// Who shows this.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_token`, `token_expired`, `token_revoked`.
+    pub async fn signed_in(&self, presented: Presented<'_>) -> Result<SignedIn, Problem> {
+        match presented {
+            Presented::Cookie(text) => self.shown(TokenKind::Cookie, Proof::Cookie, text).await,
+            Presented::Bearer(text) if OpaqueToken::looks_like(TokenKind::Device, text) => {
+                self.shown(TokenKind::Device, Proof::Token, text).await
+            }
+            Presented::Bearer(text) => self.by_access_token(text).await,
+        }
+    }
+
+    async fn by_access_token(&self, text: &str) -> Result<SignedIn, Problem> {
+        let access = self.0.tokens.verify(text, self.now_s())?;
+        let user = ActorId::new(&access.user).map_err(|_| Code::InvalidToken)?;
+        let device = self.device_in_use(&access.device).await?.ok_or(Code::TokenRevoked)?;
+        if device.holder != Holder::User(user.clone()) {
+            return Err(Code::InvalidToken.into());
+        }
+        let until = Timestamp::from_micros(access.expires_at.saturating_mul(1_000_000));
+        Ok(SignedIn { user, device: access.device, until: Some(until) })
+    }
+
+    /// Who shows the token of a device, or the cookie. One that was never issued and one that was revoked look alike: the
+    /// credential is not there.
+    async fn shown(&self, kind: TokenKind, proof: Proof, text: &str) -> Result<SignedIn, Problem> {
+        let token = OpaqueToken::parse(kind, text).ok_or(Code::InvalidToken)?;
+        let device = self.device_in_use(token.id()).await?.ok_or(Code::TokenRevoked)?;
+        let Purpose::Device(details) = &device.purpose else { return Err(Code::InvalidToken.into()) };
+        let (true, Holder::User(user)) = (details.proof == proof && token.is_of(&device.secret), &device.holder)
+        else {
+            return Err(Code::InvalidToken.into());
+        };
+        Ok(SignedIn { user: user.clone(), device: device.id.clone(), until: device.expires_at })
+    }
+
+    /// A device that has not ended.
+    async fn device_in_use(&self, id: &CredentialId) -> Result<Option<Arc<Credential>>, Problem> {
+        let found = self.0.rights.credential(id, self.now()).await?;
+        let now = self.now();
+        Ok(found.filter(|device| !device.is_expired(now) && matches!(device.purpose, Purpose::Device(_))))
+    }
+
+    /// What someone may do in a space.
+    ///
+    /// # Errors
+    ///
+    /// `space_not_found` alike for a space that is not there and for one that is none of theirs.
+    pub async fn member(&self, who: &SignedIn, space: &SpaceId) -> Result<Actor, Problem> {
+        let role = self.0.rights.role(space, &who.user, self.now()).await?;
+        Ok(Actor::new(who.user.clone(), role.ok_or(Code::SpaceNotFound)?))
+    }
+
+    /// As [`member`](Identity::member), for what owners alone may do.
+    ///
+    /// # Errors
+    ///
+    /// Its own, and `forbidden_role`.
+    pub async fn owner(&self, who: &SignedIn, space: &SpaceId) -> Result<Actor, Problem> {
+        let actor = self.member(who, space).await?;
+        if actor.role == Role::Owner { Ok(actor) } else { Err(Code::ForbiddenRole.into()) }
+    }
+
+    /// Ready when someone at work on an open connection may not go on: their device was revoked or what they showed has
+    /// expired, or they are not a member of `space` any more. It yields the refusal that a request would get now.
+    pub async fn lost(&self, who: &SignedIn, space: Option<&SpaceId>) -> Problem {
+        let mut notices = self.0.rights.watch();
+        loop {
+            if let Err(problem) = self.still(who, space).await {
+                return problem;
+            }
+            let left = who.until.map(|until| until.since(self.now()));
+            tokio::select! {
+                () = notices.about(&who.user, &who.device, space) => {}
+                () = sleep(left) => {}
+            }
+        }
+    }
+
+    async fn still(&self, who: &SignedIn, space: Option<&SpaceId>) -> Result<(), Problem> {
+        if who.until.is_some_and(|until| until <= self.now()) {
+            return Err(Code::TokenExpired.into());
+        }
+        self.device_in_use(&who.device).await?.ok_or(Code::TokenRevoked)?;
+        match space {
+            Some(space) => self.member(who, space).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn sleep(left: Option<std::time::Duration>) {
+    match left {
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
+}

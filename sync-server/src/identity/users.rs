@@ -1,0 +1,217 @@
+//! Users as they see themselves, and as an operator does.
+
+use sync_core::{ActorId, Change, Holder, Role, SpaceId, User};
+
+use super::invites::{Invited, NewInvite};
+use super::joining::Created;
+use super::link::end_all_links;
+use super::signed_in::SignedIn;
+use crate::auth::address::MailAddress;
+use crate::auth::password::Password;
+use crate::auth::username::UserName;
+use crate::identity::Identity;
+use crate::problem::{Code, Problem};
+
+/// What happens to spaces that would be left without an owner when a user goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedSpaces {
+    /// The user stays: somebody has to decide first.
+    Keep,
+    /// They go as well, with what everyone has in them.
+    Delete,
+}
+
+impl Identity {
+    /// Whoever is signed in.
+    ///
+    /// # Errors
+    ///
+    /// `token_revoked` when they are gone.
+    pub async fn profile(&self, who: &SignedIn) -> Result<User, Problem> {
+        self.user(&who.user).await
+    }
+
+    /// Deletes a user with everything that is theirs: their devices, their roles, their personal space, and every space in
+    /// which they were alone. What they wrote in spaces of others stays there.
+    ///
+    /// Done again after a failure, it goes on where it was.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`; `last_owner` when spaces that others are in would be left without an owner, with their names.
+    pub async fn delete_user(&self, id: &ActorId, shared: SharedSpaces) -> Result<(), Problem> {
+        let user = self.accounts().user(id).await?.ok_or(Code::NotFound)?;
+        let owned = self.owned_alone(id).await?;
+        if shared == SharedSpaces::Keep && !owned.shared.is_empty() {
+            return Err(Problem::new(Code::LastOwner)
+                .detail("others are in these spaces: make one of them an owner, or delete the spaces")
+                .extra("spaces", owned.shared.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        }
+        for space in owned.private.iter().chain(&owned.shared) {
+            self.remove_space(space).await?;
+        }
+        let spaces: Vec<SpaceId> = self.all_spaces_of(id).await?;
+        let mut changes = vec![(Change::DeleteUser(id.clone()), Code::NotFound)];
+        changes.extend(end_all_links(&user).map(|end| (end, Code::Internal)));
+        self.change_or(changes).await?;
+        for space in &spaces {
+            self.0.service.barrier(space).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes whoever is signed in; one who has a password gives it.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_credentials`, and those of [`delete_user`](Identity::delete_user).
+    pub async fn delete_self(
+        &self,
+        who: &SignedIn,
+        password: Option<&str>,
+        shared: SharedSpaces,
+    ) -> Result<(), Problem> {
+        let user = self.user(&who.user).await?;
+        if let Some(stored) = &user.password_hash {
+            let password = password.ok_or(Code::InvalidCredentials)?;
+            let password = Password::new(password).map_err(|_| Code::InvalidCredentials)?;
+            if !self.0.passwords.verify(password, Some(stored)).await? {
+                return Err(Code::InvalidCredentials.into());
+            }
+        }
+        self.delete_user(&who.user, shared).await
+    }
+
+    async fn all_spaces_of(&self, user: &ActorId) -> Result<Vec<SpaceId>, Problem> {
+        let (mut spaces, mut last) = (Vec::new(), None::<SpaceId>);
+        loop {
+            let page = self.accounts().spaces_of(user, last.as_ref(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            last = page.last().map(|(space, _)| space.clone());
+            spaces.extend(page.into_iter().map(|(space, _)| space));
+            if is_last {
+                return Ok(spaces);
+            }
+        }
+    }
+
+    /// Creates a user for an operator, whatever the registration says: with a name and a password, or an address to sign
+    /// in by mail.
+    ///
+    /// # Errors
+    ///
+    /// `username_taken` when the name or the address is.
+    pub async fn add_user(&self, sign_in: NewSignIn) -> Result<User, Problem> {
+        let user = match sign_in {
+            NewSignIn::Password(name, password) => self.named_user(&name, password).await?,
+            NewSignIn::Address(address) => {
+                let name = address.normal().split('@').next().unwrap_or_default().to_owned();
+                User { address: Some(address.normal().to_owned()), ..self.new_user(name)? }
+            }
+        };
+        match self.create(&user, (Vec::new(), Code::Internal), None, None).await? {
+            Created::Now => Ok(user),
+            Created::Taken => Err(Code::UsernameTaken.into()),
+        }
+    }
+
+    /// The users after `after`, ascending by id.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>, Problem> {
+        Ok(self.accounts().users(after, limit).await?)
+    }
+
+    /// The user whose name, mail address or id this is.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`.
+    pub async fn find_user(&self, text: &str) -> Result<User, Problem> {
+        if let Ok(name) = UserName::new(text)
+            && let Some(user) = self.accounts().user_by_name(name.normal()).await?
+        {
+            return Ok(user);
+        }
+        if let Ok(address) = MailAddress::new(text)
+            && let Some(user) = self.accounts().user_by_address(address.normal()).await?
+        {
+            return Ok(user);
+        }
+        let Ok(id) = ActorId::new(text) else { return Err(Code::NotFound.into()) };
+        Ok(self.accounts().user(&id).await?.ok_or(Code::NotFound)?)
+    }
+
+    /// Gives a user a new password and signs them out everywhere, for an operator.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`.
+    pub async fn reset_password(&self, id: &ActorId, new: Password) -> Result<(), Problem> {
+        let user = self.accounts().user(id).await?.ok_or(Code::NotFound)?;
+        self.replace_password(user, new, None).await
+    }
+
+    /// Makes an invite to register, for an operator.
+    ///
+    /// # Errors
+    ///
+    /// `quota_exceeded`.
+    pub async fn invite_user(&self) -> Result<Invited, Problem> {
+        self.add_invite(Holder::Server, &NewInvite { role: Role::Viewer, address: None }, None, None).await
+    }
+
+    /// Deletes a space for an operator.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn discard_space(&self, space: &SpaceId) -> Result<(), Problem> {
+        self.remove_space(space).await
+    }
+
+    /// Gives someone a role in a space for an operator, or takes it away.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when there is no such user; `last_owner`.
+    pub async fn put_role(&self, space: &SpaceId, user: &ActorId, role: Option<Role>) -> Result<(), Problem> {
+        let (of, actor) = (space.clone(), user.clone());
+        let changes = vec![
+            (Change::RequireUser(actor.clone()), Code::NotFound),
+            (Change::SetRole { space: of, actor, role }, Code::Internal),
+            (Change::RequireOwner(space.clone()), Code::LastOwner),
+        ];
+        self.change_or(changes).await?;
+        self.0.service.barrier(space).await?;
+        Ok(())
+    }
+
+    /// The members of a space for an operator, after `after`, ascending by id.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn members_of(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<(ActorId, Role)>, Problem> {
+        Ok(self.accounts().members(space, after, limit).await?)
+    }
+}
+
+/// How a user that an operator creates is to sign in.
+#[derive(Debug)]
+pub enum NewSignIn {
+    /// With a name and a password.
+    Password(UserName, Password),
+    /// By mail.
+    Address(MailAddress),
+}
+
+/// Spaces that are read at once.
+const PAGE: usize = 500;
