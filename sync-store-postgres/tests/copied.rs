@@ -129,7 +129,7 @@ async fn a_replica_goes_on_from_sqlite_to_postgres_and_back_with_its_unsent_edit
             assert_eq!((report.resynced, report.renamed), (None, 0), "store {n}: the move was noticed");
         }
         let hashes = [one.state_hash().await.unwrap(), two.state_hash().await.unwrap()];
-        let wanted = service.status(&space, true).await.unwrap().state_hash.unwrap();
+        let wanted = service.status(&me, &space, true).await.unwrap().state_hash.unwrap();
         assert_eq!(hashes, [wanted, wanted], "store {n}");
         let last: Option<usize> = one.get("notes", "last").await.unwrap();
         assert_eq!(last, n.checked_sub(1), "store {n}");

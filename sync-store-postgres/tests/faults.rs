@@ -101,13 +101,14 @@ fn passes_by(kind: ErrorKind) -> bool {
 /// Pages through the feed with the cursor of one page for the next, waiting for changes in between, until nothing is
 /// left after the end. Yields what it saw.
 async fn read(processes: Arc<Processes>, n: usize) -> Acknowledged {
+    let anna = Actor::new(actor("anna"), Role::Owner);
     let (space, mut seen, mut after, mut last) =
         (space_of(n), Acknowledged::new(), None::<CursorToken>, Seq::ZERO);
     for turn in n.. {
         let was_over = processes.is_over();
         let wait = Some(Duration::from_millis(200));
         let request = PullRequest { after: after.clone(), limit: Some(7), wait, ..PullRequest::default() };
-        let page = match processes.services[turn % 2].pull(&space, request).await {
+        let page = match processes.services[turn % 2].pull(&anna, &space, request).await {
             Ok(PullReply::Page(page)) => page,
             Ok(resync) => panic!("reader {n}: {resync:?}"),
             Err(error) => {

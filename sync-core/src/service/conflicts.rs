@@ -31,6 +31,7 @@ impl Service {
     /// [`NotFound`](ErrorKind::NotFound) for a space that is not there, and what the store reports.
     pub async fn conflicts(
         &self,
+        _actor: &Actor,
         space: &SpaceId,
         after: Option<RecordId>,
         with_settled: bool,
@@ -71,9 +72,10 @@ impl Service {
         resolution: Resolution,
         seen: Option<Version>,
     ) -> Result<Resolved> {
-        let conflict = self.conflict(space, id).await?;
+        let conflict = self.conflict(actor, space, id).await?;
         let takes_theirs = resolution == Resolution::TakeTheirs;
-        let record = if takes_theirs { self.record(space, &conflict.body.key, true).await? } else { None };
+        let record =
+            if takes_theirs { self.record(actor, space, &conflict.body.key, true).await? } else { None };
         let version = record.as_ref().map_or(Version::ZERO, |record| record.meta.version);
         if takes_theirs && seen.is_some_and(|seen| seen != version) {
             return Ok(Resolved::Moved { version, theirs: record.and_then(|record| record.data) });
@@ -97,8 +99,8 @@ impl Service {
         }
     }
 
-    async fn conflict(&self, space: &SpaceId, id: &RecordId) -> Result<Conflict> {
-        let record = self.record(space, &Conflict::key(id.clone()), true).await?;
+    async fn conflict(&self, actor: &Actor, space: &SpaceId, id: &RecordId) -> Result<Conflict> {
+        let record = self.record(actor, space, &Conflict::key(id.clone()), true).await?;
         let missing =
             || Error::new(ErrorKind::NotFound, "there is no such conflict").with_code(code::NOT_FOUND);
         Conflict::from_record(&record.ok_or_else(missing)?)?

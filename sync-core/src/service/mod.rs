@@ -76,7 +76,7 @@ impl Actor {
 /// service.create_space(&space).await?;
 /// let body = br#"{"mutations":[{"op":"put","collection":"notes","id":"1","data":{"text":"hello"}}]}"#;
 /// service.push(&me, &space, PushRequest::from_json(body)?).await?;
-/// let PullReply::Page(page) = service.pull(&space, PullRequest::default()).await? else { unreachable!() };
+/// let PullReply::Page(page) = service.pull(&me, &space, PullRequest::default()).await? else { unreachable!() };
 /// assert_eq!(page.changes[0].data.as_ref().unwrap().as_str(), r#"{"text":"hello"}"#);
 /// # Ok(()) }
 /// ```

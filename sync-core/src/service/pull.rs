@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
-use crate::service::{Inner, Service, cursors, selection};
+use crate::service::{Actor, Inner, Service, cursors, selection};
 use crate::store::{FeedQuery, Mode, StoreTxnExt};
 use crate::types::{Cursor, SpaceId};
 
@@ -54,13 +54,13 @@ impl Service {
     /// [delivered](crate::Collection::is_delivered),
     /// [`NotFound`](ErrorKind::NotFound) for a space that is not there, [`Overloaded`](ErrorKind::Overloaded) when too
     /// many wait, and what the store reports.
-    pub async fn pull(&self, space: &SpaceId, request: PullRequest) -> Result<PullReply> {
+    pub async fn pull(&self, actor: &Actor, space: &SpaceId, request: PullRequest) -> Result<PullReply> {
         selection::check(request.collections.as_deref(), &self.0.limits)?;
         let mut cursor = request.after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
         let wait = request.wait.unwrap_or_default().min(self.0.limits.wait_max);
         // Subscribe before looking, or a change between the look and the subscription would be slept through.
         let hints = (!wait.is_zero()).then(|| self.0.store.hints(space));
-        let reply = self.page(space, &request, cursor).await?;
+        let reply = self.page(actor, space, &request, cursor).await?;
         let (Some(mut hints), PullReply::Page(page)) = (hints, &reply) else { return Ok(reply) };
         if !page.changes.is_empty() || page.has_more {
             return Ok(reply);
@@ -78,7 +78,7 @@ impl Service {
             }
             // What the filter left out so far need not be read again.
             cursor = Some(cursors::read(&empty.cursor, space)?);
-            match (self.page(space, &request, cursor).await?, head) {
+            match (self.page(actor, space, &request, cursor).await?, head) {
                 (PullReply::Page(page), Some(_)) if page.changes.is_empty() => empty = page,
                 (reply, _) => return Ok(reply),
             }
@@ -87,18 +87,20 @@ impl Service {
 
     async fn page(
         &self,
+        actor: &Actor,
         space: &SpaceId,
         request: &PullRequest,
         cursor: Option<Cursor>,
     ) -> Result<PullReply> {
-        let (space, request) = (space.clone(), request.clone());
-        self.run(move |inner| async move { page(&inner, &space, &request, cursor).await }).await
+        let (actor, space, request) = (actor.clone(), space.clone(), request.clone());
+        self.run(move |inner| async move { page(&inner, &actor, &space, &request, cursor).await }).await
     }
 }
 
 /// One page in one read transaction: head, floor, epoch and rows belong together.
 async fn page(
     inner: &Arc<Inner>,
+    _actor: &Actor,
     space: &SpaceId,
     request: &PullRequest,
     cursor: Option<Cursor>,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::service::Service;
+use crate::service::{Actor, Service};
 use crate::state_hash::{StateHash, state_hash};
 use crate::store::{CLIENTS_PAGE, ClientQuery, LogEntry, Mode, ScanQuery, StoreTxn};
 use crate::types::{ClientId, Collection, Record, RecordId, RecordKey, Seq, SpaceId};
@@ -97,6 +97,7 @@ impl Service {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a space that is not there, and what the store reports.
     pub async fn record(
         &self,
+        _actor: &Actor,
         space: &SpaceId,
         key: &RecordKey,
         with_tombstone: bool,
@@ -117,6 +118,7 @@ impl Service {
     /// As [`Service::record`].
     pub async fn records(
         &self,
+        _actor: &Actor,
         space: &SpaceId,
         collection: &Collection,
         after: Option<RecordId>,
@@ -145,7 +147,7 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::record`].
-    pub async fn status(&self, space: &SpaceId, with_hash: bool) -> Result<Status> {
+    pub async fn status(&self, _actor: &Actor, space: &SpaceId, with_hash: bool) -> Result<Status> {
         let space = space.clone();
         self.run(move |inner| async move {
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
@@ -181,6 +183,7 @@ impl Service {
     /// As [`Service::record`].
     pub async fn log(
         &self,
+        _actor: &Actor,
         space: &SpaceId,
         before: Option<i64>,
         limit: Option<usize>,

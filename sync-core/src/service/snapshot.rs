@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::protocol::{SnapshotPage, SnapshotRequest, SnapshotToken, code};
-use crate::service::{Limits, Service, cursors, selection};
+use crate::service::{Actor, Limits, Service, cursors, selection};
 use crate::store::{Mode, Page, ScanQuery, StoreTxn};
 use crate::types::{Collection, CursorToken, Record, RecordKey, SpaceId};
 
@@ -27,19 +27,24 @@ impl Service {
     /// ```
     /// # use std::sync::Arc;
     /// # use sync_core::protocol::SnapshotRequest;
-    /// # use sync_core::service::Service;
+    /// # use sync_core::service::{Actor, Service};
     /// # use sync_core::store::MemoryStore;
-    /// # use sync_core::{Collection, SpaceId, TokioRuntime};
+    /// # use sync_core::{ActorId, Collection, Role, SpaceId, TokioRuntime};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let space = SpaceId::new("family")?;
+    /// # let (space, me) = (SpaceId::new("family")?, Actor::new(ActorId::new("ada")?, Role::Viewer));
     /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
     /// # service.create_space(&space).await?;
     /// let notes = SnapshotRequest { collections: Some(vec![Collection::new("notes")?]), from: None };
-    /// let page = service.snapshot(&space, &notes).await?;
+    /// let page = service.snapshot(&me, &space, &notes).await?;
     /// assert_eq!((page.n_records, page.next), (Some(0), None));
     /// # Ok(()) }
     /// ```
-    pub async fn snapshot(&self, space: &SpaceId, request: &SnapshotRequest) -> Result<SnapshotPage> {
+    pub async fn snapshot(
+        &self,
+        _actor: &Actor,
+        space: &SpaceId,
+        request: &SnapshotRequest,
+    ) -> Result<SnapshotPage> {
         let collections = request.collections.as_deref();
         selection::check(collections, &self.0.limits)?;
         let Some(token) = &request.from else { return self.first_page(space, collections).await };

@@ -34,7 +34,7 @@ impl Transport for Loopback {
     }
 
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
-        self.service.pull(space, pull.clone()).await
+        self.service.pull(&self.actor, space, pull.clone()).await
     }
 
     fn snapshot(
@@ -42,12 +42,12 @@ impl Transport for Loopback {
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        let (service, space) = (self.service.clone(), space.clone());
+        let (service, actor, space) = (self.service.clone(), self.actor.clone(), space.clone());
         let pages = stream::try_unfold(Some(request.clone()), move |next| {
-            let (service, space) = (service.clone(), space.clone());
+            let (service, actor, space) = (service.clone(), actor.clone(), space.clone());
             async move {
                 let Some(request) = next else { return Ok(None) };
-                let page = service.snapshot(&space, &request).await?;
+                let page = service.snapshot(&actor, &space, &request).await?;
                 let next = page.next.clone();
                 let next = next.map(|place| SnapshotRequest { from: Some(place), ..request });
                 Ok(Some((page, next)))

@@ -5,7 +5,7 @@ use sync_core::protocol::PushRequest;
 use sync_core::store::{LogEntry, LogOutcome};
 use sync_core::{ActorId, Seq, Timestamp};
 
-use crate::world::{BEGINNING, World, batch, client, create, key, put};
+use crate::world::{BEGINNING, World, actor, batch, client, create, key, put};
 
 #[tokio::test]
 async fn each_processed_batch_has_one_entry_and_the_numbers_have_no_gap() {
@@ -45,10 +45,10 @@ async fn each_processed_batch_has_one_entry_and_the_numbers_have_no_gap() {
         outcome("a", "rejected", None, Some("precondition_required")),
     ];
     let second = vec![outcome("b", "applied", Some(seq(1)), None)];
-    let log = world.service.log(&world.space, None, None).await.unwrap();
+    let log = world.service.log(&actor("ada"), &world.space, None, None).await.unwrap();
     assert_eq!(log, [entry(2, None, seq(1), second), entry(1, Some(client(1)), seq(0), first)]);
     assert!(!format!("{log:?}").contains("secret"));
-    assert_eq!(world.service.log(&world.space, Some(2), Some(5)).await.unwrap().len(), 1);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, Some(2), Some(5)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn batches_of_one_commit_are_numbered_in_their_order() {
     let pushes =
         (1..=20).map(|n| world.done(crate::world::batch_of(n, 1, vec![create(&n.to_string(), json!(n))])));
     let answers = futures_util::future::join_all(pushes).await;
-    let log = world.service.log(&world.space, None, None).await.unwrap();
+    let log = world.service.log(&actor("ada"), &world.space, None, None).await.unwrap();
     let numbers: Vec<i64> = log.iter().map(|entry| entry.entry).collect();
     assert_eq!(numbers, (1..=20).rev().collect::<Vec<_>>());
     let versions: Vec<_> = log.iter().rev().map(|entry| entry.outcomes[0].version).collect();
@@ -69,6 +69,6 @@ async fn batches_of_one_commit_are_numbered_in_their_order() {
 async fn a_long_batch_is_listed_in_part_and_counted_in_full() {
     let world = World::new().await;
     world.push((0..250).map(|n| create(&n.to_string(), json!(n))).collect()).await;
-    let log = world.service.log(&world.space, None, None).await.unwrap();
+    let log = world.service.log(&actor("ada"), &world.space, None, None).await.unwrap();
     assert_eq!((log[0].outcomes.len(), log[0].n_mutations), (LogEntry::OUTCOMES_MAX, 250));
 }

@@ -11,7 +11,7 @@ use sync_core::service::Status;
 use sync_core::store::{Call, ClientState, CommitWrite, FaultyStore, MemoryStore};
 use sync_core::{Clock, ConflictState, Mutation, Policies, Seq};
 
-use crate::world::{World, batch, create, key, limits, put};
+use crate::world::{World, actor, batch, create, key, limits, put};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -39,10 +39,10 @@ async fn tombstones_stay_for_the_retention_and_go_after_it() {
     let report = world.service.collect(&world.space, false).await.unwrap();
     assert_eq!((report.floor, n_tombstones(&world).await), (live, 0), "the floor never passes the head");
     assert_eq!((report.n_removed, world.value("live").await), (5 + 11, Some(json!(1))));
-    assert_eq!(world.service.log(&world.space, None, None).await.unwrap(), []);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, None).await.unwrap(), []);
     // Numbers of the log go on where they were.
     world.set("live", json!(2)).await;
-    assert_eq!(world.service.log(&world.space, None, None).await.unwrap()[0].entry, 12);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, None).await.unwrap()[0].entry, 12);
 }
 
 #[tokio::test]
@@ -50,11 +50,12 @@ async fn a_dry_run_says_the_floor_and_changes_nothing() {
     let world = World::new().await;
     tombstones(&world, 3).await;
     world.clock.advance(40 * DAY);
-    let (state, before) = (world.state().await, world.service.status(&world.space, true).await.unwrap());
+    let (state, before) =
+        (world.state().await, world.service.status(&actor("ada"), &world.space, true).await.unwrap());
     let report = world.service.collect(&world.space, true).await.unwrap();
     assert_eq!((report.floor, report.n_removed), (before.head, 0));
     assert_eq!(world.state().await, state);
-    assert_eq!(world.service.status(&world.space, true).await.unwrap(), before);
+    assert_eq!(world.service.status(&actor("ada"), &world.space, true).await.unwrap(), before);
 }
 
 /// States of `n` replicas that are up to date, the last of them by name without the newest change.
@@ -85,7 +86,7 @@ async fn a_status_lists_the_first_replicas_by_name_up_to_a_limit() {
     let head = world.set("1", json!(1)).await;
     for (n, n_listed) in [(250, 250), (Status::REPLICAS_MAX + 1, Status::REPLICAS_MAX)] {
         replicas(&world, n, head, Seq::ZERO).await;
-        let replicas = world.service.status(&world.space, false).await.unwrap().replicas;
+        let replicas = world.service.status(&actor("ada"), &world.space, false).await.unwrap().replicas;
         assert_eq!(replicas.len(), n_listed);
         assert!(
             replicas.iter().enumerate().all(|(idx, r)| r.client_id.as_str() == format!("replica-{idx:06}"))
@@ -158,11 +159,17 @@ async fn settled_conflicts_go_and_open_ones_stay_however_many_there_are() {
         let n_open = all.iter().filter(|conflict| conflict.body.state == ConflictState::Open).count();
         (n_open, all.len() - n_open)
     };
-    assert_eq!(states(world.service.conflicts(&world.space, None, true).await.unwrap().0), (5, 5));
+    assert_eq!(
+        states(world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0),
+        (5, 5)
+    );
     world.clock.advance(40 * DAY);
     let report = world.service.collect(&world.space, false).await.unwrap();
     assert_eq!(report.n_conflicts, 5);
-    assert_eq!(states(world.service.conflicts(&world.space, None, true).await.unwrap().0), (5, 0));
+    assert_eq!(
+        states(world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0),
+        (5, 0)
+    );
     // They left tombstones, by which replicas learn of it.
     assert_eq!(n_tombstones(&world).await, 5);
     world.clock.advance(40 * DAY);

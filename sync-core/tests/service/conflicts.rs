@@ -29,11 +29,11 @@ async fn conflicted(world: &World) -> Conflict {
 }
 
 async fn open(world: &World) -> Vec<Conflict> {
-    world.service.conflicts(&world.space, None, false).await.unwrap().0
+    world.service.conflicts(&actor("ada"), &world.space, None, false).await.unwrap().0
 }
 
 async fn all(world: &World) -> Vec<Conflict> {
-    world.service.conflicts(&world.space, None, true).await.unwrap().0
+    world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0
 }
 
 async fn resolve(
@@ -268,7 +268,7 @@ async fn conflicts_are_listed_page_by_page() {
     let mut ids = Vec::new();
     let mut after = None;
     loop {
-        let (page, next) = world.service.conflicts(&world.space, after, false).await.unwrap();
+        let (page, next) = world.service.conflicts(&actor("ada"), &world.space, after, false).await.unwrap();
         assert!(page.len() <= 2);
         ids.extend(page.into_iter().map(|conflict| conflict.id));
         match next {
@@ -288,7 +288,7 @@ async fn an_edit_of_what_was_collected_never_brings_it_back() {
     world.clock.advance(std::time::Duration::from_secs(365 * 24 * 3600));
     world.set("later", json!(1)).await;
     world.service.collect(&world.space, false).await.unwrap();
-    assert_eq!(world.service.record(&world.space, &key("r"), true).await.unwrap(), None);
+    assert_eq!(world.service.record(&actor("ada"), &world.space, &key("r"), true).await.unwrap(), None);
     let patch = diff(Some(&json!({"a": 1})), &json!({"a": 2}));
     for stale in [put("r", json!({"a": 2})), Mutation::patch(key("r"), patch)] {
         assert_eq!(world.one(stale.based_on(version)).await.as_str(), "conflict");

@@ -8,7 +8,7 @@ use sync_core::ErrorKind;
 use sync_core::protocol::{PullReply, PullRequest, ResyncReason};
 use sync_core::{Collection, CursorToken, Mutation, RecordId, RecordKey, Seq, Timestamp};
 
-use crate::world::{BEGINNING, World, batch, create, json, key, limits, notes};
+use crate::world::{BEGINNING, World, actor, batch, create, json, key, limits, notes};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -79,7 +79,7 @@ async fn a_filter_moves_the_cursor_also_when_it_leaves_nothing() {
     assert_eq!(page.changes.len(), 1);
     let names = (0..101).map(|n| Collection::new(format!("c{n}")).unwrap()).collect();
     let pull = PullRequest { collections: Some(names), ..PullRequest::default() };
-    let error = world.service.pull(&world.space, pull).await.unwrap_err();
+    let error = world.service.pull(&actor("ada"), &world.space, pull).await.unwrap_err();
     assert_eq!((error.kind(), error.pointer()), (ErrorKind::Invalid, Some("/collections")));
 }
 
@@ -151,7 +151,7 @@ async fn a_space_made_anew_is_another_one() {
     commit_of(&world, "a", 2).await;
     let old = every_cursor(&world).await;
     assert!(world.service.delete_space(&world.space).await.unwrap());
-    let pull = world.service.pull(&world.space, PullRequest::default()).await;
+    let pull = world.service.pull(&actor("ada"), &world.space, PullRequest::default()).await;
     assert_eq!(pull.unwrap_err().kind(), ErrorKind::NotFound);
     world.service.create_space(&world.space).await.unwrap();
     for cursor in &old {
@@ -171,7 +171,7 @@ async fn garbage_and_cursors_of_other_spaces_are_invalid() {
     world.service.create_space(&other).await.unwrap();
     for cursor in [world.cursor().await, CursorToken::new(""), CursorToken::new("null")] {
         let pull = PullRequest { after: Some(cursor.clone()), ..PullRequest::default() };
-        let error = world.service.pull(&other, pull).await.unwrap_err();
+        let error = world.service.pull(&actor("ada"), &other, pull).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("invalid_cursor")));
         let mut push = batch(1, vec![create("x", json!(1))]);
         push.after = Some(cursor);
@@ -213,7 +213,8 @@ async fn collected() -> World {
 }
 
 async fn version(world: &World, idx: usize) -> Seq {
-    let record = world.service.record(&world.space, &key(&format!("a{idx}")), true).await.unwrap();
+    let record =
+        world.service.record(&actor("ada"), &world.space, &key(&format!("a{idx}")), true).await.unwrap();
     record.unwrap().meta.version
 }
 
@@ -266,7 +267,7 @@ async fn a_reader_from_the_beginning_starts_over_when_what_it_was_given_may_have
     world.set("later", json!(1)).await;
     world.service.collect(&world.space, false).await.unwrap();
     // The tombstone of a record that the reader holds has been collected.
-    assert_eq!(world.service.record(&world.space, &given.key, true).await.unwrap(), None);
+    assert_eq!(world.service.record(&actor("ada"), &world.space, &given.key, true).await.unwrap(), None);
     assert_eq!(world.refusal(&page.cursor).await, Some(ResyncReason::Horizon));
     assert_eq!(notes(), given.key.collection);
 }

@@ -40,7 +40,7 @@ async fn a_repeated_batch_gets_the_first_answer_and_changes_nothing() {
         assert_eq!(world.done(push.clone()).await, first, "round {round}");
     }
     assert_eq!(world.state().await, state);
-    assert_eq!(world.service.log(&world.space, None, None).await.unwrap().len(), 3);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, None).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -57,12 +57,12 @@ async fn a_restarted_server_still_knows_the_answer() {
 async fn the_same_batch_many_times_in_one_commit_is_carried_out_once() {
     let world = World::new().await;
     let push = eventful(&world).await;
-    let n_before = world.service.log(&world.space, None, None).await.unwrap().len();
+    let n_before = world.service.log(&actor("ada"), &world.space, None, None).await.unwrap().len();
     let pushes = (0..50).map(|_| world.done(push.clone()));
     let answers = futures_util::future::join_all(pushes).await;
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    assert_eq!(world.service.log(&world.space, None, None).await.unwrap().len(), n_before + 1);
-    assert_eq!(world.service.conflicts(&world.space, None, true).await.unwrap().0.len(), 1);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, None).await.unwrap().len(), n_before + 1);
+    assert_eq!(world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0.len(), 1);
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn an_empty_batch_uses_no_number() {
         assert_eq!(world.done(batch(first, vec![])).await.outcomes, []);
     }
     assert_eq!(world.done(batch(1, vec![create("a", json!(1))])).await.outcomes.len(), 1);
-    assert_eq!(world.service.log(&world.space, None, None).await.unwrap().len(), 1);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl Script {
             let reply = self
                 .insist(|| {
                     let (service, space, pull) = (service.clone(), space.clone(), pull.clone());
-                    async move { service.pull(&space, pull).await }
+                    async move { service.pull(&actor("ada"), &space, pull).await }
                 })
                 .await;
             let PullReply::Page(page) = reply else { panic!("{reply:?}") };
@@ -97,7 +97,7 @@ impl Script {
     }
 
     async fn log(&self) -> Vec<String> {
-        let log = self.truth.service.log(&self.truth.space, None, None).await.unwrap();
+        let log = self.truth.service.log(&actor("ada"), &self.truth.space, None, None).await.unwrap();
         log.iter().map(|entry| format!("{} {:?} {}", entry.entry, entry.client, entry.n_mutations)).collect()
     }
 
@@ -130,7 +130,7 @@ impl Script {
         self.pull().await;
         self.insist(|| {
             let (service, space) = (service.clone(), space.clone());
-            async move { service.snapshot(&space, &Default::default()).await }
+            async move { service.snapshot(&actor("ada"), &space, &Default::default()).await }
         })
         .await;
         self.world.clock.advance(Duration::from_secs(40 * 24 * 3600));
@@ -155,7 +155,8 @@ impl Script {
         let records = notes.map(|record| {
             (record.key.id.to_string(), (content(&record), record.meta.revision, record.meta.version))
         });
-        let conflicts = self.truth.service.conflicts(&self.truth.space, None, true).await.unwrap();
+        let conflicts =
+            self.truth.service.conflicts(&actor("ada"), &self.truth.space, None, true).await.unwrap();
         End { records: records.collect(), n_conflicts: conflicts.0.len(), log: self.log().await }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sync_core::merge::{Clash, CollectionPolicy, UpdatePolicy, diff};
 use sync_core::{Collection, Mutation, MutationNumber, Outcome, Policies, RecordKey, Seq};
 
-use crate::world::{BEGINNING, World, batch, create, json, key, put};
+use crate::world::{BEGINNING, World, actor, batch, create, json, key, put};
 
 fn seq(n: i64) -> Seq {
     Seq::new(BEGINNING + n).unwrap()
@@ -155,7 +155,8 @@ async fn a_group_is_carried_out_whole_or_not_at_all_whatever_becomes_of_its_memb
         } else {
             after.retain(|key, _| !key.collection.is_system());
             assert_eq!(after, before, "{fates:?}");
-            let (conflicts, _) = world.service.conflicts(&world.space, None, true).await.unwrap();
+            let (conflicts, _) =
+                world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap();
             let is_conflict = failing.is_some_and(|failing| fates[failing] == Fate::Conflict);
             assert_eq!(conflicts.len(), usize::from(is_conflict), "{fates:?}: only what failed is kept");
         }
@@ -179,7 +180,7 @@ async fn a_conflict_undoes_its_group_and_is_kept_once() {
         .await;
     assert_eq!(words(&outcomes), ["superseded", "conflict", "superseded", "applied"]);
     assert_eq!((world.value("before").await, world.value("shared").await), (None, Some(json!(2))));
-    let (conflicts, _) = world.service.conflicts(&world.space, None, true).await.unwrap();
+    let (conflicts, _) = world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap();
     let Outcome::Conflict { id, version, .. } = &outcomes[1] else { panic!("{outcomes:?}") };
     assert_eq!((&conflicts[0].id, conflicts.len(), *version), (id, 1, seen));
     // Two changes were made, with two seqs and no hole between them.
@@ -206,7 +207,7 @@ async fn a_group_may_change_a_record_twice_and_fails_where_it_contradicts_itself
     let why = "it clashes with an earlier mutation of its own group";
     assert_eq!(outcomes, [Outcome::Superseded, Outcome::rejected("validation_failed", why)]);
     assert_eq!(world.value("x").await, None);
-    assert_eq!(world.service.conflicts(&world.space, None, true).await.unwrap().0, []);
+    assert_eq!(world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0, []);
 }
 
 #[tokio::test]
@@ -271,7 +272,7 @@ async fn a_group_that_depends_on_what_failed_is_not_tried() {
         ])
         .await;
     assert_eq!(words(&outcomes), ["rejected", "superseded", "superseded"]);
-    assert_eq!(world.service.conflicts(&world.space, None, true).await.unwrap().0, []);
+    assert_eq!(world.service.conflicts(&actor("ada"), &world.space, None, true).await.unwrap().0, []);
     assert_eq!(world.value("a").await, None);
 
     let outcomes = world

@@ -95,7 +95,7 @@ async fn threads_that_push_at_once_lose_nothing() {
         task.unwrap();
     }
     assert_eq!(world.state().await.len(), 32 * 50);
-    let log = world.service.log(&world.space, None, Some(1000)).await.unwrap();
+    let log = world.service.log(&actor("ada"), &world.space, None, Some(1000)).await.unwrap();
     assert_eq!((log.len(), log[0].entry), (1000, 32 * 50));
 }
 
@@ -207,7 +207,7 @@ async fn callers_that_go_away_lose_nothing_and_find_their_answer_later() {
     let state = world.state().await;
     assert_eq!(state.len(), 400);
     assert!(state.values().all(|record| record.meta.revision == 1));
-    assert_eq!(world.service.log(&world.space, None, Some(1000)).await.unwrap().len(), 400);
+    assert_eq!(world.service.log(&actor("ada"), &world.space, None, Some(1000)).await.unwrap().len(), 400);
 }
 
 #[tokio::test]
@@ -343,5 +343,5 @@ async fn readers_only_ever_see_whole_commits() {
     }
     writer.await.unwrap();
     assert_eq!(world.value("a").await, Some(content(json!(299)).to_value()));
-    assert!(world.service.record(&world.space, &key("b"), false).await.unwrap().is_some());
+    assert!(world.service.record(&actor("ada"), &world.space, &key("b"), false).await.unwrap().is_some());
 }

@@ -57,7 +57,7 @@ async fn the_date_of_a_record_never_goes_back() {
     let at = |micros| Timestamp::from_micros(BEGINNING + micros).unwrap();
     let first = world.one(create("a", json!(1)).at(at(100))).await.version().unwrap();
     world.one(put("a", json!(2)).based_on(first).at(at(50))).await;
-    let record = world.service.record(&world.space, &key("a"), false).await.unwrap().unwrap();
+    let record = world.service.record(&actor("ada"), &world.space, &key("a"), false).await.unwrap().unwrap();
     assert_eq!((record.meta.edited_at, record.meta.revision), (at(100), 2));
 }
 
@@ -67,9 +67,12 @@ async fn a_space_that_is_not_there_is_not_found() {
     let nowhere = sync_core::SpaceId::new("nowhere").unwrap();
     let push = world.service.push(&actor("ada"), &nowhere, batch(1, vec![create("a", json!(1))])).await;
     assert_eq!(push.unwrap_err().kind(), ErrorKind::NotFound);
-    let snapshot = world.service.snapshot(&nowhere, &Default::default()).await;
+    let snapshot = world.service.snapshot(&actor("ada"), &nowhere, &Default::default()).await;
     assert_eq!(snapshot.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(world.service.status(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        world.service.status(&actor("ada"), &nowhere, true).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     assert_eq!(world.service.collect(&nowhere, true).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 

@@ -8,7 +8,7 @@ use sync_core::protocol::{PullPage, PullReply, PullRequest};
 use sync_core::{Collection, CursorToken, ErrorKind, Mutation, RecordId, RecordKey};
 use tokio::time::{Instant, timeout};
 
-use crate::world::{World, create, json, limits};
+use crate::world::{World, actor, create, json, limits};
 
 fn waiting(after: &CursorToken, wait: u64) -> PullRequest {
     PullRequest {
@@ -90,7 +90,7 @@ async fn those_who_wait_are_bounded_and_give_their_place_back() {
     let cursor = world.cursor().await;
     let wait = || {
         let (world, pull) = (Arc::clone(&world), waiting(&cursor, 40));
-        tokio::spawn(async move { world.service.pull(&world.space, pull).await })
+        tokio::spawn(async move { world.service.pull(&actor("ada"), &world.space, pull).await })
     };
     let (first, second) = (wait(), wait());
     tokio::time::sleep(Duration::from_millis(1)).await;

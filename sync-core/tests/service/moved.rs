@@ -9,7 +9,7 @@ use sync_core::protocol::ResyncReason;
 use sync_core::store::MemoryStore;
 use sync_core::{Mutation, Seq};
 
-use crate::world::{World, batch, batch_of, create, key, put};
+use crate::world::{World, actor, batch, batch_of, create, key, put};
 
 /// Another server, on a copy of everything in the store.
 async fn moved(world: &World) -> World {
@@ -26,13 +26,16 @@ async fn a_copy_has_the_same_status_hash_and_log() {
         world.done(batch_of(n % 3, 1 + n as i64 / 3, vec![put(&(n % 7).to_string(), json!(n))])).await;
     }
     let new = moved(&world).await;
-    let before = world.service.status(&world.space, true).await.unwrap();
-    assert_eq!(new.service.status(&new.space, true).await.unwrap(), before);
+    let before = world.service.status(&actor("ada"), &world.space, true).await.unwrap();
+    assert_eq!(new.service.status(&actor("ada"), &new.space, true).await.unwrap(), before);
     assert_eq!(new.state().await, world.state().await);
-    let log = world.service.log(&world.space, None, None).await.unwrap();
-    assert_eq!(new.service.log(&new.space, None, None).await.unwrap(), log);
+    let log = world.service.log(&actor("ada"), &world.space, None, None).await.unwrap();
+    assert_eq!(new.service.log(&actor("ada"), &new.space, None, None).await.unwrap(), log);
     new.set("next", json!(1)).await;
-    assert_eq!(new.service.log(&new.space, None, Some(1)).await.unwrap()[0].entry, log[0].entry + 1);
+    assert_eq!(
+        new.service.log(&actor("ada"), &new.space, None, Some(1)).await.unwrap()[0].entry,
+        log[0].entry + 1
+    );
 }
 
 #[tokio::test]
@@ -87,14 +90,14 @@ async fn a_conflict_is_still_open_and_can_be_resolved() {
     let seen = world.set("shared", json!({"a": 1})).await;
     world.set("shared", json!({"a": 2})).await;
     world.one(put("shared", json!({"a": 3})).based_on(seen)).await;
-    let conflicts = world.service.conflicts(&world.space, None, false).await.unwrap().0;
+    let conflicts = world.service.conflicts(&actor("ada"), &world.space, None, false).await.unwrap().0;
     assert_eq!(conflicts.len(), 1);
     let new = moved(&world).await;
-    assert_eq!(new.service.conflicts(&new.space, None, false).await.unwrap().0, conflicts);
+    assert_eq!(new.service.conflicts(&actor("ada"), &new.space, None, false).await.unwrap().0, conflicts);
     let current = new.state().await[&key("shared")].meta.version;
     let resolve = put("shared", json!({"a": 3})).based_on(current).resolving(conflicts[0].id.clone());
     assert_eq!(new.one(resolve).await.as_str(), "applied");
-    assert!(new.service.conflicts(&new.space, None, false).await.unwrap().0.is_empty());
+    assert!(new.service.conflicts(&actor("ada"), &new.space, None, false).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]
@@ -112,6 +115,6 @@ async fn the_floor_refuses_the_cursors_that_it_refused_before() {
     for world in [&world, &new] {
         assert_eq!(world.refusal(&stale).await, Some(ResyncReason::Horizon));
         assert_eq!(world.refusal(&fresh).await, None);
-        assert_eq!(world.service.status(&world.space, false).await.unwrap().floor, floor);
+        assert_eq!(world.service.status(&actor("ada"), &world.space, false).await.unwrap().floor, floor);
     }
 }

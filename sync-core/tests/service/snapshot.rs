@@ -14,7 +14,7 @@ use sync_core::service::Limits;
 use sync_core::store::StoreExt;
 use sync_core::{Collection, Cursor, Epoch, Mutation, Record, RecordId, RecordKey, Seq, TokioRuntime};
 
-use crate::world::{World, create, json as json_of, key, limits};
+use crate::world::{World, actor, create, json as json_of, key, limits};
 
 async fn part(world: &World, from: Option<&SnapshotToken>) -> SnapshotPage {
     of(world, None, from).await
@@ -22,7 +22,7 @@ async fn part(world: &World, from: Option<&SnapshotToken>) -> SnapshotPage {
 
 async fn refusal(world: &World, from: &SnapshotToken) -> (ErrorKind, Option<&'static str>) {
     let request = SnapshotRequest { collections: None, from: Some(from.clone()) };
-    let error = world.service.snapshot(&world.space, &request).await.unwrap_err();
+    let error = world.service.snapshot(&actor("ada"), &world.space, &request).await.unwrap_err();
     (error.kind(), error.code())
 }
 
@@ -33,7 +33,7 @@ fn named(names: &[&str]) -> Vec<Collection> {
 /// A part of a snapshot of these collections.
 async fn of(world: &World, names: Option<&[&str]>, from: Option<&SnapshotToken>) -> SnapshotPage {
     let request = SnapshotRequest { collections: names.map(named), from: from.cloned() };
-    world.service.snapshot(&world.space, &request).await.unwrap()
+    world.service.snapshot(&actor("ada"), &world.space, &request).await.unwrap()
 }
 
 /// The keys in each part of a snapshot of these collections.
@@ -67,7 +67,7 @@ async fn of_ten() -> World {
 }
 
 async fn delete(world: &World, id: &str) {
-    let record = world.service.record(&world.space, &key(id), false).await.unwrap().unwrap();
+    let record = world.service.record(&actor("ada"), &world.space, &key(id), false).await.unwrap().unwrap();
     world.push(vec![Mutation::delete(record.key).based_on(record.meta.version)]).await;
 }
 
@@ -199,7 +199,7 @@ async fn a_place_in_a_snapshot_belongs_to_its_collections() {
     ];
     for (names, place) in others {
         let request = SnapshotRequest { collections: names.map(named), from: Some(place.clone()) };
-        let error = world.service.snapshot(&world.space, &request).await.unwrap_err();
+        let error = world.service.snapshot(&actor("ada"), &world.space, &request).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some("invalid_cursor")), "{names:?}");
     }
 }
@@ -219,8 +219,8 @@ async fn of_the_librarys_collections_only_conflicts_can_be_asked_for() {
     for name in ["$base", "$state", "$outbox", "$conflict"] {
         let collections = [conflicts.clone(), named(&[name])].concat();
         let request = SnapshotRequest { collections: Some(collections.clone()), from: None };
-        let snapshot = world.service.snapshot(&world.space, &request).await.unwrap_err();
-        let pull = world.service.pull(&world.space, pull(collections)).await.unwrap_err();
+        let snapshot = world.service.snapshot(&actor("ada"), &world.space, &request).await.unwrap_err();
+        let pull = world.service.pull(&actor("ada"), &world.space, pull(collections)).await.unwrap_err();
         for error in [snapshot, pull] {
             assert_eq!((error.code(), error.pointer()), (Some("validation_failed"), Some("/collections")));
         }
@@ -232,7 +232,7 @@ async fn a_snapshot_names_no_more_collections_than_a_pull() {
     let world = World::with(|builder| builder.limits(limits(|limits| limits.collections_max = 2))).await;
     of(&world, Some(&["a", "b"]), None).await;
     let request = SnapshotRequest { collections: Some(named(&["a", "b", "c"])), from: None };
-    let error = world.service.snapshot(&world.space, &request).await.unwrap_err();
+    let error = world.service.snapshot(&actor("ada"), &world.space, &request).await.unwrap_err();
     assert_eq!((error.code(), error.pointer()), (Some("validation_failed"), Some("/collections")));
 }
 

@@ -85,13 +85,13 @@ impl World {
 
     /// Makes a record what it says, whatever it was, and says its version.
     pub(crate) async fn set(&self, id: &str, value: Value) -> Seq {
-        let base = self.service.record(&self.space, &key(id), true).await.unwrap();
+        let base = self.service.record(&actor("ada"), &self.space, &key(id), true).await.unwrap();
         let base = base.map_or(Seq::ZERO, |record| record.meta.version);
         self.one(put(id, value).based_on(base)).await.version().unwrap()
     }
 
     pub(crate) async fn pull(&self, pull: PullRequest) -> PullReply {
-        self.service.pull(&self.space, pull).await.unwrap()
+        self.service.pull(&actor("ada"), &self.space, pull).await.unwrap()
     }
 
     /// A page after a cursor.
@@ -130,7 +130,7 @@ impl World {
 
     /// The content of a record; `None` if there is none.
     pub(crate) async fn value(&self, id: &str) -> Option<Value> {
-        let record = self.service.record(&self.space, &key(id), false).await.unwrap();
+        let record = self.service.record(&actor("ada"), &self.space, &key(id), false).await.unwrap();
         record.map(|record| record.data.unwrap().to_value())
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
+use sync_core::service::Actor;
 use sync_core::{CursorToken, SpaceId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -30,20 +31,25 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn pull(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let query = request.query(&["after", "collections", "limit", "wait", "acked"])?;
-    match page(&app, &space, pull_request(&query)?).await? {
+    match page(&app, &actor, &space, pull_request(&query)?).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
         PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
     }
 }
 
 /// The next page. Who waits for a change gets what there is when the server stops: they must not hold up its end.
-async fn page(app: &App, space: &SpaceId, request: PullRequest) -> sync_core::Result<PullReply> {
+async fn page(
+    app: &App,
+    actor: &Actor,
+    space: &SpaceId,
+    request: PullRequest,
+) -> sync_core::Result<PullReply> {
     let now = PullRequest { wait: None, ..request.clone() };
     tokio::select! {
-        reply = app.service.pull(space, request) => reply,
-        () = app.stopping.begun() => app.service.pull(space, now).await,
+        reply = app.service.pull(actor, space, request) => reply,
+        () = app.stopping.begun() => app.service.pull(actor, space, now).await,
     }
 }
 

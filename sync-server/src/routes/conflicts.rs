@@ -30,10 +30,10 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn conflicts(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let query = request.query(&["after", "settled"])?;
     let (after, with_settled) = (query.record_id("after")?, query.flag("settled")?);
-    let (conflicts, next) = app.service.conflicts(&space, after, with_settled).await?;
+    let (conflicts, next) = app.service.conflicts(&actor, &space, after, with_settled).await?;
     let conflicts: Vec<Value> = conflicts.iter().map(shown).collect();
     Ok(json_of(&json!({"conflicts": conflicts, "next": next})))
 }

@@ -27,12 +27,12 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn records(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let collection = collection(&request)?;
     let query = request.query(&["after", "limit"])?;
     let after = query.record_id("after")?;
     let limit = query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok());
-    let page = app.service.records(&space, &collection, after, limit).await?;
+    let page = app.service.records(&actor, &space, &collection, after, limit).await?;
     let mut body = String::from("{\"records\":[");
     for (idx, record) in page.records.iter().enumerate() {
         if idx > 0 {
@@ -45,11 +45,11 @@ async fn records(app: App, request: Request) -> Answer {
 }
 
 async fn record(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let key = RecordKey::new(collection(&request)?, request.record_id(2)?);
     request.query(&[])?;
     let missing = || Problem::new(Code::NotFound).detail("there is no such record");
-    let record = app.service.record(&space, &key, false).await?.ok_or_else(missing)?;
+    let record = app.service.record(&actor, &space, &key, false).await?.ok_or_else(missing)?;
     let mut body = String::new();
     write_change(&record, &mut body);
     Ok(json(StatusCode::OK, body))

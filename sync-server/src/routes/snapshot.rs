@@ -5,6 +5,7 @@ use futures_channel::mpsc;
 use futures_util::SinkExt;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use sync_core::protocol::{SnapshotPage, SnapshotRequest, SnapshotToken};
+use sync_core::service::Actor;
 use sync_core::{Error, SpaceId};
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
@@ -23,16 +24,16 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn snapshot(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let query = request.query(&["collections", "resume"])?;
     let request = SnapshotRequest {
         collections: query.collections("collections")?,
         from: query.string("resume").map(SnapshotToken::new),
     };
     // The first page decides about the status; what fails later can only cut the stream.
-    let first = app.service.snapshot(&space, &request).await?;
+    let first = app.service.snapshot(&actor, &space, &request).await?;
     let (pages, body) = mpsc::channel(PAGES_AHEAD);
-    tokio::spawn(send(app, space, request, first, pages));
+    tokio::spawn(send(app, actor, space, request, first, pages));
     let mut response = warp::reply::stream(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -41,6 +42,7 @@ async fn snapshot(app: App, request: Request) -> Answer {
 /// Sends page after page until the end, or until the client is gone.
 async fn send(
     app: App,
+    actor: Actor,
     space: SpaceId,
     mut request: SnapshotRequest,
     mut page: SnapshotPage,
@@ -54,7 +56,7 @@ async fn send(
             return;
         }
         request.from = page.next;
-        match app.service.snapshot(&space, &request).await {
+        match app.service.snapshot(&actor, &space, &request).await {
             Ok(next) => page = next,
             Err(error) => {
                 tracing::warn!(%space, %error, "a snapshot was cut");

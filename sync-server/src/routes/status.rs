@@ -41,17 +41,17 @@ async fn spaces(app: App, request: Request) -> Answer {
 }
 
 async fn status(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let with_hash = request.query(&["hash"])?.flag("hash")?;
-    Ok(json_of(&app.service.status(&space, with_hash).await?))
+    Ok(json_of(&app.service.status(&actor, &space, with_hash).await?))
 }
 
 async fn log(app: App, request: Request) -> Answer {
-    let (_, space) = request.member(&app).await?;
+    let (actor, space) = request.member(&app).await?;
     let query = request.query(&["before", "limit"])?;
     let before = query.u32_in("before", 1..=u32::MAX)?.map(i64::from);
     let limit = query.u32_in("limit", 1..=ENTRIES_MAX)?.and_then(|limit| usize::try_from(limit).ok());
-    let entries = app.service.log(&space, before, limit).await?;
+    let entries = app.service.log(&actor, &space, before, limit).await?;
     let next = entries.last().map(|entry| entry.entry).filter(|entry| *entry > 1);
     Ok(json_of(&json!({"entries": entries, "next": next})))
 }

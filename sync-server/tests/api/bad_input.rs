@@ -1,7 +1,8 @@
 //! Runs every row of the table against the real routes, over each store.
 
 use serde_json::Value;
-use sync_core::SpaceId;
+use sync_core::service::Actor;
+use sync_core::{ActorId, Role, SpaceId};
 use sync_server::problem::Code;
 
 use super::fixture::{self, CONTENT, FOREIGN, PASSWORD};
@@ -144,11 +145,12 @@ struct State {
 
 async fn state(world: &World, values: &Values) -> State {
     let service = &world.app.service;
+    let somebody = Actor::new(ActorId::new("somebody").unwrap(), Role::Viewer);
     let (mut spaces, mut logs) = (Vec::new(), Vec::new());
     for name in ["space", "foreign_space"] {
         let space = SpaceId::new(values.get(name)).unwrap();
-        spaces.push(serde_json::to_value(service.status(&space, true).await.unwrap()).unwrap());
-        let last = service.log(&space, None, Some(1)).await.unwrap();
+        spaces.push(serde_json::to_value(service.status(&somebody, &space, true).await.unwrap()).unwrap());
+        let last = service.log(&somebody, &space, None, Some(1)).await.unwrap();
         logs.push(last.first().map_or(0, |entry| entry.entry));
     }
     let n_spaces = world.app.store.spaces(None, 10_000).await.unwrap().len();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::accounts::Role;
 use crate::clock::ManualClock;
 use crate::conflict::Conflict;
 use crate::conflict::Resolution;
-use crate::conformance::key;
+use crate::conformance::{actor, key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::SeededIds;
 use crate::merge::{Clash, CollectionPolicy, DeletePolicy, PathRule, Pointer, UpdatePolicy};
@@ -121,22 +122,23 @@ impl Request {
     }
 
     async fn carry_out(&self, service: &Service, space: &SpaceId) -> Result<Reply> {
+        let anna = &Actor::new(actor("anna"), Role::Viewer);
         Ok(match self.clone() {
             Self::Create => service.create_space(space).await.map(|()| Reply::Done)?,
             Self::Delete => Reply::Was(service.delete_space(space).await?),
             Self::Push(actor, push) => Reply::Pushed(service.push(&actor, space, push).await?),
-            Self::Pull(pull) => Reply::Pulled(service.pull(space, pull).await?),
-            Self::Snapshot(request) => Reply::Snapshot(service.snapshot(space, &request).await?),
-            Self::Status => Reply::Status(service.status(space, true).await?),
-            Self::Log { before, limit } => Reply::Log(service.log(space, before, limit).await?),
+            Self::Pull(pull) => Reply::Pulled(service.pull(anna, space, pull).await?),
+            Self::Snapshot(request) => Reply::Snapshot(service.snapshot(anna, space, &request).await?),
+            Self::Status => Reply::Status(service.status(anna, space, true).await?),
+            Self::Log { before, limit } => Reply::Log(service.log(anna, space, before, limit).await?),
             Self::Record { key, with_tombstone } => {
-                Reply::Record(service.record(space, &key, with_tombstone).await?)
+                Reply::Record(service.record(anna, space, &key, with_tombstone).await?)
             }
             Self::Records { collection, after, limit } => {
-                Reply::Records(service.records(space, &collection, after, limit).await?)
+                Reply::Records(service.records(anna, space, &collection, after, limit).await?)
             }
             Self::Conflicts { after, with_settled } => {
-                let (conflicts, next) = service.conflicts(space, after, with_settled).await?;
+                let (conflicts, next) = service.conflicts(anna, space, after, with_settled).await?;
                 Reply::Conflicts(conflicts, next)
             }
             Self::Resolve { actor, id, resolution, seen } => {

@@ -30,7 +30,7 @@ async fn replicas_with_unsent_edits_go_on_without_loss_or_doubles() {
     put(&one, "new", json!("one")).await;
     put(&two, "shared", json!({"x": 0, "y": 2})).await;
     two.delete("notes", "gone").await.unwrap();
-    let n_log = world.service.log(&space(), None, None).await.unwrap().len();
+    let n_log = world.service.log(&ada(), &space(), None, None).await.unwrap().len();
     move_away(&mut world).await;
     let report = one.sync(&world.loopback()).await.unwrap();
     assert_eq!((report.resynced, report.renamed), (None, 0), "the replica noticed that the store is another");
@@ -38,7 +38,7 @@ async fn replicas_with_unsent_edits_go_on_without_loss_or_doubles() {
     world.assert_converged(&[&one, &two]).await;
     assert_eq!(value(&two, "shared").await, Some(json!({"x": 1, "y": 2})));
     assert_eq!((value(&two, "new").await, value(&one, "gone").await), (Some(json!("one")), None));
-    assert_eq!(world.service.log(&space(), None, None).await.unwrap().len(), n_log + 2);
+    assert_eq!(world.service.log(&ada(), &space(), None, None).await.unwrap().len(), n_log + 2);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_batch_whose_answer_was_lost_before_the_move_is_not_carried_out_twice(
     let mut txn = world.store.read(&space()).await.unwrap();
     let key = crate::conformance::key("notes", "counted");
     assert_eq!(txn.records(&[key]).await.unwrap()[0].as_ref().unwrap().meta.revision, 1);
-    assert_eq!(world.service.log(&space(), None, None).await.unwrap().len(), 2);
+    assert_eq!(world.service.log(&ada(), &space(), None, None).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

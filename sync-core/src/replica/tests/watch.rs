@@ -108,7 +108,7 @@ async fn a_page_that_meets_an_edit_is_told_as_merge() {
     let mut watch = two.watch(&["notes"]).unwrap();
     let after = two.state().await.unwrap().cursor.unwrap();
     let request = crate::protocol::PullRequest { after: Some(after.clone()), ..Default::default() };
-    let reply = world.service.pull(&space(), request).await.unwrap();
+    let reply = world.service.pull(&ada(), &space(), request).await.unwrap();
     let crate::protocol::PullReply::Page(page) = reply else { panic!("no page") };
     two.patch("notes", "a", &json!({"y": 2})).await.unwrap();
     two.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await.unwrap();

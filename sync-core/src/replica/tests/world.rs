@@ -32,6 +32,11 @@ pub(super) struct World {
     n_seeds: AtomicU64,
 }
 
+/// Who replicas speak for unless a test says otherwise.
+pub(super) fn ada() -> Actor {
+    Actor::new(ActorId::new("ada").unwrap(), Role::Owner)
+}
+
 pub(super) fn space() -> SpaceId {
     SpaceId::new("family").unwrap()
 }
@@ -79,8 +84,7 @@ impl World {
     }
 
     pub(super) fn loopback(&self) -> Loopback {
-        let actor = Actor::new(ActorId::new("ada").unwrap(), Role::Owner);
-        Loopback::new(self.service.clone(), actor)
+        Loopback::new(self.service.clone(), ada())
     }
 
     pub(super) fn line(&self) -> Line {

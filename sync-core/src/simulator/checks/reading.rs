@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::View;
+use crate::accounts::Role;
 use crate::error::Result;
 use crate::protocol::{PullPage, PullReply, PullRequest};
 use crate::runtime::Runtime;
+use crate::service::Actor;
 use crate::simulator::facts::Facts;
 use crate::simulator::journal::Journal;
 use crate::simulator::network::Network;
 use crate::simulator::world::World;
 use crate::simulator::{Dice, Invariant, Process};
-use crate::types::{Cursor, CursorToken, Record, RecordKey, Seq, SpaceId};
+use crate::types::{ActorId, Cursor, CursorToken, Record, RecordKey, Seq, SpaceId};
 
 /// The longest pause of a reader.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -55,6 +57,11 @@ pub(crate) fn begin(world: &mut World<'_>) {
     }
 }
 
+/// Someone who may read.
+fn somebody() -> Actor {
+    Actor::new(ActorId::new("reader").expect("a plain word is a valid actor"), Role::Viewer)
+}
+
 impl Reader {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -79,7 +86,7 @@ impl Reader {
         };
         let (service, space) = (endpoint.service.clone(), self.space.clone());
         let reply: Option<Result<PullReply>> =
-            endpoint.process.call(async move { service.pull(&space, request).await }).await;
+            endpoint.process.call(async move { service.pull(&somebody(), &space, request).await }).await;
         {
             let held = &mut *self.held();
             if self.facts.n_restores() != held.n_restores {
@@ -160,7 +167,8 @@ pub(super) async fn one_traversal_yields_each_record_once(world: &mut World<'_>,
     loop {
         let request = PullRequest { after, ..PullRequest::default() };
         let (service, space) = (endpoint.service.clone(), view.space.clone());
-        let reply = endpoint.process.call(async move { service.pull(&space, request).await }).await;
+        let reply =
+            endpoint.process.call(async move { service.pull(&somebody(), &space, request).await }).await;
         let Some(Ok(PullReply::Page(page))) = reply else {
             return world.journal.broken(Invariant::Gapless, format!("a new reader is told {reply:?}"));
         };

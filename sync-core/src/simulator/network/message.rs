@@ -29,9 +29,9 @@ impl Request {
     pub(crate) async fn ask(self, service: &Service, actor: &Actor, space: &SpaceId) -> Result<Answer> {
         match self {
             Self::Push(push) => service.push(actor, space, push).await.map(Answer::Push),
-            Self::Pull(pull) => service.pull(space, pull).await.map(Answer::Pull),
+            Self::Pull(pull) => service.pull(actor, space, pull).await.map(Answer::Pull),
             Self::Snapshot(request) => {
-                let page = service.snapshot(space, &request).await?;
+                let page = service.snapshot(actor, space, &request).await?;
                 Ok(Answer::Snapshot(page.to_lines()))
             }
         }

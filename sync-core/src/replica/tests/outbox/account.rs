@@ -41,7 +41,11 @@ impl Scene {
     /// Where each edit of `one` is now.
     async fn account(&self) -> Account {
         let mut account = Account::default();
-        let page = self.world.service.records(&space(), &Collection::new("notes").unwrap(), None, None).await;
+        let page = self
+            .world
+            .service
+            .records(&ada(), &space(), &Collection::new("notes").unwrap(), None, None)
+            .await;
         for record in page.unwrap().records {
             account.applied.extend(tokens_of(record.data.as_ref().unwrap().as_str()));
         }
