@@ -1,7 +1,8 @@
-//! Who is asking: passwords, user names, access tokens and the secret behind them.
+//! Who is asking: passwords, user names, mail addresses, access tokens and the secret behind them.
 //!
 //! Nothing here knows a database. A caller looks up what is stored and passes it in.
 
+pub mod address;
 pub mod bearer;
 pub mod jws;
 pub mod opaque;
