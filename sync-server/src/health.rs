@@ -1,8 +1,10 @@
 //! The `healthcheck` subcommand: asks a running server over HTTP, for container runtimes that want a command.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+use crate::origin::reachable;
 
 /// Time for each step of the check. 3 s: below the usual 5 s interval of health checks.
 const STEP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -18,7 +20,7 @@ const GOOD: &[u8] = b"HTTP/1.1 200 ";
 ///
 /// The connection's error, or `InvalidData` when the answer is not a 200.
 pub fn check(listen: SocketAddr) -> io::Result<()> {
-    let address = reachable(listen);
+    let address = SocketAddr::new(reachable(listen.ip()), listen.port());
     let mut stream = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
     stream.set_read_timeout(Some(STEP_TIMEOUT))?;
     stream.set_write_timeout(Some(STEP_TIMEOUT))?;
@@ -31,19 +33,10 @@ pub fn check(listen: SocketAddr) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidData, format!("{address} did not answer /health with 200")))
 }
 
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{Ipv4Addr, TcpListener};
 
     fn answered(answer: &'static [u8]) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -31,6 +31,7 @@ pub mod gate;
 pub mod health;
 pub mod listen;
 pub mod log;
+pub mod origin;
 pub mod problem;
 pub mod query;
 pub mod refusal;
