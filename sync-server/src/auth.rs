@@ -7,6 +7,7 @@ pub mod bearer;
 pub mod jws;
 pub mod opaque;
 pub mod password;
+pub mod registration;
 pub mod secret;
 pub mod token;
 pub mod username;

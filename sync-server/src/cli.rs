@@ -166,6 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_needs_no_value_and_takes_one() {
+        for (args, expected) in [
+            (&["--insecure-cookies"][..], Some(true)),
+            (&["--insecure-cookies=false"], Some(false)),
+            (&["--insecure-cookies", "--store", "memory:"], Some(true)),
+            (&[], None),
+        ] {
+            let Command::Serve(options) = parse(args).unwrap() else { panic!("{args:?}") };
+            assert_eq!(options.settings.insecure_cookies, expected, "{args:?}");
+        }
+    }
+
+    #[test]
     fn what_is_unknown_is_refused() {
         for args in
             [&["--profile", "persona"][..], &["--max-sync-items", "x"], &["--log-format", "xml"], &["fly"]]
@@ -201,6 +214,22 @@ mod tests {
             "JWT_EXPIRE",
             "--cors-origin",
             "CORS_ORIGIN",
+            "--base-url",
+            "BASE_URL",
+            "--insecure-cookies",
+            "INSECURE_COOKIES",
+            "--registration",
+            "REGISTRATION",
+            "--smtp-url",
+            "SMTP_URL",
+            "SMTP_HOST",
+            "SMTP_PORT",
+            "SMTP_USERNAME",
+            "SMTP_PASSWORD",
+            "--mail-dir",
+            "MAIL_DIR",
+            "--mail-from",
+            "SMTP_FROM",
             "--max-sync-items",
             "MAX_SYNC_ITEMS",
             "--log-format",

@@ -4,21 +4,27 @@
 //! every value is valid. The environment is a function, so that tests bring their own.
 
 mod duration;
+mod env;
+mod hidden;
+mod mail;
 mod policies;
 mod settings;
 mod store_url;
 
-pub use settings::{Hidden, Settings};
+pub use hidden::Hidden;
+pub use settings::Settings;
 pub use store_url::StoreUrl;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sync_core::Policies;
 
+use crate::auth::registration::Registration;
 use crate::auth::secret::JwtSecret;
 use crate::cors::Cors;
 use crate::log::{LogFormat, check_level};
+use crate::origin::Origin;
 
 /// Where the server listens unless told otherwise: this machine only.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -48,6 +54,18 @@ pub struct Config {
     pub jwt_expire_s: u32,
     /// Which other origins browsers may call from.
     pub cors: Cors,
+    /// Where people reach the server; without it, at the address it listens on.
+    pub base_url: Option<Origin>,
+    /// Whether cookies may travel without encryption.
+    pub insecure_cookies: bool,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The server that delivers mails, with its password: `smtp` or `smtps`, and a host.
+    pub smtp_url: Option<Hidden>,
+    /// The folder into which mails are written instead. Never given beside `smtp_url`.
+    pub mail_dir: Option<PathBuf>,
+    /// The address mails come from.
+    pub mail_from: Option<String>,
     /// Mutations that one push may carry.
     pub max_sync_items: u32,
     /// The form of log lines.
@@ -82,12 +100,23 @@ impl Config {
         }
         let secret = settings.jwt_secret.map(|secret| JwtSecret::given(secret.reveal()));
         let expire = settings.jwt_expire.as_deref().unwrap_or(JWT_EXPIRE);
+        settings.smtp_url.as_ref().map_or(Ok(()), mail::check_url).map_err(named("smtp-url"))?;
+        settings.mail_from.as_deref().map_or(Ok(()), mail::check_from).map_err(named("mail-from"))?;
+        if settings.smtp_url.is_some() && settings.mail_dir.is_some() {
+            return Err("mail-dir: mails go to a folder or to smtp-url, not to both".to_owned());
+        }
         Ok(Self {
             listen: address(settings.listen.as_deref().unwrap_or(LISTEN)).map_err(named("listen"))?,
             store: settings.store.as_ref().map_or(STORE, Hidden::reveal).parse().map_err(named("store"))?,
             jwt_secret: secret.transpose().map_err(named("jwt-secret"))?,
             jwt_expire_s: duration::seconds(expire).map_err(named("jwt-expire"))?,
             cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,
+            base_url: settings.base_url.as_deref().map(base_url).transpose().map_err(named("base-url"))?,
+            insecure_cookies: settings.insecure_cookies.unwrap_or_default(),
+            registration: settings.registration.unwrap_or_default(),
+            smtp_url: settings.smtp_url,
+            mail_dir: settings.mail_dir,
+            mail_from: settings.mail_from,
             max_sync_items,
             log_format: settings.log_format.unwrap_or_default(),
             log_level,
@@ -98,6 +127,11 @@ impl Config {
 
 fn named(name: &'static str) -> impl Fn(String) -> String {
     move |why| format!("{name}: {why}")
+}
+
+/// A slash at the end, as it is copied from a browser, means nothing.
+fn base_url(text: &str) -> Result<Origin, String> {
+    text.strip_suffix('/').unwrap_or(text).parse()
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

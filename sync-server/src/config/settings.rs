@@ -1,46 +1,15 @@
 //! The settings as any source gives them: each may be absent, none is checked yet.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
 use sync_core::merge::CollectionPolicy;
 
+use super::hidden::Hidden;
+use crate::auth::registration::Registration;
 use crate::log::LogFormat;
-
-/// A value that is not shown, as it is or may hold a secret.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// The value itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl From<&str> for Hidden {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl FromStr for Hidden {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
 
 /// One layer of settings. As flags they are written `--max-sync-items`, in the file `max-sync-items`.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -70,6 +39,32 @@ pub struct Settings {
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Option<Vec<String>>,
 
+    /// Address under which people reach the server, such as `https://sync.example`: links in mails begin with it, and pages
+    /// from there may use cookies [env: BASE_URL] [default: the address it listens on]
+    #[arg(long, value_name = "ORIGIN")]
+    pub base_url: Option<String>,
+
+    /// Let cookies travel without encryption, for development over http [env: INSECURE_COOKIES] [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure_cookies: Option<bool>,
+
+    /// Who may make an account: everyone, who was invited, or nobody [env: REGISTRATION] [default: open]
+    #[arg(long, value_enum)]
+    pub registration: Option<Registration>,
+
+    /// Server that delivers mails: smtp://USER:PASSWORD@HOST:587 or smtps://… [env: SMTP_URL, or SMTP_HOST, SMTP_PORT,
+    /// SMTP_USERNAME and SMTP_PASSWORD] [default: none]
+    #[arg(long, value_name = "URL")]
+    pub smtp_url: Option<Hidden>,
+
+    /// Folder into which mails are written as files instead, for development and tests [env: MAIL_DIR] [default: none]
+    #[arg(long, value_name = "DIR")]
+    pub mail_dir: Option<PathBuf>,
+
+    /// Address that mails come from [env: MAIL_FROM or SMTP_FROM] [default: made of the base URL]
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
     /// Mutations that one push may carry [env: MAX_SYNC_ITEMS] [default: 1000]
     #[arg(long, value_name = "N")]
     pub max_sync_items: Option<u32>,
@@ -97,37 +92,17 @@ impl Settings {
             jwt_secret: self.jwt_secret.or(below.jwt_secret),
             jwt_expire: self.jwt_expire.or(below.jwt_expire),
             cors_origin: self.cors_origin.or(below.cors_origin),
+            base_url: self.base_url.or(below.base_url),
+            insecure_cookies: self.insecure_cookies.or(below.insecure_cookies),
+            registration: self.registration.or(below.registration),
+            smtp_url: self.smtp_url.or(below.smtp_url),
+            mail_dir: self.mail_dir.or(below.mail_dir),
+            mail_from: self.mail_from.or(below.mail_from),
             max_sync_items: self.max_sync_items.or(below.max_sync_items),
             log_format: self.log_format.or(below.log_format),
             log_level: self.log_level.or(below.log_level),
             policies: self.policies.or(below.policies),
         }
-    }
-
-    /// The settings in the environment. A variable that is set but empty counts as absent, as compose files
-    /// leave them.
-    ///
-    /// # Errors
-    ///
-    /// Text that names the variable whose value cannot be read.
-    pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let env = |name: &str| env(name).filter(|value| !value.is_empty());
-        let port = || env("PORT").map(|port| format!("127.0.0.1:{port}"));
-        let file = || env("DB_PATH").map(|path| format!("sqlite:{path}"));
-        Ok(Self {
-            listen: env("LISTEN").or_else(port),
-            store: env("STORE").or_else(|| env("DATABASE_URL")).or_else(file).map(Hidden),
-            jwt_secret: env("JWT_SECRET").map(Hidden),
-            jwt_expire: env("JWT_EXPIRE"),
-            cors_origin: env("CORS_ORIGIN")
-                .map(|list| list.split(',').map(|one| one.trim().to_owned()).collect()),
-            max_sync_items: parsed("MAX_SYNC_ITEMS", env("MAX_SYNC_ITEMS"), |text| text.parse().ok())?,
-            log_format: parsed("LOG_FORMAT", env("LOG_FORMAT"), |text| {
-                clap::ValueEnum::from_str(text, false).ok()
-            })?,
-            log_level: env("RUST_LOG"),
-            policies: None,
-        })
     }
 
     /// The settings in a TOML file.
@@ -147,13 +122,4 @@ impl Settings {
             format!(":{line}: {}", error.message())
         })
     }
-}
-
-fn parsed<T>(
-    name: &str,
-    value: Option<String>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, String> {
-    let Some(text) = value else { return Ok(None) };
-    parse(&text).map(Some).ok_or_else(|| format!("{name}: `{text}` is not understood"))
 }

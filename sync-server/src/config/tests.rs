@@ -32,6 +32,9 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!((config.jwt_secret, config.jwt_expire_s), (None, 604_800));
     assert_eq!((config.cors, config.max_sync_items), (Cors::default(), 1000));
     assert_eq!((config.log_format, config.log_level.as_str()), (LogFormat::Text, "info"));
+    assert_eq!((config.base_url, config.insecure_cookies), (None, false));
+    assert_eq!(config.registration, Registration::Open);
+    assert!(config.smtp_url.is_none() && config.mail_dir.is_none() && config.mail_from.is_none());
 }
 
 #[test]
@@ -55,8 +58,17 @@ fn every_variable_is_read() {
         ("MAX_SYNC_ITEMS", "5"),
         ("LOG_FORMAT", "json"),
         ("RUST_LOG", "debug,hyper=warn"),
+        ("BASE_URL", "https://sync.example/"),
+        ("INSECURE_COOKIES", "1"),
+        ("REGISTRATION", "invite"),
+        ("SMTP_URL", "smtp://u:p@mail.example"),
+        ("SMTP_FROM", "sync@app.example"),
     ])
     .unwrap();
+    assert_eq!(config.base_url.unwrap().as_str(), "https://sync.example");
+    assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Invite));
+    assert_eq!(config.smtp_url.as_ref().map(Hidden::reveal), Some("smtp://u:p@mail.example"));
+    assert_eq!(config.mail_from.as_deref(), Some("sync@app.example"));
     assert_eq!(
         (config.listen.to_string().as_str(), shown(&config.store)),
         ("[::1]:9", shown(&StoreUrl::Memory))
@@ -74,11 +86,16 @@ fn every_variable_is_read() {
 fn every_key_of_the_file_is_read() {
     let config = from_toml(&format!(
         "listen = 'localhost:9'\nstore = 'sqlite-dir:d'\njwt-secret = '{SECRET}'\njwt-expire = '60'\n\
-         cors-origin = ['https://a.example']\nmax-sync-items = 7\nlog-format = 'json'\nlog-level = 'warn'\n"
+         cors-origin = ['https://a.example']\nmax-sync-items = 7\nlog-format = 'json'\nlog-level = 'warn'\n\
+         base-url = 'http://a.example:81'\ninsecure-cookies = true\nregistration = 'closed'\nmail-dir = 'mails'\n\
+         mail-from = 'a@b'\n"
     ))
     .unwrap();
     assert_eq!((config.listen.to_string().as_str(), config.max_sync_items), ("127.0.0.1:9", 7));
     assert_eq!(shown(&config.store), shown(&StoreUrl::SqliteDir("d".into())));
+    assert_eq!(config.base_url.unwrap().as_str(), "http://a.example:81");
+    assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Closed));
+    assert_eq!((config.mail_dir, config.mail_from), (Some("mails".into()), Some("a@b".into())));
 }
 
 #[test]
@@ -105,6 +122,13 @@ fn errors_name_the_setting() {
         (&[("MAX_SYNC_ITEMS", "many")], "MAX_SYNC_ITEMS: "),
         (&[("LOG_FORMAT", "xml")], "LOG_FORMAT: "),
         (&[("RUST_LOG", "lou=der=still")], "log-level: "),
+        (&[("BASE_URL", "https://a.example/path")], "base-url: "),
+        (&[("BASE_URL", "sync.example")], "base-url: "),
+        (&[("INSECURE_COOKIES", "maybe")], "INSECURE_COOKIES: "),
+        (&[("REGISTRATION", "never")], "REGISTRATION: "),
+        (&[("SMTP_URL", "http://a")], "smtp-url: "),
+        (&[("MAIL_FROM", "nobody")], "mail-from: "),
+        (&[("SMTP_URL", "smtp://a"), ("MAIL_DIR", "mails")], "mail-dir: "),
     ];
     for (pairs, start) in rows {
         let error = from_env(pairs).unwrap_err();
@@ -128,7 +152,8 @@ fn a_missing_file_is_an_error_with_its_path() {
 
 #[test]
 fn no_secret_is_shown() {
-    let settings = Settings::from_toml(&format!("jwt-secret = '{SECRET}'")).unwrap();
-    assert!(!format!("{settings:?}").contains(SECRET));
-    assert!(!format!("{:?}", Config::checked(settings).unwrap()).contains(SECRET));
+    let text = format!("jwt-secret = '{SECRET}'\nsmtp-url = 'smtp://u:hunter2@h'");
+    let settings = Settings::from_toml(&text).unwrap();
+    let shown = format!("{settings:?} {:?}", Config::checked(settings.clone()).unwrap());
+    assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
 }
