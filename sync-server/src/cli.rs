@@ -214,6 +214,8 @@ mod tests {
             "JWT_EXPIRE",
             "--cors-origin",
             "CORS_ORIGIN",
+            "--trusted-proxy",
+            "TRUSTED_PROXIES",
             "--base-url",
             "BASE_URL",
             "--insecure-cookies",

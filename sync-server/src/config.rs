@@ -22,6 +22,7 @@ use sync_core::Policies;
 
 use crate::auth::registration::Registration;
 use crate::auth::secret::JwtSecret;
+use crate::client::TrustedProxies;
 use crate::cors::Cors;
 use crate::log::{LogFormat, check_level};
 use crate::origin::Origin;
@@ -54,6 +55,8 @@ pub struct Config {
     pub jwt_expire_s: u32,
     /// Which other origins browsers may call from.
     pub cors: Cors,
+    /// Who is believed about where requests come from.
+    pub trusted_proxies: TrustedProxies,
     /// Where people reach the server; without it, at the address it listens on.
     pub base_url: Option<Origin>,
     /// Whether cookies may travel without encryption.
@@ -111,6 +114,8 @@ impl Config {
             jwt_secret: secret.transpose().map_err(named("jwt-secret"))?,
             jwt_expire_s: duration::seconds(expire).map_err(named("jwt-expire"))?,
             cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,
+            trusted_proxies: proxies(&settings.trusted_proxy.unwrap_or_default())
+                .map_err(named("trusted-proxy"))?,
             base_url: settings.base_url.as_deref().map(base_url).transpose().map_err(named("base-url"))?,
             insecure_cookies: settings.insecure_cookies.unwrap_or_default(),
             registration: settings.registration.unwrap_or_default(),
@@ -127,6 +132,10 @@ impl Config {
 
 fn named(name: &'static str) -> impl Fn(String) -> String {
     move |why| format!("{name}: {why}")
+}
+
+fn proxies(networks: &[String]) -> Result<TrustedProxies, String> {
+    networks.iter().map(|network| network.parse()).collect::<Result<_, _>>().map(TrustedProxies::new)
 }
 
 /// A slash at the end, as it is copied from a browser, means nothing.

@@ -1,6 +1,7 @@
-//! The service a connection talks to: the gate and CORS before the routes, the common headers after.
+//! The service a connection talks to: who asks, the gate and CORS before the routes, the common headers after.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -13,27 +14,42 @@ use hyper::body::{Body, Incoming};
 use hyper::header::ORIGIN;
 use tower::{Service, ServiceExt};
 
+use crate::client::{ClientAddress, TrustedProxies};
 use crate::cors::Cors;
 use crate::gate::Gate;
 use crate::problem::{Code, Problem};
 use crate::reply::{Response, finish};
 
+/// What stands around the routes. Each part does by default what is right for a server that was told nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// What a request must pass.
+    pub gate: Gate,
+    /// Which other sites may call.
+    pub cors: Cors,
+    /// Who is believed about where a request comes from.
+    pub proxies: TrustedProxies,
+}
+
 /// Everything around the routes, as one cloneable service.
+///
+/// A request that reaches a route carries its [`ClientAddress`] in its extensions, found from the [`SocketAddr`] of its peer,
+/// which the listener puts there; without one it counts as this machine's.
 ///
 /// `S` is `warp::service(routes)` where `routes` is a `BoxedFilter<(Response,)>`: other filters carry
 /// lifetimes that a spawned connection cannot.
 ///
 /// ```
-/// use sync_server::{cors::Cors, edge::Edge, gate::{Gate, GateLimits}, reject::recover};
+/// use sync_server::{edge::{Around, Edge}, reject::recover};
 /// use warp::{Filter, Reply};
 /// let hello = warp::path!("hello").map(|| "hello".into_response()).boxed();
 /// let routes = hello.recover(recover).unify().boxed();
-/// let edge = Edge::new(Gate::new(GateLimits::default()), Cors::default(), warp::service(routes));
+/// let edge = Edge::new(Around::default(), warp::service(routes));
 /// # let _ = edge.clone();
 /// ```
 #[derive(Clone, Debug)]
 pub struct Edge<S> {
-    around: Arc<(Gate, Cors)>,
+    around: Arc<Around>,
     routes: S,
 }
 
@@ -41,9 +57,9 @@ impl<S> Edge<S>
 where
     S: Service<Request<Full<Bytes>>, Response = Response, Error = Infallible> + Clone,
 {
-    /// Puts `gate` and `cors` before `routes`.
-    pub fn new(gate: Gate, cors: Cors, routes: S) -> Self {
-        Self { around: Arc::new((gate, cors)), routes }
+    /// Puts these parts around `routes`.
+    pub fn new(around: Around, routes: S) -> Self {
+        Self { around: Arc::new(around), routes }
     }
 
     /// Answers one request. A panic in a route is that request's 500, and nobody else's business.
@@ -51,12 +67,12 @@ where
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (gate, cors) = &*self.around;
+        let cors = &self.around.cors;
         let origin = request.headers().get(ORIGIN).cloned();
         let method = request.method().clone();
         let mut response = match cors.preflight(request.method(), request.headers()) {
             Some(response) => response,
-            None => self.routed(gate, request).await.unwrap_or_else(Problem::into_response),
+            None => self.routed(request).await.unwrap_or_else(Problem::into_response),
         };
         if let Some(code) = response.extensions().get::<Code>() {
             // Neither address nor body: they may name people or carry secrets.
@@ -66,11 +82,13 @@ where
         finish(response)
     }
 
-    async fn routed<B>(&self, gate: &Gate, request: Request<B>) -> Result<Response, Problem>
+    async fn routed<B>(&self, mut request: Request<B>) -> Result<Response, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let admitted = gate.admit(request).await?;
+        let client = self.client(&request);
+        request.extensions_mut().insert(client);
+        let admitted = self.around.gate.admit(request).await?;
         let routes = self.routes.clone();
         let answered = AssertUnwindSafe(async { routes.oneshot(admitted.request).await });
         match answered.catch_unwind().await {
@@ -80,6 +98,13 @@ where
                 tracing::error!("a route panicked");
                 Err(Code::Internal.into())
             }
+        }
+    }
+
+    fn client<B>(&self, request: &Request<B>) -> ClientAddress {
+        match request.extensions().get::<SocketAddr>() {
+            Some(peer) => self.around.proxies.client(peer.ip(), request.headers()),
+            None => ClientAddress::LOCAL,
         }
     }
 }

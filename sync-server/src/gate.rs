@@ -54,6 +54,12 @@ pub struct Admitted {
     pub share: OwnedSemaphorePermit,
 }
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new(GateLimits::default())
+    }
+}
+
 impl Gate {
     /// A gate with these limits and a budget of its own.
     pub fn new(limits: GateLimits) -> Self {

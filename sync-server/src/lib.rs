@@ -8,6 +8,7 @@
 //!
 //! - [`listen`] owns the sockets: how many, from whom, for how long, and how they end.
 //! - [`edge`] is the service a connection talks to; it puts [`cors`] and [`gate`] before the routes.
+//! - [`client`] finds out where a request really comes from, and [`origin`] names the pages that send it.
 //! - [`problem`] is every refusal the server can give, [`reject`] turns warp's own refusals into it,
 //!   [`reply`] puts the headers on every answer.
 //! - [`query`] reads query strings strictly.
@@ -23,6 +24,7 @@ pub mod app;
 pub mod auth;
 mod backend;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod copy;
 pub mod cors;

@@ -68,9 +68,9 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let slots = Arc::new(Slots::new(limits));
     let (stopping, _) = watch::channel(());
-    let protocol = protocol(limits.header_timeout);
+    let (protocol, drain_timeout) = (protocol(limits.header_timeout), limits.drain_timeout);
+    let slots = Arc::new(Slots::new(limits));
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -87,7 +87,7 @@ pub async fn serve<S, B>(
         }
     }
     drop(listener);
-    drain(stopping, connections, limits.drain_timeout).await;
+    drain(stopping, connections, drain_timeout).await;
 }
 
 async fn drain(stopping: watch::Sender<()>, mut connections: JoinSet<()>, timeout: Duration) {
@@ -100,7 +100,7 @@ async fn drain(stopping: watch::Sender<()>, mut connections: JoinSet<()>, timeou
 }
 
 fn admit(stream: TcpStream, peer: SocketAddr, slots: &Arc<Slots>) -> Option<PeerStream<TcpStream>> {
-    let Some(slot) = slots.take(peer.ip()) else {
+    let Some(slot) = slots.take(peer.ip().into()) else {
         tracing::debug!("refused a connection over a cap");
         stream.try_write(FULL).ok();
         return None;

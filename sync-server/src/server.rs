@@ -12,9 +12,10 @@ use crate::app::{App, Parts};
 use crate::auth::password::{HashCost, Passwords};
 use crate::auth::token::Tokens;
 use crate::backend::Backend;
+use crate::client::TrustedProxies;
 use crate::config::Config;
 use crate::cors::Cors;
-use crate::edge::Edge;
+use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
 use crate::listen::{ListenLimits, serve};
 use crate::routes::routes;
@@ -43,6 +44,7 @@ pub struct Server {
     address: SocketAddr,
     app: App,
     cors: Cors,
+    proxies: TrustedProxies,
     backend: Backend,
     data: DataRuntime,
 }
@@ -112,7 +114,7 @@ impl Server {
         let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
         let address =
             listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
-        Ok(Self { listener, address, app, cors: config.cors, backend, data })
+        Ok(Self { listener, address, app, cors: config.cors, proxies: config.trusted_proxies, backend, data })
     }
 
     /// The address it listens on.
@@ -131,12 +133,14 @@ impl Server {
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
-        let edge = Edge::new(Gate::new(limits), self.cors, warp::service(routes(&self.app)));
+        let around = Around { gate: Gate::new(limits), cors: self.cors, proxies: self.proxies.clone() };
+        let edge = Edge::new(around, warp::service(routes(&self.app)));
         let stop = async {
             stop.await;
             self.app.stopping.begin();
         };
-        serve(self.listener, ListenLimits::default(), edge, stop).await;
+        let limits = ListenLimits { proxies: self.proxies, ..ListenLimits::default() };
+        serve(self.listener, limits, edge, stop).await;
         self.backend.close().await;
         drop(self.data);
     }

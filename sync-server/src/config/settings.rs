@@ -39,6 +39,11 @@ pub struct Settings {
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origin: Option<Vec<String>>,
 
+    /// Network of proxies that are believed about where requests come from, such as 10.0.0.0/8; repeatable, or separated by
+    /// commas [env: TRUSTED_PROXIES] [default: none]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxy: Option<Vec<String>>,
+
     /// Address under which people reach the server, such as `https://sync.example`: links in mails begin with it, and pages
     /// from there may use cookies [env: BASE_URL] [default: the address it listens on]
     #[arg(long, value_name = "ORIGIN")]
@@ -92,6 +97,7 @@ impl Settings {
             jwt_secret: self.jwt_secret.or(below.jwt_secret),
             jwt_expire: self.jwt_expire.or(below.jwt_expire),
             cors_origin: self.cors_origin.or(below.cors_origin),
+            trusted_proxy: self.trusted_proxy.or(below.trusted_proxy),
             base_url: self.base_url.or(below.base_url),
             insecure_cookies: self.insecure_cookies.or(below.insecure_cookies),
             registration: self.registration.or(below.registration),

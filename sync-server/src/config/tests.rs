@@ -32,6 +32,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!((config.jwt_secret, config.jwt_expire_s), (None, 604_800));
     assert_eq!((config.cors, config.max_sync_items), (Cors::default(), 1000));
     assert_eq!((config.log_format, config.log_level.as_str()), (LogFormat::Text, "info"));
+    assert_eq!(config.trusted_proxies, TrustedProxies::default());
     assert_eq!((config.base_url, config.insecure_cookies), (None, false));
     assert_eq!(config.registration, Registration::Open);
     assert!(config.smtp_url.is_none() && config.mail_dir.is_none() && config.mail_from.is_none());
@@ -58,6 +59,7 @@ fn every_variable_is_read() {
         ("MAX_SYNC_ITEMS", "5"),
         ("LOG_FORMAT", "json"),
         ("RUST_LOG", "debug,hyper=warn"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
         ("BASE_URL", "https://sync.example/"),
         ("INSECURE_COOKIES", "1"),
         ("REGISTRATION", "invite"),
@@ -65,6 +67,8 @@ fn every_variable_is_read() {
         ("SMTP_FROM", "sync@app.example"),
     ])
     .unwrap();
+    let networks = ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap());
+    assert_eq!(config.trusted_proxies, TrustedProxies::new(networks.into()));
     assert_eq!(config.base_url.unwrap().as_str(), "https://sync.example");
     assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Invite));
     assert_eq!(config.smtp_url.as_ref().map(Hidden::reveal), Some("smtp://u:p@mail.example"));
@@ -88,11 +92,12 @@ fn every_key_of_the_file_is_read() {
         "listen = 'localhost:9'\nstore = 'sqlite-dir:d'\njwt-secret = '{SECRET}'\njwt-expire = '60'\n\
          cors-origin = ['https://a.example']\nmax-sync-items = 7\nlog-format = 'json'\nlog-level = 'warn'\n\
          base-url = 'http://a.example:81'\ninsecure-cookies = true\nregistration = 'closed'\nmail-dir = 'mails'\n\
-         mail-from = 'a@b'\n"
+         mail-from = 'a@b'\ntrusted-proxy = ['fd00::/8']\n"
     ))
     .unwrap();
     assert_eq!((config.listen.to_string().as_str(), config.max_sync_items), ("127.0.0.1:9", 7));
     assert_eq!(shown(&config.store), shown(&StoreUrl::SqliteDir("d".into())));
+    assert!(config.trusted_proxies.trusts("fd00::7".parse().unwrap()));
     assert_eq!(config.base_url.unwrap().as_str(), "http://a.example:81");
     assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Closed));
     assert_eq!((config.mail_dir, config.mail_from), (Some("mails".into()), Some("a@b".into())));
@@ -122,6 +127,8 @@ fn errors_name_the_setting() {
         (&[("MAX_SYNC_ITEMS", "many")], "MAX_SYNC_ITEMS: "),
         (&[("LOG_FORMAT", "xml")], "LOG_FORMAT: "),
         (&[("RUST_LOG", "lou=der=still")], "log-level: "),
+        (&[("TRUSTED_PROXIES", "10.0.0.1,proxy")], "trusted-proxy: "),
+        (&[("TRUSTED_PROXIES", "10.0.0.1/8")], "trusted-proxy: "),
         (&[("BASE_URL", "https://a.example/path")], "base-url: "),
         (&[("BASE_URL", "sync.example")], "base-url: "),
         (&[("INSECURE_COOKIES", "maybe")], "INSECURE_COOKIES: "),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::client::TrustedProxies;
+
 /// Limits on connections. The defaults are what a server should run with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ListenLimits {
     /// Connections in all, upgraded ones included. 16,384: ten thousand idle sockets and room for requests.
     pub connections_max: usize,
@@ -11,6 +13,8 @@ pub struct ListenLimits {
     pub connections_per_address_max: usize,
     /// Whether loopback peers are free of the limit per address. They are a proxy in front, or the operator.
     pub exempt_loopback: bool,
+    /// Proxies that are free of the limit per address, as each brings the connections of many.
+    pub proxies: TrustedProxies,
     /// Time for a request head, and for an idle connection to begin one. 5 s: a slow phone needs one or two.
     pub header_timeout: Duration,
     /// Time for requests in flight after the stop signal. 8 s: orchestrators wait 10 s before they kill, and the
@@ -24,6 +28,7 @@ impl Default for ListenLimits {
             connections_max: 16_384,
             connections_per_address_max: 256,
             exempt_loopback: true,
+            proxies: TrustedProxies::default(),
             header_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(8),
         }

@@ -1,10 +1,11 @@
 //! How many connections there may be, in all and from one address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ListenLimits;
+use crate::client::ClientAddress;
 
 /// Counts connections. Its memory is bounded by the connections that are open.
 #[derive(Debug)]
@@ -31,10 +32,9 @@ impl Slots {
         Self { limits, open: Mutex::default() }
     }
 
-    /// A slot for a connection from `ip`, unless a cap is reached.
-    pub(super) fn take(self: &Arc<Self>, ip: IpAddr) -> Option<Slot> {
-        let address =
-            Some(counted_address(ip)).filter(|ip| !(self.limits.exempt_loopback && ip.is_loopback()));
+    /// A slot for a connection from `peer`, unless a cap is reached.
+    pub(super) fn take(self: &Arc<Self>, peer: ClientAddress) -> Option<Slot> {
+        let address = Some(peer).filter(|peer| !self.is_exempt(*peer)).map(|peer| peer.counted());
         let mut open = self.lock();
         let from_here = address.and_then(|address| open.by_address.get(&address)).copied().unwrap_or(0);
         if open.total >= self.limits.connections_max || from_here >= self.limits.connections_per_address_max {
@@ -45,6 +45,11 @@ impl Slots {
             open.by_address.insert(address, from_here + 1);
         }
         Some(Slot { slots: Arc::clone(self), address })
+    }
+
+    /// A trusted proxy brings the connections of many.
+    fn is_exempt(&self, peer: ClientAddress) -> bool {
+        (self.limits.exempt_loopback && peer.is_loopback()) || self.limits.proxies.trusts(peer.ip())
     }
 
     /// The counters are whole after every statement, so a panic elsewhere does not spoil them.
@@ -67,20 +72,10 @@ impl Drop for Slot {
     }
 }
 
-/// One subscriber usually has a whole /64, so IPv6 counts by that; a mapped IPv4 address counts as itself.
-fn counted_address(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        ip => ip,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::TrustedProxies;
 
     fn slots(connections_max: usize, connections_per_address_max: usize) -> Arc<Slots> {
         let limits = ListenLimits { connections_max, connections_per_address_max, ..ListenLimits::default() };
@@ -88,7 +83,7 @@ mod tests {
     }
 
     fn take(slots: &Arc<Slots>, ip: &str) -> Option<Slot> {
-        slots.take(ip.parse().unwrap())
+        slots.take(ip.parse::<IpAddr>().unwrap().into())
     }
 
     #[test]
@@ -114,6 +109,16 @@ mod tests {
         let slots = slots(2, 1);
         let _both = (take(&slots, "127.0.0.1").unwrap(), take(&slots, "::1").unwrap());
         assert!(take(&slots, "127.0.0.1").is_none());
+    }
+
+    #[test]
+    fn a_trusted_proxy_counts_only_in_all() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let limits = ListenLimits { connections_per_address_max: 1, proxies, ..ListenLimits::default() };
+        let slots = Arc::new(Slots::new(limits));
+        let _many: Vec<_> = (0..9).map(|_| take(&slots, "::ffff:10.0.0.1").unwrap()).collect();
+        let _one = take(&slots, "11.0.0.1").unwrap();
+        assert!(take(&slots, "11.0.0.1").is_none());
     }
 
     #[test]

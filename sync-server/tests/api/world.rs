@@ -17,8 +17,7 @@ use sync_server::app::{App, Parts};
 use sync_server::auth::password::{HashCost, Passwords};
 use sync_server::auth::secret::JwtSecret;
 use sync_server::auth::token::Tokens;
-use sync_server::cors::Cors;
-use sync_server::edge::Edge;
+use sync_server::edge::{Around, Edge};
 use sync_server::gate::{Gate, GateLimits};
 use sync_server::reply::Response;
 use sync_server::routes::routes;
@@ -112,7 +111,8 @@ impl World {
             body_bytes_max,
         });
         let gate = Gate::new(GateLimits { body_bytes_max, ..GateLimits::default() });
-        let edge = Edge::new(gate, Cors::default(), warp::service(routes(&app)));
+        let around = Around { gate, ..Around::default() };
+        let edge = Edge::new(around, warp::service(routes(&app)));
         let ask: Ask = Box::new(move |request| {
             let edge = edge.clone();
             Box::pin(async move { edge.answer(request).await })

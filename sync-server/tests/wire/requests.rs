@@ -31,6 +31,16 @@ async fn warp_routes_answer_through_the_edge() {
 }
 
 #[tokio::test]
+async fn a_route_learns_the_client_from_a_trusted_proxy_alone() {
+    let request = format!("GET /client HTTP/1.1\r\n{CLOSE}X-Forwarded-For: 1.1.1.1, 2001:db8::7\r\n\r\n");
+    for (world, client) in [(World::new().await, "127.0.0.1"), (World::behind_a_proxy().await, "2001:db8::7")]
+    {
+        let answer = world.ask(&request).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{client}")), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_hyper_refuses_is_refused_with_an_empty_body() {
     let world = World::new().await;
     let rows = [

@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use sync_server::client::{ClientAddress, TrustedProxies};
 use sync_server::cors::Cors;
-use sync_server::edge::Edge;
+use sync_server::edge::{Around, Edge};
 use sync_server::gate::{Gate, GateLimits};
 use sync_server::listen::{ListenLimits, serve};
 use sync_server::reject::recover;
@@ -44,6 +45,8 @@ fn routes(served: Arc<AtomicUsize>, slow: Arc<Notify>) -> BoxedFilter<(Response,
         .boxed();
     let peer = warp::path!("peer").and(warp::get()).and(count.clone()).and(warp::ext::get());
     let peer = peer.map(|peer: SocketAddr| peer.ip().to_string().into_response()).boxed();
+    let client = warp::path!("client").and(warp::get()).and(count.clone()).and(warp::ext::get());
+    let client = client.map(|client: ClientAddress| client.ip().to_string().into_response()).boxed();
     let echo = warp::path!("echo").and(warp::post()).and(count.clone()).and(warp::body::bytes());
     let echo = echo.map(|body: Bytes| Response::new(body.into())).boxed();
     let wait = move || {
@@ -56,7 +59,8 @@ fn routes(served: Arc<AtomicUsize>, slow: Arc<Notify>) -> BoxedFilter<(Response,
     let slow = warp::path!("slow").and(warp::get()).and(count).then(wait).boxed();
     let panics = warp::path!("panic").map(|| -> Response { panic!("as the test wants it") }).boxed();
     let upgrade = warp::path!("upgrade").and(warp::ext::get()).map(echo_upgraded).boxed();
-    let all = peer.or(upgrade).unify().or(echo).unify().or(slow).unify().or(panics).unify();
+    let all =
+        peer.or(client).unify().or(upgrade).unify().or(echo).unify().or(slow).unify().or(panics).unify();
     all.recover(recover).unify().boxed()
 }
 
@@ -77,6 +81,12 @@ impl World {
         Self::with(GateLimits::default(), ListenLimits::default()).await
     }
 
+    /// Behind a proxy on this machine.
+    pub(crate) async fn behind_a_proxy() -> Self {
+        let proxies = TrustedProxies::new(vec!["127.0.0.1".parse().unwrap()]);
+        Self::with(GateLimits::default(), ListenLimits { proxies, ..ListenLimits::default() }).await
+    }
+
     pub(crate) async fn with(gate: GateLimits, limits: ListenLimits) -> Self {
         let (served, finish_slow) = <(Arc<AtomicUsize>, Arc<Notify>)>::default();
         let routes = warp::service(routes(Arc::clone(&served), Arc::clone(&finish_slow)));
@@ -85,7 +95,8 @@ impl World {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
-        let edge = Edge::new(Gate::new(gate), cors, routes);
+        let proxies = limits.proxies.clone();
+        let edge = Edge::new(Around { gate: Gate::new(gate), cors, proxies }, routes);
         let server = tokio::spawn(serve(listener, limits, edge, stopped));
         Self { address, served, finish_slow, stop: Some(stop), server }
     }
