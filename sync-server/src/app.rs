@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use sync_core::service::Service;
 use sync_core::store::Store;
-use sync_core::{Accounts, Clock, IdSource};
 
-use crate::access::Access;
-use crate::auth::password::Passwords;
-use crate::auth::token::Tokens;
+use crate::identity::Identity;
+use crate::origin::Origin;
 use crate::stopping::Stopping;
 
 /// Shared by all requests; cheap to clone.
@@ -22,20 +20,10 @@ pub struct Parts {
     pub service: Service,
     /// The store under the service, to ask whether it is well.
     pub store: Arc<dyn Store>,
-    /// Users and memberships.
-    pub accounts: Arc<dyn Accounts>,
-    /// Issues and verifies access tokens.
-    pub tokens: Tokens,
-    /// How long an access token lives, in seconds.
-    pub token_lifetime_s: u32,
-    /// Hashes passwords, a few at a time.
-    pub passwords: Passwords,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Random ids.
-    pub ids: Arc<dyn IdSource>,
-    /// Who may do what, remembered for a moment.
-    pub access: Access,
+    /// Every rule about accounts.
+    pub identity: Identity,
+    /// Where people reach the server, for the addresses in codes and letters.
+    pub base_url: Origin,
     /// When the server stops: nothing may wait then.
     pub stopping: Stopping,
     /// Bytes in one body.
@@ -48,9 +36,10 @@ impl App {
         Self(Arc::new(parts))
     }
 
-    /// The time in whole seconds, as tokens count it.
-    pub fn now_s(&self) -> i64 {
-        self.0.clock.now().as_micros() / 1_000_000
+    /// What the picture of a code says: an address that a camera can open, too. What stands after `#` is not sent to any
+    /// server.
+    pub fn pairing_url(&self, token: &str) -> String {
+        format!("{}/pair#{token}", self.base_url)
     }
 }
 

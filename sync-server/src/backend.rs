@@ -73,6 +73,11 @@ impl Backend {
         }
     }
 
+    /// Whether other processes may change what is in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Its users and memberships.
     pub(crate) fn accounts(&self) -> Arc<dyn Accounts> {
         match self {

@@ -14,12 +14,12 @@
 //! - [`query`] reads query strings strictly.
 //! - [`stopping`] tells requests that wait when the server is about to end.
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
+//! - [`identity`] is every rule about accounts: who is who, and who may do what where.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
 
-pub mod access;
 pub mod app;
 pub mod auth;
 mod backend;
@@ -31,6 +31,7 @@ pub mod cors;
 pub mod edge;
 pub mod gate;
 pub mod health;
+pub mod identity;
 pub mod listen;
 pub mod log;
 pub mod origin;

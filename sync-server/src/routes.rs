@@ -6,11 +6,18 @@
 mod auth;
 mod changes;
 mod conflicts;
+mod devices;
+mod grant;
+mod link;
+mod me;
+mod members;
 mod operations;
+mod pairings;
 mod records;
 mod request;
 mod resource;
 mod snapshot;
+mod spaces;
 mod status;
 
 use warp::Filter;
@@ -29,6 +36,12 @@ pub fn routes(app: &App) -> BoxedFilter<(Response,)> {
         snapshot::routes(app),
         status::routes(app),
         auth::routes(app),
+        link::routes(app),
+        devices::routes(app),
+        pairings::routes(app),
+        spaces::routes(app),
+        members::routes(app),
+        me::routes(app),
     ]);
     let v1 = warp::path!("v1" / ..).and(v1).boxed();
     first_of([v1, operations::routes(app)]).recover(recover).unify().boxed()

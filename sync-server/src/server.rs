@@ -7,7 +7,6 @@ use sync_core::service::{Limits, Service};
 use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
 
-use crate::access::Access;
 use crate::app::{App, Parts};
 use crate::auth::password::{HashCost, Passwords};
 use crate::auth::token::Tokens;
@@ -17,7 +16,9 @@ use crate::config::Config;
 use crate::cors::Cors;
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
+use crate::identity::{self, Identity, Rights, SyncNotes};
 use crate::listen::{ListenLimits, serve};
+use crate::origin::Origin;
 use crate::routes::routes;
 use crate::stopping::Stopping;
 
@@ -90,30 +91,38 @@ impl Server {
             Some(secret) => secret.clone(),
             None => backend.secret(&config.store, ids.as_ref()).await?,
         };
-        let tokens = Tokens::new(&secret, config.jwt_expire_s);
-        let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
-        let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
-        let limits = Limits { mutations_max, ..Limits::default() };
-        let data = DataRuntime::start()?;
-        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
-        let service = service.limits(limits).policies(config.policies).build();
-        let app = App::new(Parts {
-            service,
-            store,
-            accounts: backend.accounts(),
-            tokens,
-            token_lifetime_s: config.jwt_expire_s,
-            passwords: Passwords::new(HashCost::default())?,
-            clock,
-            ids,
-            access: Access::default(),
-            stopping: Stopping::default(),
-            body_bytes_max: BODY_BYTES_MAX,
-        });
         let bound = TcpListener::bind(config.listen).await;
         let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
         let address =
             listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
+        let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
+        let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
+        let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
+        let limits = Limits { mutations_max, ..Limits::default() };
+        let data = DataRuntime::start()?;
+        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
+        let service = service.limits(limits).policies(config.policies).roles(rights.clone()).build();
+        let identity = Identity::new(identity::Parts {
+            accounts: backend.accounts(),
+            service: service.clone(),
+            tokens: Tokens::new(&secret, config.jwt_expire_s),
+            token_lifetime_s: config.jwt_expire_s,
+            passwords: Passwords::new(HashCost::default())?,
+            clock,
+            ids,
+            rights,
+            synced: SyncNotes::default(),
+            registration: config.registration,
+            post: None,
+        });
+        let app = App::new(Parts {
+            service,
+            store,
+            identity,
+            base_url: config.base_url.unwrap_or_else(|| Origin::of_listener(address, false)),
+            stopping: Stopping::default(),
+            body_bytes_max: BODY_BYTES_MAX,
+        });
         Ok(Self { listener, address, app, cors: config.cors, proxies: config.trusted_proxies, backend, data })
     }
 
@@ -129,6 +138,12 @@ impl Server {
         &self.app.service
     }
 
+    /// Every rule about accounts, for a program that embeds the server: to make a code for another device, to invite, to
+    /// revoke.
+    pub fn identity(&self) -> &Identity {
+        &self.app.identity
+    }
+
     /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
@@ -140,7 +155,13 @@ impl Server {
             self.app.stopping.begin();
         };
         let limits = ListenLimits { proxies: self.proxies, ..ListenLimits::default() };
-        serve(self.listener, limits, edge, stop).await;
+        tokio::select! {
+            () = serve(self.listener, limits, edge, stop) => {}
+            () = self.app.identity.keep_up() => {}
+        }
+        if let Err(problem) = self.app.identity.write_notes().await {
+            tracing::warn!(code = problem.code().as_str(), "could not write down how far devices are");
+        }
         self.backend.close().await;
         drop(self.data);
     }

@@ -15,6 +15,7 @@ mod commit;
 mod conflicts;
 mod cursors;
 mod decide;
+mod head;
 mod lane;
 mod limits;
 mod losers;

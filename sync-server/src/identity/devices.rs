@@ -126,6 +126,7 @@ impl Identity {
     ///
     /// What the store reports.
     pub async fn devices(&self, user: &ActorId) -> Result<Vec<DeviceStatus>, Problem> {
+        self.write_notes().await?;
         let mut devices = self.devices_in_use(user).await?;
         devices.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         let ids: Vec<_> = devices.iter().map(|device| device.id.clone()).collect();
@@ -139,9 +140,24 @@ impl Identity {
     ///
     /// `not_found`, alike for a device that is not there and for one of somebody else.
     pub async fn device(&self, user: &ActorId, id: &CredentialId) -> Result<DeviceStatus, Problem> {
+        self.write_notes().await?;
         let device = self.own_device(user, id).await?;
         let synced = self.accounts().synced(std::slice::from_ref(id), SYNCED_MAX).await?;
         Ok(status(&device, &synced).ok_or(Code::NotFound)?)
+    }
+
+    /// How old the oldest change is that a device has not got yet, counted from the newest, in microseconds; `None` when
+    /// its user is not in that space any more.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn lag_us(&self, user: &ActorId, synced: &SyncedSpace) -> Result<Option<i64>, Problem> {
+        if self.accounts().role(&synced.space, user).await?.is_none() {
+            return Ok(None);
+        }
+        let head = self.0.service.head(&synced.space).await?;
+        Ok(Some((head.get() - synced.position.get()).max(0)))
     }
 
     /// Gives a device another name.
@@ -187,16 +203,6 @@ impl Identity {
                 None => return Ok(()),
             }
         }
-    }
-
-    /// Notes that a device has everything of a space up to a position.
-    ///
-    /// # Errors
-    ///
-    /// What the store reports.
-    pub async fn note_synced(&self, synced: Vec<Synced>) -> Result<(), Problem> {
-        let changes: Vec<_> = synced.into_iter().map(Change::NoteSynced).collect();
-        self.accounts().change(&changes).await.map(drop).map_err(Problem::from)
     }
 
     async fn own_device(&self, user: &ActorId, id: &CredentialId) -> Result<Credential, Problem> {

@@ -1,5 +1,7 @@
 //! What signing in yields, whichever way someone came in.
 
+use std::time::Duration;
+
 use sync_core::{
     Change, Credential, CredentialId, Device, Holder, Proof, Purpose, SecretHash, Timestamp, User,
 };
@@ -10,15 +12,15 @@ use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
 /// How long a refresh token lives unless it is used. 30 days: who does not open an app for a month signs in again.
-const REFRESH_IDLE_US: i64 = 30 * DAY_US;
+const REFRESH_IDLE: Duration = DAY.saturating_mul(30);
 
 /// How long refreshing goes on without signing in. A year.
-const REFRESH_MAX_US: i64 = 365 * DAY_US;
+const REFRESH_MAX: Duration = DAY.saturating_mul(365);
 
 /// How long a browser is signed in. 30 days.
-pub(super) const COOKIE_US: i64 = 30 * DAY_US;
+const COOKIE_LIFETIME: Duration = DAY.saturating_mul(30);
 
-const DAY_US: i64 = 24 * 3600 * 1_000_000;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Someone who has just signed in, and the proof that they did.
 #[derive(Clone)]
@@ -170,13 +172,13 @@ const SPENT_KEPT: usize = 8;
 
 /// When a proof ends unless it is used, and when it ends however much it is used.
 fn ends(proof: Proof, now: Timestamp, ends_at: Option<Timestamp>) -> (Option<Timestamp>, Option<Timestamp>) {
-    let after = |us: i64| Timestamp::from_micros(now.as_micros().saturating_add(us));
+    let after = |lifetime| now.saturating_add(lifetime);
     match proof {
         Proof::Token => (None, None),
-        Proof::Cookie => (Some(after(COOKIE_US)), Some(after(COOKIE_US))),
+        Proof::Cookie => (Some(after(COOKIE_LIFETIME)), Some(after(COOKIE_LIFETIME))),
         Proof::Refresh => {
-            let ends_at = ends_at.unwrap_or_else(|| after(REFRESH_MAX_US));
-            (Some(after(REFRESH_IDLE_US).min(ends_at)), Some(ends_at))
+            let ends_at = ends_at.unwrap_or_else(|| after(REFRESH_MAX));
+            (Some(after(REFRESH_IDLE).min(ends_at)), Some(ends_at))
         }
     }
 }

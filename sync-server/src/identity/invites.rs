@@ -1,5 +1,7 @@
 //! Invites: a link or a letter that makes a member.
 
+use std::time::Duration;
+
 use sync_core::{
     ActorId, Change, Credential, CredentialId, CredentialKind, Holder, Invite, Purpose, Role, SpaceId, Timestamp,
 };
@@ -15,7 +17,7 @@ use crate::problem::{Code, Problem};
 pub const INVITES_MAX: usize = 100;
 
 /// How long an invite is good. 7 days.
-pub const INVITE_LIFETIME_US: i64 = 7 * 24 * 3600 * 1_000_000;
+pub const INVITE_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What an invite is to give.
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ impl Identity {
         }
         let token = OpaqueToken::new(TokenKind::Invite, self.0.ids.as_ref());
         let now = self.now();
-        let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(INVITE_LIFETIME_US));
+        let expires_at = now.saturating_add(INVITE_LIFETIME);
         let address = new.address.as_ref().map(|address| address.normal().to_owned());
         let credential = Credential {
             id: token.id().clone(),

@@ -6,7 +6,8 @@ use sync_core::{
 
 use crate::auth::opaque::{OpaqueToken, TokenKind};
 use crate::identity::grant::Draft;
-use crate::identity::{Identity, Registration};
+use crate::auth::registration::Registration;
+use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
 /// An invite that was shown and fits.

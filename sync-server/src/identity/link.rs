@@ -3,19 +3,21 @@
 //! Asking for a link looks the same whoever the address belongs to: nothing is looked up before the answer, and whether a
 //! letter goes out is decided by a task of its own.
 
+use std::time::Duration;
+
 use sync_core::{Change, Credential, CredentialKind, Holder, Link, Proof, Purpose, SecretHash, Timestamp, User};
 
 use super::devices::NewDevice;
 use super::grant::Grant;
 use super::joining::Created;
-use super::Registration;
 use crate::auth::address::MailAddress;
+use crate::auth::registration::Registration;
 use crate::auth::opaque::{OpaqueToken, TokenKind};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
 /// How long a link is good. 10 minutes: time for mail, and little for whoever finds the letter.
-pub const LINK_LIFETIME_US: i64 = 10 * 60 * 1_000_000;
+pub const LINK_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 impl Identity {
     /// Whether letters leave this server at all.
@@ -40,7 +42,7 @@ impl Identity {
         }
         let token = OpaqueToken::new(TokenKind::Link, self.0.ids.as_ref());
         let now = self.now();
-        let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(LINK_LIFETIME_US));
+        let expires_at = now.saturating_add(LINK_LIFETIME);
         let holder = holder_of(address.normal());
         let link = Credential {
             id: token.id().clone(),

@@ -25,6 +25,8 @@ pub mod refresh;
 mod rights;
 mod signed_in;
 mod spaces;
+mod synced;
+mod upkeep;
 mod users;
 
 use std::sync::Arc;
@@ -32,29 +34,20 @@ use std::sync::Arc;
 use sync_core::service::Service;
 use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, SpaceId, Timestamp};
 
-pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice};
+pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice, SyncedSpace};
 pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};
-pub use rights::Rights;
+pub use rights::{NOTICE_INTERVAL, Rights};
 pub use signed_in::{Presented, SignedIn};
 pub use spaces::SPACES_MAX;
+pub use synced::{NOTE_INTERVAL, SyncNotes};
+pub use users::{NewSignIn, SharedSpaces};
 
 use crate::auth::password::Passwords;
+use crate::auth::registration::Registration;
 use crate::auth::token::Tokens;
 use crate::problem::{Code, Problem};
-
-/// Who may become a user without an operator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Registration {
-    /// Anyone.
-    #[default]
-    Open,
-    /// Who has an invite.
-    Invite,
-    /// Nobody.
-    Closed,
-}
 
 /// How letters leave the server.
 pub trait Post: Send + Sync + std::fmt::Debug {
@@ -84,6 +77,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// What is remembered of everyone's rights.
     pub rights: Arc<Rights>,
+    /// How far devices are, before it is written down.
+    pub synced: SyncNotes,
     /// Who may become a user.
     pub registration: Registration,
     /// How letters leave, if they do.
@@ -121,18 +116,6 @@ impl Identity {
         let caught_up = self.0.rights.catch_up().await;
         let changed = changed?;
         caught_up?;
-        Ok(changed)
-    }
-
-    /// Makes changes that take someone's role in some spaces away, and waits for what they had under way there: when this
-    /// returns, nothing of theirs is accepted any more.
-    async fn change_roles(&self, spaces: &[SpaceId], changes: &[Change]) -> Result<Changed, Problem> {
-        let changed = self.change(changes).await?;
-        if changed.is_done() {
-            for space in spaces {
-                self.0.service.barrier(space).await?;
-            }
-        }
         Ok(changed)
     }
 
@@ -174,5 +157,3 @@ impl Identity {
 /// Credentials that are removed in one transaction. 1,000: a few milliseconds.
 const FORGOTTEN_AT_ONCE: usize = 1000;
 
-#[cfg(test)]
-mod tests;

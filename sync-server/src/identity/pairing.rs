@@ -10,6 +10,8 @@
 //! The secret in a code follows from the id of the pairing and a key of the server, so that any process can draw the
 //! picture again and the store holds its hash alone.
 
+use std::time::Duration;
+
 use sync_core::{
     ActorId, Change, Claim, Credential, CredentialId, Holder, Pairing, Proof, Purpose, Timestamp, User,
 };
@@ -22,7 +24,7 @@ use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
 /// How long a code can be redeemed. 2 minutes: to take a phone out of a pocket.
-pub const PAIRING_LIFETIME_US: i64 = 2 * 60 * 1_000_000;
+pub const PAIRING_LIFETIME: Duration = Duration::from_secs(2 * 60);
 
 /// Wrong secrets after which a code is void.
 pub const MISSES_MAX: u32 = 5;
@@ -75,7 +77,7 @@ impl Identity {
         let id = new_credential_id(self.0.ids.as_ref());
         let token = self.pairing_token(&id);
         let now = self.now();
-        let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(PAIRING_LIFETIME_US));
+        let expires_at = now.saturating_add(PAIRING_LIFETIME);
         let pairing = Credential {
             id: id.clone(),
             holder: Holder::User(user.clone()),
@@ -211,8 +213,7 @@ impl Identity {
         let next = credential.changed(|next| {
             next.purpose = Purpose::Pairing(Pairing { claim: Some(claim), ..pairing });
             // Both have as long again: one to look, the other to wait.
-            let now = self.now().as_micros();
-            next.expires_at = Some(Timestamp::from_micros(now.saturating_add(PAIRING_LIFETIME_US)));
+            next.expires_at = Some(self.now().saturating_add(PAIRING_LIFETIME));
         });
         self.change_or(vec![(Change::ReplaceCredential(next), Code::PairingInvalid)]).await?;
         Ok(Redeemed::Waiting { claim: token.text() })

@@ -64,7 +64,7 @@ impl Identity {
             return Err(Code::InvalidToken.into());
         }
         let until = Timestamp::from_micros(access.expires_at.saturating_mul(1_000_000));
-        Ok(SignedIn { user, device: access.device, until: Some(until) })
+        Ok(SignedIn { user, device: access.device, until })
     }
 
     /// Who shows the token of a device, or the cookie. One that was never issued and one that was revoked look alike: the

@@ -8,13 +8,14 @@ use std::time::Duration;
 use hyper::{Method, StatusCode};
 use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
 use sync_core::service::Actor;
-use sync_core::{CursorToken, SpaceId};
+use sync_core::{Cursor, CursorToken, SpaceId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::request::{Request, json};
 use super::resource::{Answer, get, resource};
 use crate::app::App;
+use crate::identity::SignedIn;
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 use crate::reply::Response;
@@ -31,25 +32,36 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn pull(app: App, request: Request) -> Answer {
-    let (actor, space) = request.member(&app).await?;
+    let (who, actor, space) = request.at_work(&app).await?;
     let query = request.query(&["after", "collections", "limit", "wait", "acked"])?;
-    match page(&app, &actor, &space, pull_request(&query)?).await? {
+    let asked = pull_request(&query)?;
+    if let Some(cursor) = asked.after.as_ref().and_then(|after| Cursor::decode(after, &space).ok()) {
+        app.identity.note_synced(&who, &space, cursor.seq);
+    }
+    match page(&app, &who, &actor, &space, asked).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
         PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
     }
 }
 
-/// The next page. Who waits for a change gets what there is when the server stops: they must not hold up its end.
+/// The next page. Who waits for a change gets what there is when the server stops, as they must not hold up its end, and
+/// nothing any more when they lose their access.
 async fn page(
     app: &App,
+    who: &SignedIn,
     actor: &Actor,
     space: &SpaceId,
     request: PullRequest,
-) -> sync_core::Result<PullReply> {
+) -> Result<PullReply, Problem> {
     let now = PullRequest { wait: None, ..request.clone() };
+    if request.wait.is_none() {
+        return Ok(app.service.pull(actor, space, now).await?);
+    }
     tokio::select! {
-        reply = app.service.pull(actor, space, request) => reply,
-        () = app.stopping.begun() => app.service.pull(actor, space, now).await,
+        biased;
+        problem = app.identity.lost(who, Some(space)) => Err(problem),
+        reply = app.service.pull(actor, space, request) => Ok(reply?),
+        () = app.stopping.begun() => Ok(app.service.pull(actor, space, now).await?),
     }
 }
 

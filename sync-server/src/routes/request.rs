@@ -1,13 +1,18 @@
 //! A request as the routes see it, and the answers they give most.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
+use serde::de::DeserializeOwned;
+use sync_core::protocol::decode;
 use sync_core::service::Actor;
 use sync_core::{NameError, RecordId, SpaceId};
 use warp::{Filter, Rejection};
 
 use crate::app::App;
+use crate::auth::bearer::bearer;
+use crate::client::ClientAddress;
+use crate::identity::{Presented, SignedIn};
 use crate::problem::{Code, Problem};
 use crate::query::{Query, unescape};
 use crate::reply::Response;
@@ -18,6 +23,8 @@ pub(super) struct Request {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// From where it comes.
+    pub(super) client: ClientAddress,
     parameters: Vec<String>,
     query: Option<String>,
 }
@@ -31,7 +38,11 @@ pub(super) fn of(
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::body::bytes())
-        .map(|parameters, query, method, headers, body| Request { method, headers, body, parameters, query })
+        .and(warp::ext::optional())
+        .map(|parameters, query, method, headers, body, client: Option<ClientAddress>| {
+            let client = client.unwrap_or(ClientAddress::LOCAL);
+            Request { method, headers, body, client, parameters, query }
+        })
 }
 
 impl Request {
@@ -40,9 +51,44 @@ impl Request {
         Query::parse(self.query.as_deref(), known)
     }
 
-    /// Who asks, and the space that is the first parameter of the path.
+    /// The body as a value of ours.
+    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        Ok(decode(&self.body)?)
+    }
+
+    /// What it shows of itself.
+    pub(super) fn presented(&self) -> Result<Presented<'_>, Problem> {
+        bearer(&self.headers).map(Presented::Bearer)
+    }
+
+    /// Whether it shows anything of itself.
+    pub(super) fn is_anonymous(&self) -> bool {
+        !self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// Who asks.
+    pub(super) async fn signed_in(&self, app: &App) -> Result<SignedIn, Problem> {
+        app.identity.signed_in(self.presented()?).await
+    }
+
+    /// Who asks, as a member of the space that is the first parameter of the path. Who they are comes before whether there
+    /// is such a space.
+    pub(super) async fn at_work(&self, app: &App) -> Result<(SignedIn, Actor, SpaceId), Problem> {
+        let who = self.signed_in(app).await?;
+        let space = self.space()?;
+        let actor = app.identity.member(&who, &space).await?;
+        Ok((who, actor, space))
+    }
+
+    /// As [`at_work`](Request::at_work), where it does not matter on which device.
     pub(super) async fn member(&self, app: &App) -> Result<(Actor, SpaceId), Problem> {
-        app.member(&self.headers, self.raw(0)).await
+        let (_, actor, space) = self.at_work(app).await?;
+        Ok((actor, space))
+    }
+
+    /// The space that is the first parameter of the path.
+    pub(super) fn space(&self) -> Result<SpaceId, Problem> {
+        SpaceId::new(self.raw(0)).map_err(|error| invalid_id(&error.to_string()))
     }
 
     /// A parameter of the path as a name; one that cannot exist is `invalid_id`.
@@ -75,6 +121,14 @@ pub(super) fn json_of(value: &impl serde::Serialize) -> Response {
     json(StatusCode::OK, serde_json::to_string(value).expect("our own types have a JSON form"))
 }
 
-fn invalid_id(why: &str) -> Problem {
+/// An answer that says that it is done, and nothing else.
+pub(super) fn no_content() -> Response {
+    let mut response = Response::new("".into());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// The refusal of a name that nothing can have.
+pub(super) fn invalid_id(why: &str) -> Problem {
     Problem::new(Code::InvalidId).detail(why)
 }

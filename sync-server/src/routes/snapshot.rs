@@ -24,7 +24,7 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 }
 
 async fn snapshot(app: App, request: Request) -> Answer {
-    let (actor, space) = request.member(&app).await?;
+    let (who, actor, space) = request.at_work(&app).await?;
     let query = request.query(&["collections", "resume"])?;
     let request = SnapshotRequest {
         collections: query.collections("collections")?,
@@ -33,7 +33,14 @@ async fn snapshot(app: App, request: Request) -> Answer {
     // The first page decides about the status; what fails later can only cut the stream.
     let first = app.service.snapshot(&actor, &space, &request).await?;
     let (pages, body) = mpsc::channel(PAGES_AHEAD);
-    tokio::spawn(send(app, actor, space, request, first, pages));
+    tokio::spawn(async move {
+        let lost = app.identity.lost(&who, Some(&space));
+        tokio::select! {
+            biased;
+            problem = lost => tracing::debug!(code = problem.code().as_str(), "a snapshot was cut: access was lost"),
+            () = send(&app, &actor, &space, request, first, pages) => {}
+        }
+    });
     let mut response = warp::reply::stream(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -41,9 +48,9 @@ async fn snapshot(app: App, request: Request) -> Answer {
 
 /// Sends page after page until the end, or until the client is gone.
 async fn send(
-    app: App,
-    actor: Actor,
-    space: SpaceId,
+    app: &App,
+    actor: &Actor,
+    space: &SpaceId,
     mut request: SnapshotRequest,
     mut page: SnapshotPage,
     mut pages: mpsc::Sender<Result<Bytes, Error>>,
@@ -56,7 +63,7 @@ async fn send(
             return;
         }
         request.from = page.next;
-        match app.service.snapshot(&actor, &space, &request).await {
+        match app.service.snapshot(actor, space, &request).await {
             Ok(next) => page = next,
             Err(error) => {
                 tracing::warn!(%space, %error, "a snapshot was cut");

@@ -1,5 +1,3 @@
-//! `GET /v1/spaces`: 200 with the caller's spaces and roles.
-//!
 //! `GET /v1/spaces/{space}/status?hash`: 200 with head, counts, and how far each replica is; with `hash=true` also the
 //! canonical hash of all records.
 //!
@@ -15,29 +13,16 @@ use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::reply::Response;
 
-/// Spaces listed. 1,000: more than anyone reads; a space beyond them is still reachable by name.
-const SPACES_MAX: usize = 1000;
-
 /// Entries of the log a client may ask for at once.
 const ENTRIES_MAX: u32 = 1000;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
-    let all = warp::path!("spaces").map(Vec::new);
     let one = warp::path!("spaces" / String / "status").map(|space| vec![space]);
     let its_log = warp::path!("spaces" / String / "log").map(|space| vec![space]);
     first_of([
-        resource(all, app, get(spaces)),
         resource(one, app, get(status)),
         resource(its_log, app, get(log)),
     ])
-}
-
-async fn spaces(app: App, request: Request) -> Answer {
-    let actor = app.signed_in(&request.headers)?;
-    request.query(&[])?;
-    let spaces = app.accounts.spaces_of(&actor, SPACES_MAX).await?;
-    let spaces: Vec<_> = spaces.iter().map(|(space, role)| json!({"space": space, "role": role})).collect();
-    Ok(json_of(&json!({"spaces": spaces})))
 }
 
 async fn status(app: App, request: Request) -> Answer {

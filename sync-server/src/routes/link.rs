@@ -1,0 +1,81 @@
+//! `POST /v1/auth/link`: body `{address, invite?}`. 202 whoever the address belongs to, 503 `mail_unavailable`. A letter
+//! with a link goes out by itself; `invite` is for who is not a user yet, where the server takes nobody else.
+//!
+//! `POST /v1/auth/link/redeem`: body `{token, session: "cookie" | "token", invite?, device_name?, platform?}`. 200 with
+//! tokens, or with the cookie set; 400 `link_invalid`.
+
+use hyper::StatusCode;
+use serde::Deserialize;
+use sync_core::Proof;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use super::first_of;
+use super::grant::granted;
+use super::request::{Request, json};
+use super::resource::{Answer, post, resource};
+use crate::app::App;
+use crate::auth::address::MailAddress;
+use crate::identity::NewDevice;
+use crate::reply::Response;
+
+pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
+    first_of([
+        resource(warp::path!("auth" / "link").map(Vec::new), app, post(send)),
+        resource(warp::path!("auth" / "link" / "redeem").map(Vec::new), app, post(redeem)),
+    ])
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    address: String,
+    invite: Option<String>,
+}
+
+/// Nothing is looked up before the answer, so that it tells nothing, neither by its content nor by its time.
+async fn send(app: App, request: Request) -> Answer {
+    request.query(&[])?;
+    let given: Asking = request.decode()?;
+    let address = MailAddress::new(&given.address)?;
+    app.identity.can_mail()?;
+    let identity = app.identity.clone();
+    tokio::spawn(async move {
+        if let Err(problem) = identity.send_link(&address, given.invite.as_deref()).await {
+            tracing::warn!(code = problem.code().as_str(), "could not send a link");
+        }
+    });
+    Ok(json(StatusCode::ACCEPTED, r#"{"sent":true}"#.to_owned()))
+}
+
+/// What whoever has the letter wants to show from now on.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wanted {
+    Cookie,
+    #[default]
+    Token,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redeeming {
+    token: String,
+    #[serde(default)]
+    session: Wanted,
+    invite: Option<String>,
+    device_name: Option<String>,
+    platform: Option<String>,
+}
+
+async fn redeem(app: App, request: Request) -> Answer {
+    request.query(&[])?;
+    let given: Redeeming = request.decode()?;
+    let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
+    let proof = match given.session {
+        Wanted::Cookie => Proof::Cookie,
+        Wanted::Token => Proof::Refresh,
+    };
+    let grant = app.identity.redeem_link(&given.token, given.invite.as_deref(), proof, &device).await?;
+    Ok(granted(StatusCode::OK, &grant))
+}
