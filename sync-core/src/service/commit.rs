@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use futures_util::future::join;
+
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutation::Outcome;
@@ -12,8 +14,9 @@ use crate::service::answer::{Answer, PageDraft};
 use crate::service::audit::log_entry;
 use crate::service::lane::Job;
 use crate::service::plan::{Planner, keys_of};
+use crate::service::roles::{Standing, may_write};
 use crate::service::stage::{Author, Stage};
-use crate::service::{Inner, cursors};
+use crate::service::{Actor, Inner, cursors};
 use crate::store::{ClientQuery, ClientState, CommitWrite, LogEntry, Mode, StoreTxn};
 use crate::types::{ClientId, Cursor, MutationNumber, Seq, SpaceId};
 
@@ -21,10 +24,16 @@ use crate::types::{ClientId, Cursor, MutationNumber, Seq, SpaceId};
 /// durable.
 pub(super) async fn commit(inner: &Inner, space: &SpaceId, jobs: &[Job]) -> Result<Vec<Result<PushReply>>> {
     let mut txn = inner.store.begin(space, Mode::Write).await?;
-    let mut work = Work::load(inner, space, txn.as_mut(), jobs).await?;
+    // Both to their ends, also if one fails: a query that is dropped half way can cost a connection.
+    let (work, standing) =
+        join(Work::load(inner, space, txn.as_mut(), jobs), Standing::of_all(inner, space, jobs)).await;
+    let (mut work, standing) = (work?, standing?);
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
-        answers.push(work.process(txn.as_mut(), job).await?);
+        answers.push(match standing.of(&job.actor, space) {
+            Ok(actor) => work.process(txn.as_mut(), job, &actor).await?,
+            Err(refused) => Answer::Ready(Err(refused)),
+        });
     }
     let write = work.into_write();
     if !write.is_empty() {
@@ -80,12 +89,15 @@ impl<'a> Work<'a> {
         })
     }
 
-    async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job) -> Result<Answer> {
+    async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job, actor: &Actor) -> Result<Answer> {
         let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client));
         let stored = match admit(job, known) {
             Admission::Refused(reply) => return Ok(Answer::Ready(self.why_refused(txn, job, reply).await?)),
             Admission::Again(answer) => Some(PushDone::outcomes_from_json(&answer)?),
-            Admission::Next => None,
+            Admission::Next => match may_write(actor) {
+                Ok(()) => None,
+                Err(refused) => return Ok(Answer::Ready(Err(refused))),
+            },
         };
         let cursor = job.push.after.as_ref().map(|after| cursors::read(after, self.space)).transpose()?;
         let judged = match &cursor {

@@ -23,6 +23,7 @@ mod plan;
 mod pull;
 mod push;
 mod read;
+mod roles;
 mod selection;
 mod settle;
 mod snapshot;
@@ -46,6 +47,7 @@ pub use collect::CollectReport;
 pub use conflicts::Resolved;
 pub use limits::Limits;
 pub use read::{CollectionStatus, RecordPage, ReplicaStatus, Status};
+pub use roles::Roles;
 
 /// Who is doing it, and what they may do in the space at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,7 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     policies: Policies,
     limits: Limits,
+    roles: Option<Arc<dyn Roles>>,
     lanes: lane::Lanes,
     waiters: pull::Waiters,
 }
@@ -129,6 +132,13 @@ impl ServiceBuilder {
         self
     }
 
+    /// Asks this for the roles of those who push, in the commit itself, instead of believing what a push was given.
+    #[must_use]
+    pub fn roles(mut self, roles: Arc<dyn Roles>) -> Self {
+        self.0.roles = Some(roles);
+        self
+    }
+
     /// Puts the service together.
     pub fn build(self) -> Service {
         Service(Arc::new(self.0))
@@ -150,6 +160,7 @@ impl Service {
             ids: Arc::new(OsIds),
             policies: Policies::default(),
             limits: Limits::default(),
+            roles: None,
             lanes: lane::Lanes::default(),
             waiters: pull::Waiters::default(),
         })

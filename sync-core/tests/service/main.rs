@@ -14,5 +14,6 @@ mod lanes;
 mod limits;
 mod long_poll;
 mod moved;
+mod roles;
 mod snapshot;
 mod world;
