@@ -118,7 +118,7 @@ pub mod transport;
 mod types;
 
 pub use accounts::{
-    Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite,
+    Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite, Link,
     NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role, SecretHash, Synced, User,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -6,6 +6,7 @@ use sync_core::service::Service;
 use sync_core::store::Store;
 
 use crate::identity::Identity;
+use crate::limit::Limiter;
 use crate::origin::Origin;
 use crate::stopping::Stopping;
 
@@ -22,6 +23,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Every rule about accounts.
     pub identity: Identity,
+    /// How often things may be asked.
+    pub limiter: Arc<Limiter>,
     /// Where people reach the server, for the addresses in codes and letters.
     pub base_url: Origin,
     /// When the server stops: nothing may wait then.

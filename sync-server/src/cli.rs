@@ -216,6 +216,8 @@ mod tests {
             "CORS_ORIGIN",
             "--trusted-proxy",
             "TRUSTED_PROXIES",
+            "--rate-limit",
+            "RATE_LIMIT",
             "--base-url",
             "BASE_URL",
             "--insecure-cookies",

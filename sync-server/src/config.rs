@@ -12,7 +12,7 @@ mod settings;
 mod store_url;
 
 pub use hidden::Hidden;
-pub use settings::Settings;
+pub use settings::{OnOff, Settings};
 pub use store_url::StoreUrl;
 
 use std::net::SocketAddr;
@@ -57,6 +57,8 @@ pub struct Config {
     pub cors: Cors,
     /// Who is believed about where requests come from.
     pub trusted_proxies: TrustedProxies,
+    /// Whether requests, sign-ins and the like are limited.
+    pub rate_limit: bool,
     /// Where people reach the server; without it, at the address it listens on.
     pub base_url: Option<Origin>,
     /// Whether cookies may travel without encryption.
@@ -116,6 +118,7 @@ impl Config {
             cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,
             trusted_proxies: proxies(&settings.trusted_proxy.unwrap_or_default())
                 .map_err(named("trusted-proxy"))?,
+            rate_limit: settings.rate_limit != Some(OnOff::Off),
             base_url: settings.base_url.as_deref().map(base_url).transpose().map_err(named("base-url"))?,
             insecure_cookies: settings.insecure_cookies.unwrap_or_default(),
             registration: settings.registration.unwrap_or_default(),

@@ -17,6 +17,7 @@ use tower::{Service, ServiceExt};
 use crate::client::{ClientAddress, TrustedProxies};
 use crate::cors::Cors;
 use crate::gate::Gate;
+use crate::limit::{Limiter, Rule};
 use crate::problem::{Code, Problem};
 use crate::reply::{Response, finish};
 
@@ -29,6 +30,8 @@ pub struct Around {
     pub cors: Cors,
     /// Who is believed about where a request comes from.
     pub proxies: TrustedProxies,
+    /// How many requests one address may send.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Everything around the routes, as one cloneable service.
@@ -70,10 +73,7 @@ where
         let cors = &self.around.cors;
         let origin = request.headers().get(ORIGIN).cloned();
         let method = request.method().clone();
-        let mut response = match cors.preflight(request.method(), request.headers()) {
-            Some(response) => response,
-            None => self.routed(request).await.unwrap_or_else(Problem::into_response),
-        };
+        let mut response = self.routed(request).await.unwrap_or_else(Problem::into_response);
         if let Some(code) = response.extensions().get::<Code>() {
             // Neither address nor body: they may name people or carry secrets.
             tracing::debug!(%method, status = response.status().as_u16(), code = code.as_str(), "refused");
@@ -88,6 +88,12 @@ where
     {
         let client = self.client(&request);
         request.extensions_mut().insert(client);
+        // Before anything is read or looked up. The rest of a request that is refused is not read, either.
+        let limiter = &self.around.limiter;
+        limiter.check(limiter.client(Rule::Request, client)).map_err(Problem::close)?;
+        if let Some(response) = self.around.cors.preflight(request.method(), request.headers()) {
+            return Ok(response);
+        }
         let admitted = self.around.gate.admit(request).await?;
         let routes = self.routes.clone();
         let answered = AssertUnwindSafe(async { routes.oneshot(admitted.request).await });

@@ -9,6 +9,7 @@
 //! - [`listen`] owns the sockets: how many, from whom, for how long, and how they end.
 //! - [`edge`] is the service a connection talks to; it puts [`cors`] and [`gate`] before the routes.
 //! - [`client`] finds out where a request really comes from, and [`origin`] names the pages that send it.
+//! - [`limit`] counts what one address or account does, and refuses what is too much before it costs anything.
 //! - [`problem`] is every refusal the server can give, [`reject`] turns warp's own refusals into it,
 //!   [`reply`] puts the headers on every answer.
 //! - [`query`] reads query strings strictly.
@@ -32,10 +33,12 @@ pub mod edge;
 pub mod gate;
 pub mod health;
 pub mod identity;
+pub mod limit;
 pub mod listen;
 pub mod log;
 pub mod origin;
 pub mod problem;
+pub mod qr;
 pub mod query;
 pub mod refusal;
 pub mod reject;

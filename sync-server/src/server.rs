@@ -17,6 +17,7 @@ use crate::cors::Cors;
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
 use crate::identity::{self, Identity, Rights, SyncNotes};
+use crate::limit::Limiter;
 use crate::listen::{ListenLimits, serve};
 use crate::origin::Origin;
 use crate::routes::routes;
@@ -46,6 +47,7 @@ pub struct Server {
     app: App,
     cors: Cors,
     proxies: TrustedProxies,
+    limiter: Arc<Limiter>,
     backend: Backend,
     data: DataRuntime,
 }
@@ -99,6 +101,7 @@ impl Server {
         let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
+        let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let data = DataRuntime::start()?;
         let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
         let service = service.limits(limits).policies(config.policies).roles(rights.clone()).build();
@@ -119,11 +122,21 @@ impl Server {
             service,
             store,
             identity,
+            limiter: Arc::clone(&limiter),
             base_url: config.base_url.unwrap_or_else(|| Origin::of_listener(address, false)),
             stopping: Stopping::default(),
             body_bytes_max: BODY_BYTES_MAX,
         });
-        Ok(Self { listener, address, app, cors: config.cors, proxies: config.trusted_proxies, backend, data })
+        Ok(Self {
+            listener,
+            address,
+            app,
+            cors: config.cors,
+            proxies: config.trusted_proxies,
+            limiter,
+            backend,
+            data,
+        })
     }
 
     /// The address it listens on.
@@ -148,7 +161,12 @@ impl Server {
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
-        let around = Around { gate: Gate::new(limits), cors: self.cors, proxies: self.proxies.clone() };
+        let around = Around {
+            gate: Gate::new(limits),
+            cors: self.cors,
+            proxies: self.proxies.clone(),
+            limiter: self.limiter,
+        };
         let edge = Edge::new(around, warp::service(routes(&self.app)));
         let stop = async {
             stop.await;
@@ -165,6 +183,12 @@ impl Server {
         self.backend.close().await;
         drop(self.data);
     }
+}
+
+fn limiter(is_on: bool, clock: &Arc<dyn Clock>, ids: &dyn IdSource) -> Limiter {
+    let mut secret = [0; 16];
+    ids.fill(&mut secret);
+    if is_on { Limiter::new(Arc::clone(clock), secret) } else { Limiter::off() }
 }
 
 /// Bytes in one body. 8 MiB: a thousand mutations of 8 KiB; the limit of what the library reads as a body.

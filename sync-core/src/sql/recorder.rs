@@ -51,6 +51,9 @@ impl Driver for Recorder {
         let head = format!("{zeros}\u{1f}900\u{1f}0\u{1f}{zeros}\u{1f}0\u{1f}1000");
         let answer = if statement.sql.contains("count(*)") {
             Some("5\u{1f}9".to_owned())
+        } else if statement.sql.contains("\"noticed\"") {
+            let is_with_notices = statement.sql.contains("\"notices\"");
+            Some(if is_with_notices { "900\u{1f}" } else { "900" }.to_owned())
         } else {
             statement.sql.contains("\"largest\"").then_some(head)
         };

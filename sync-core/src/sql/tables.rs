@@ -95,7 +95,7 @@ pub enum Log {
     Body,
 }
 
-/// People who sign in with a password, key `(id)`, also unique by `(name_key)`.
+/// Who can sign in, key `(id)`, also unique by `(name_key)` and by `(address)`. What someone does not have is NULL.
 #[derive(Clone, Copy, Debug, Iden)]
 pub enum Users {
     /// `users`
@@ -106,8 +106,12 @@ pub enum Users {
     Name,
     /// Its normal form.
     NameKey,
+    /// The normal form of their mail address.
+    Address,
     /// Hash of their password in PHC form.
     PasswordHash,
+    /// Their personal space.
+    Home,
     /// When they registered, in microseconds.
     CreatedAt,
 }
@@ -123,4 +127,58 @@ pub enum Members {
     Actor,
     /// The word for the role.
     Role,
+}
+
+/// What people and devices sign in with, key `(id)`, with an index on `(holder, id)` and one on `(expires_at)`.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum Credentials {
+    /// `credentials`
+    Table,
+    /// Its id.
+    Id,
+    /// To whom it belongs, as one text.
+    Holder,
+    /// The word for its kind.
+    Kind,
+    /// How often it was changed.
+    Revision,
+    /// When it ends by itself, in microseconds, or NULL.
+    ExpiresAt,
+    /// The whole credential, as JSON.
+    Body,
+}
+
+/// How far devices are, key `(credential, space)`, with an index on `(space)`. A row goes with its credential.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum Synced {
+    /// `synced`
+    Table,
+    /// Id of the credential.
+    Credential,
+    /// Space.
+    Space,
+    /// Seq up to which the device has everything.
+    Position,
+    /// When it last synced, in microseconds.
+    At,
+}
+
+/// The newest notices, key `(position)`.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum Notices {
+    /// `notices`
+    Table,
+    /// 1, 2, 3 …
+    Position,
+    /// The notice, as JSON.
+    Body,
+}
+
+/// One row; in the transactions that change accounts it is what is locked.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum Noticed {
+    /// `noticed`
+    Table,
+    /// The position of the newest notice.
+    Position,
 }

@@ -26,6 +26,7 @@ impl Settings {
             jwt_expire: env("JWT_EXPIRE"),
             cors_origin: env("CORS_ORIGIN").map(list),
             trusted_proxy: env("TRUSTED_PROXIES").map(list),
+            rate_limit: choice("RATE_LIMIT", env("RATE_LIMIT"))?,
             base_url: env("BASE_URL"),
             insecure_cookies: switch("INSECURE_COOKIES", env("INSECURE_COOKIES"))?,
             registration: choice("REGISTRATION", env("REGISTRATION"))?,

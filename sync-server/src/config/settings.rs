@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use sync_core::merge::CollectionPolicy;
 
 use super::hidden::Hidden;
 use crate::auth::registration::Registration;
 use crate::log::LogFormat;
+
+/// A switch that says what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOff {
+    /// It is done.
+    On,
+    /// It is not done.
+    Off,
+}
 
 /// One layer of settings. As flags they are written `--max-sync-items`, in the file `max-sync-items`.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -43,6 +53,10 @@ pub struct Settings {
     /// commas [env: TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxy: Option<Vec<String>>,
+
+    /// Whether requests, sign-ins and the like are limited by address and account [env: RATE_LIMIT] [default: on]
+    #[arg(long, value_enum)]
+    pub rate_limit: Option<OnOff>,
 
     /// Address under which people reach the server, such as `https://sync.example`: links in mails begin with it, and pages
     /// from there may use cookies [env: BASE_URL] [default: the address it listens on]
@@ -98,6 +112,7 @@ impl Settings {
             jwt_expire: self.jwt_expire.or(below.jwt_expire),
             cors_origin: self.cors_origin.or(below.cors_origin),
             trusted_proxy: self.trusted_proxy.or(below.trusted_proxy),
+            rate_limit: self.rate_limit.or(below.rate_limit),
             base_url: self.base_url.or(below.base_url),
             insecure_cookies: self.insecure_cookies.or(below.insecure_cookies),
             registration: self.registration.or(below.registration),

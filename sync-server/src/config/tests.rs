@@ -33,6 +33,7 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!((config.cors, config.max_sync_items), (Cors::default(), 1000));
     assert_eq!((config.log_format, config.log_level.as_str()), (LogFormat::Text, "info"));
     assert_eq!(config.trusted_proxies, TrustedProxies::default());
+    assert!(config.rate_limit);
     assert_eq!((config.base_url, config.insecure_cookies), (None, false));
     assert_eq!(config.registration, Registration::Open);
     assert!(config.smtp_url.is_none() && config.mail_dir.is_none() && config.mail_from.is_none());
@@ -60,6 +61,7 @@ fn every_variable_is_read() {
         ("LOG_FORMAT", "json"),
         ("RUST_LOG", "debug,hyper=warn"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("RATE_LIMIT", "off"),
         ("BASE_URL", "https://sync.example/"),
         ("INSECURE_COOKIES", "1"),
         ("REGISTRATION", "invite"),
@@ -69,6 +71,7 @@ fn every_variable_is_read() {
     .unwrap();
     let networks = ["10.0.0.0/8", "::1"].map(|network| network.parse().unwrap());
     assert_eq!(config.trusted_proxies, TrustedProxies::new(networks.into()));
+    assert!(!config.rate_limit);
     assert_eq!(config.base_url.unwrap().as_str(), "https://sync.example");
     assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Invite));
     assert_eq!(config.smtp_url.as_ref().map(Hidden::reveal), Some("smtp://u:p@mail.example"));
@@ -92,12 +95,12 @@ fn every_key_of_the_file_is_read() {
         "listen = 'localhost:9'\nstore = 'sqlite-dir:d'\njwt-secret = '{SECRET}'\njwt-expire = '60'\n\
          cors-origin = ['https://a.example']\nmax-sync-items = 7\nlog-format = 'json'\nlog-level = 'warn'\n\
          base-url = 'http://a.example:81'\ninsecure-cookies = true\nregistration = 'closed'\nmail-dir = 'mails'\n\
-         mail-from = 'a@b'\ntrusted-proxy = ['fd00::/8']\n"
+         mail-from = 'a@b'\ntrusted-proxy = ['fd00::/8']\nrate-limit = 'off'\n"
     ))
     .unwrap();
     assert_eq!((config.listen.to_string().as_str(), config.max_sync_items), ("127.0.0.1:9", 7));
     assert_eq!(shown(&config.store), shown(&StoreUrl::SqliteDir("d".into())));
-    assert!(config.trusted_proxies.trusts("fd00::7".parse().unwrap()));
+    assert!(config.trusted_proxies.trusts("fd00::7".parse().unwrap()) && !config.rate_limit);
     assert_eq!(config.base_url.unwrap().as_str(), "http://a.example:81");
     assert_eq!((config.insecure_cookies, config.registration), (true, Registration::Closed));
     assert_eq!((config.mail_dir, config.mail_from), (Some("mails".into()), Some("a@b".into())));
@@ -129,6 +132,7 @@ fn errors_name_the_setting() {
         (&[("RUST_LOG", "lou=der=still")], "log-level: "),
         (&[("TRUSTED_PROXIES", "10.0.0.1,proxy")], "trusted-proxy: "),
         (&[("TRUSTED_PROXIES", "10.0.0.1/8")], "trusted-proxy: "),
+        (&[("RATE_LIMIT", "1")], "RATE_LIMIT: "),
         (&[("BASE_URL", "https://a.example/path")], "base-url: "),
         (&[("BASE_URL", "sync.example")], "base-url: "),
         (&[("INSECURE_COOKIES", "maybe")], "INSECURE_COOKIES: "),

@@ -8,10 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use sync_core::ManualClock;
 use sync_server::client::{ClientAddress, TrustedProxies};
 use sync_server::cors::Cors;
 use sync_server::edge::{Around, Edge};
 use sync_server::gate::{Gate, GateLimits};
+use sync_server::limit::Limiter;
 use sync_server::listen::{ListenLimits, serve};
 use sync_server::reject::recover;
 use sync_server::reply::Response;
@@ -96,7 +98,9 @@ impl World {
         let (stop, stopped) = oneshot::channel();
         let stopped = async { stopped.await.unwrap_or_default() };
         let proxies = limits.proxies.clone();
-        let edge = Edge::new(Around { gate: Gate::new(gate), cors, proxies }, routes);
+        // Time stands still: what is used up stays used up.
+        let limiter = Arc::new(Limiter::new(Arc::new(ManualClock::default()), [7; 16]));
+        let edge = Edge::new(Around { gate: Gate::new(gate), cors, proxies, limiter }, routes);
         let server = tokio::spawn(serve(listener, limits, edge, stopped));
         Self { address, served, finish_slow, stop: Some(stop), server }
     }
@@ -144,6 +148,13 @@ impl Client {
             assert!(self.receive().await > 0, "closed before {end:?}: {}", self.text());
         }
         self.text()
+    }
+
+    /// Waits for this many answers in all.
+    pub(crate) async fn until_answered(&mut self, n_answers: usize) {
+        while self.text().matches("HTTP/1.1 ").count() < n_answers {
+            assert!(self.receive().await > 0, "closed after {n_answers} answers");
+        }
     }
 
     /// Everything received until the server closed; a reset counts as closing.

@@ -1,19 +1,24 @@
 //! [`Accounts`] over SQL, once for all backends.
 
+mod changes;
+mod credentials;
 mod members;
+mod notices;
+mod synced;
 mod users;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::accounts::{Accounts, Role, User};
-use crate::error::Result;
+use crate::accounts::{Accounts, Change, Changed, Credential, Holder, Notices, Role, Synced, User};
+use crate::error::{ErrorKind, Result};
 use crate::sql::driver::Driver;
+use crate::sql::tables::Users;
 use crate::store::Mode;
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
-/// A backend that keeps users and memberships in the tables of [`tables`](crate::sql::tables). It says how a transaction
+/// A backend that keeps users, credentials and memberships in the tables of [`tables`](crate::sql::tables). It says how a transaction
 /// on them begins, and has [`Accounts`] for it.
 #[async_trait]
 pub trait SqlAccounts: Clone + Send + Sync + std::fmt::Debug + 'static {
@@ -49,24 +54,34 @@ async fn read<S: SqlAccounts, T: Send + 'static>(
     store.carry_out(async move { work(&mut own.begin_accounts(Mode::Read).await?).await }.boxed()).await
 }
 
-async fn write<S: SqlAccounts>(
-    store: &S,
-    work: impl for<'d> FnOnce(&'d mut S::Driver) -> Work<'d, ()> + Send + 'static,
-) -> Result<()> {
-    let own = store.clone();
+/// How often a list of changes is tried that was in the way of another transaction: with a lock that all of them take
+/// first that hardly happens, and never twice in a row unless something else is wrong.
+const TRIES_MAX: u32 = 5;
+
+async fn change<S: SqlAccounts>(store: &S, changes: &[Change]) -> Result<Changed> {
+    let (own, changes) = (store.clone(), changes.to_vec());
     let transaction = async move {
         let mut driver = own.begin_accounts(Mode::Write).await?;
-        work(&mut driver).await?;
-        driver.commit().await
+        let changed = changes::make(&mut driver, &changes).await?;
+        // What was refused is dropped, and with it whatever was done before.
+        if changed.is_done() {
+            driver.commit().await?;
+        }
+        Ok(changed)
     };
     store.carry_out(transaction.boxed()).await
 }
 
 #[async_trait]
 impl<S: SqlAccounts> Accounts for S {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
-        let (user, roles) = (user.clone(), roles.to_vec());
-        write(self, |driver| async move { users::create_user(driver, &user, &roles).await }.boxed()).await
+    async fn change(&self, changes: &[Change]) -> Result<Changed> {
+        for _ in 1..TRIES_MAX {
+            match change(self, changes).await {
+                Err(error) if error.kind() == ErrorKind::Contended => {}
+                ended => return ended,
+            }
+        }
+        change(self, changes).await
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
@@ -76,13 +91,15 @@ impl<S: SqlAccounts> Accounts for S {
     }
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
-        let id = id.clone();
-        read(self, |driver| async move { users::user(driver, &id).await }.boxed()).await
+        user(self, Users::Id, id.as_str()).await
     }
 
     async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        let name_key = name_key.to_owned();
-        read(self, |driver| async move { users::user_by_name(driver, &name_key).await }.boxed()).await
+        user(self, Users::NameKey, name_key).await
+    }
+
+    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
+        user(self, Users::Address, address).await
     }
 
     async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
@@ -90,17 +107,17 @@ impl<S: SqlAccounts> Accounts for S {
         read(self, |driver| async move { members::role(driver, &space, &actor).await }.boxed()).await
     }
 
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        let (space, actor) = (space.clone(), actor.clone());
-        write(self, move |driver| {
-            async move { members::set_role(driver, &space, &actor, role).await }.boxed()
+    async fn spaces_of(
+        &self,
+        actor: &ActorId,
+        after: Option<&SpaceId>,
+        limit: usize,
+    ) -> Result<Vec<(SpaceId, Role)>> {
+        let (actor, after) = (actor.clone(), after.cloned());
+        read(self, move |driver| {
+            async move { members::spaces_of(driver, &actor, after.as_ref(), limit).await }.boxed()
         })
         .await
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
-        let actor = actor.clone();
-        read(self, move |driver| async move { members::spaces_of(driver, &actor, limit).await }.boxed()).await
     }
 
     async fn members(
@@ -116,8 +133,35 @@ impl<S: SqlAccounts> Accounts for S {
         .await
     }
 
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        let space = space.clone();
-        write(self, |driver| async move { members::forget_space(driver, &space).await }.boxed()).await
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        let id = id.clone();
+        read(self, |driver| async move { credentials::credential(driver, &id).await }.boxed()).await
     }
+
+    async fn credentials(
+        &self,
+        holder: &Holder,
+        after: Option<&CredentialId>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        let (holder, after) = (holder.clone(), after.cloned());
+        read(self, move |driver| {
+            async move { credentials::credentials(driver, &holder, after.as_ref(), limit).await }.boxed()
+        })
+        .await
+    }
+
+    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
+        let devices = devices.to_vec();
+        read(self, move |driver| async move { synced::synced(driver, &devices, limit).await }.boxed()).await
+    }
+
+    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
+        read(self, move |driver| async move { notices::notices(driver, after).await }.boxed()).await
+    }
+}
+
+async fn user<S: SqlAccounts>(store: &S, column: Users, text: &str) -> Result<Option<User>> {
+    let text = text.to_owned();
+    read(store, move |driver| async move { users::user(driver, column, &text).await }.boxed()).await
 }
