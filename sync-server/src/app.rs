@@ -6,8 +6,9 @@ use sync_core::service::Service;
 use sync_core::store::Store;
 
 use crate::identity::Identity;
-use crate::limit::Limiter;
+use crate::limit::{Bucket, Limiter};
 use crate::origin::Origin;
+use crate::problem::{Code, Problem};
 use crate::stopping::Stopping;
 
 /// Shared by all requests; cheap to clone.
@@ -39,10 +40,30 @@ impl App {
         Self(Arc::new(parts))
     }
 
+    /// Does something that can be guessed: each miss counts against `buckets`, and nothing is looked up or hashed when they
+    /// are empty. `misses` are the answers to a wrong guess.
+    ///
+    /// # Errors
+    ///
+    /// `rate_limited`, and those of `work`.
+    pub async fn guarded<T>(
+        &self,
+        buckets: &[Bucket],
+        misses: &[Code],
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let attempt = self.limiter.attempt(buckets)?;
+        let done = work.await;
+        if !done.as_ref().is_err_and(|problem| misses.contains(&problem.code())) {
+            attempt.forgive();
+        }
+        done
+    }
+
     /// What the picture of a code says: an address that a camera can open, too. What stands after `#` is not sent to any
     /// server.
     pub fn pairing_url(&self, token: &str) -> String {
-        format!("{}/pair#{token}", self.base_url)
+        format!("{}/pair#{token}", self.base_url.as_str())
     }
 }
 

@@ -63,7 +63,8 @@ impl std::fmt::Debug for NewDevice {
 pub(super) fn plain(pointer: &str, text: &str) -> Result<String, Problem> {
     let refused = |why: &str| Err(Problem::new(Code::ValidationFailed).detail(why).pointer(pointer));
     if text.len() > NAME_BYTES_MAX || text.chars().count() > NAME_CHARS_MAX {
-        return refused("it must have at most 100 characters").map_err(|p: Problem| p.limit(NAME_CHARS_MAX as u64));
+        return refused("it must have at most 100 characters")
+            .map_err(|p: Problem| p.limit(NAME_CHARS_MAX as u64));
     }
     if text.trim().is_empty() {
         return refused("it must not be empty");
@@ -223,7 +224,8 @@ impl Identity {
             let page = self.accounts().credentials(&holder, last.as_ref(), PAGE).await?;
             let is_last = page.len() < PAGE;
             last = page.last().map(|credential| credential.id.clone());
-            let is_device = |one: &Credential| matches!(one.purpose, Purpose::Device(_)) && !one.is_expired(now);
+            let is_device =
+                |one: &Credential| matches!(one.purpose, Purpose::Device(_)) && !one.is_expired(now);
             devices.extend(page.into_iter().filter(is_device));
             if is_last {
                 return Ok(devices);

@@ -41,7 +41,10 @@ pub struct Grant {
 
 impl std::fmt::Debug for Grant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Grant").field("user", &self.user.id).field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Grant")
+            .field("user", &self.user.id)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +102,14 @@ impl Identity {
             _ => Proof::Token,
         };
         let access = (proof == Proof::Refresh).then(|| self.access_token(&user, &credential.id));
-        Grant { user, device: credential.id, proof, token: token.text(), expires_at: credential.expires_at, access }
+        Grant {
+            user,
+            device: credential.id,
+            proof,
+            token: token.text(),
+            expires_at: credential.expires_at,
+            access,
+        }
     }
 
     /// Signs a user in on a new device.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sync_core::{
-    ActorId, Change, Credential, CredentialId, CredentialKind, Holder, Invite, Purpose, Role, SpaceId, Timestamp,
+    ActorId, Change, Credential, CredentialId, CredentialKind, Holder, Invite, Purpose, Role, SpaceId,
+    Timestamp,
 };
 
 use super::members::MEMBERS_MAX;

@@ -1,13 +1,14 @@
 //! How someone becomes a user: their personal space, and what an invite adds.
 
 use sync_core::{
-    ActorId, Change, Changed, Credential, CredentialKind, ErrorKind, Holder, Invite, Purpose, Role, SpaceId, User,
+    ActorId, Change, Changed, Credential, CredentialKind, ErrorKind, Holder, Invite, Purpose, Role, SpaceId,
+    User,
 };
 
 use crate::auth::opaque::{OpaqueToken, TokenKind};
-use crate::identity::grant::Draft;
 use crate::auth::registration::Registration;
 use crate::identity::Identity;
+use crate::identity::grant::Draft;
 use crate::problem::{Code, Problem};
 
 /// An invite that was shown and fits.
@@ -50,7 +51,11 @@ impl Identity {
             Purpose::Invite(invite) if is_good => {
                 let for_them = invite.address.is_none() || invite.address.as_deref() == address;
                 let invite = invite.clone();
-                if for_them { Ok(Ticket { credential: found, invite }) } else { Err(Code::InviteInvalid.into()) }
+                if for_them {
+                    Ok(Ticket { credential: found, invite })
+                } else {
+                    Err(Code::InviteInvalid.into())
+                }
             }
             _ => Err(Code::InviteInvalid.into()),
         }
@@ -143,5 +148,8 @@ pub(super) enum Created {
 
 /// Whether an error says for certain that nothing was written.
 fn nothing_happened(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::AlreadyExists | ErrorKind::Contended | ErrorKind::Overloaded | ErrorKind::StorageFull)
+    matches!(
+        kind,
+        ErrorKind::AlreadyExists | ErrorKind::Contended | ErrorKind::Overloaded | ErrorKind::StorageFull
+    )
 }

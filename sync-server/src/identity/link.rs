@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use sync_core::{Change, Credential, CredentialKind, Holder, Link, Proof, Purpose, SecretHash, Timestamp, User};
+use sync_core::{Change, Credential, CredentialKind, Holder, Link, Proof, Purpose, SecretHash, User};
 
 use super::devices::NewDevice;
 use super::grant::Grant;
 use super::joining::Created;
 use crate::auth::address::MailAddress;
-use crate::auth::registration::Registration;
 use crate::auth::opaque::{OpaqueToken, TokenKind};
+use crate::auth::registration::Registration;
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -103,7 +103,13 @@ impl Identity {
         }
     }
 
-    async fn let_in(&self, user: User, take: Change, proof: Proof, device: &NewDevice) -> Result<Grant, Problem> {
+    async fn let_in(
+        &self,
+        user: User,
+        take: Change,
+        proof: Proof,
+        device: &NewDevice,
+    ) -> Result<Grant, Problem> {
         self.grant_taking(user, vec![(take, Code::LinkInvalid)], proof, device).await
     }
 

@@ -63,7 +63,12 @@ impl Identity {
     /// # Errors
     ///
     /// `forbidden_role` for who removes someone else and is no owner; `not_found`; `last_owner`.
-    pub async fn remove_member(&self, who: &SignedIn, space: &SpaceId, member: &ActorId) -> Result<(), Problem> {
+    pub async fn remove_member(
+        &self,
+        who: &SignedIn,
+        space: &SpaceId,
+        member: &ActorId,
+    ) -> Result<(), Problem> {
         match who.user == *member {
             true => self.member(who, space).await?,
             false => self.owner(who, space).await?,
@@ -87,7 +92,8 @@ impl Identity {
         )];
         if who.user != *member {
             let (space, actor) = (space.clone(), who.user.clone());
-            changes.push((Change::RequireRole { space, actor, role: Some(Role::Owner) }, Code::ForbiddenRole));
+            changes
+                .push((Change::RequireRole { space, actor, role: Some(Role::Owner) }, Code::ForbiddenRole));
         }
         changes.push((Change::SetRole { space: space.clone(), actor, role }, Code::Internal));
         changes.push((Change::RequireOwner(space.clone()), Code::LastOwner));

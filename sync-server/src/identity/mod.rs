@@ -32,7 +32,7 @@ mod users;
 use std::sync::Arc;
 
 use sync_core::service::Service;
-use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, SpaceId, Timestamp};
+use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, Timestamp};
 
 pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice, SyncedSpace};
 pub use grant::{AccessToken, Grant};
@@ -156,4 +156,3 @@ impl Identity {
 
 /// Credentials that are removed in one transaction. 1,000: a few milliseconds.
 const FORGOTTEN_AT_ONCE: usize = 1000;
-

@@ -189,7 +189,8 @@ impl Identity {
         let device = NewDevice::new(Some(&claimed.name), claimed.platform.as_deref())?;
         let user = self.accounts().user(user).await?.ok_or(Code::PairingInvalid)?;
         let take = Change::TakeCredential { id: found.id.clone(), revision: found.revision };
-        let grant = self.grant_taking(user, vec![(take, Code::PairingInvalid)], Proof::Token, &device).await?;
+        let grant =
+            self.grant_taking(user, vec![(take, Code::PairingInvalid)], Proof::Token, &device).await?;
         Ok(Redeemed::Granted(Box::new(grant)))
     }
 
@@ -275,7 +276,11 @@ impl Identity {
     }
 
     fn pairing_token(&self, id: &CredentialId) -> OpaqueToken {
-        OpaqueToken::with_secret(TokenKind::Pairing, id.clone(), &self.0.tokens.derive("pairing", id.as_str()))
+        OpaqueToken::with_secret(
+            TokenKind::Pairing,
+            id.clone(),
+            &self.0.tokens.derive("pairing", id.as_str()),
+        )
     }
 }
 

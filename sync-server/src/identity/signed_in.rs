@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use sync_core::service::Actor;
-use sync_core::{
-    ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp,
-};
+use sync_core::{ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp};
 
 use crate::auth::opaque::{OpaqueToken, TokenKind};
 use crate::identity::Identity;
@@ -73,7 +71,8 @@ impl Identity {
         let token = OpaqueToken::parse(kind, text).ok_or(Code::InvalidToken)?;
         let device = self.device_in_use(token.id()).await?.ok_or(Code::TokenRevoked)?;
         let Purpose::Device(details) = &device.purpose else { return Err(Code::InvalidToken.into()) };
-        let (true, Holder::User(user)) = (details.proof == proof && token.is_of(&device.secret), &device.holder)
+        let (true, Holder::User(user)) =
+            (details.proof == proof && token.is_of(&device.secret), &device.holder)
         else {
             return Err(Code::InvalidToken.into());
         };

@@ -34,9 +34,10 @@ struct Notes {
 
 impl Notes {
     fn add(&mut self, key: Key, position: Seq, now: Timestamp) {
-        let is_news = self.written.get(&key).is_none_or(|(written, at)| {
-            *written != position || *at > now || now.since(*at) >= AGAIN_AFTER
-        });
+        let is_news = self
+            .written
+            .get(&key)
+            .is_none_or(|(written, at)| *written != position || *at > now || now.since(*at) >= AGAIN_AFTER);
         // With that many devices at once the next pull of one that was left out is soon enough.
         if is_news && (self.waiting.len() < NOTES_MAX || self.waiting.contains_key(&key)) {
             self.waiting.insert(key, (position, now));

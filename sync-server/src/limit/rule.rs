@@ -27,6 +27,8 @@ pub enum Rule {
     LinkRedeem,
     /// Redeeming a pairing, by address; misses. 5, then one in a minute: a code that people type has few digits.
     Pairing,
+    /// Asking whether a pairing was agreed to, by claim. 3, then one each second: a person has to look and press something.
+    Poll,
     /// Taking an invitation, by address; misses. 20, then one in a minute.
     Invite,
 }
@@ -60,6 +62,7 @@ impl Rule {
             Self::LinkMail => (5, HOUR_US / 5),
             Self::LinkRedeem | Self::Invite => (20, MINUTE_US),
             Self::Pairing => (5, MINUTE_US),
+            Self::Poll => (3, SECOND_US),
         }
     }
 }

@@ -24,6 +24,8 @@ use crate::app::App;
 use crate::auth::password::Password;
 use crate::auth::username::UserName;
 use crate::identity::NewDevice;
+use crate::limit::{Bucket, Rule};
+use crate::problem::Code;
 use crate::reply::Response;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
@@ -52,6 +54,7 @@ async fn register(app: App, request: Request) -> Answer {
     let name = UserName::new(&given.username)?;
     let password = Password::new(&given.password)?;
     let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
+    app.limiter.check(app.limiter.client(Rule::Register, request.client))?;
     let grant = app.identity.register(&name, password, given.invite.as_deref(), &device).await?;
     Ok(granted(StatusCode::CREATED, &grant))
 }
@@ -69,8 +72,21 @@ async fn login(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: SigningIn = request.decode()?;
     let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
-    let grant = app.identity.sign_in(&given.username, &given.password, &device).await?;
+    let buckets = guesses(&app, &request, &account(&given.username));
+    let work = app.identity.sign_in(&given.username, &given.password, &device);
+    let grant = app.guarded(&buckets, &[Code::InvalidCredentials], work).await?;
     Ok(granted(StatusCode::OK, &grant))
+}
+
+/// A name as accounts are told apart, so that no other spelling of it is counted apart.
+fn account(username: &str) -> String {
+    UserName::new(username).map_or_else(|_| username.to_owned(), |name| name.normal().to_owned())
+}
+
+/// What guesses at the password of an account count against.
+pub(super) fn guesses(app: &App, request: &Request, account: &str) -> [Bucket; 2] {
+    let (limiter, client) = (&app.limiter, request.client);
+    [limiter.bucket(Rule::Login, (account, client.counted())), limiter.client(Rule::LoginAddress, client)]
 }
 
 #[derive(Deserialize)]
@@ -83,7 +99,9 @@ struct Refreshing {
 async fn refresh(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Refreshing = request.decode()?;
-    let grant = app.identity.refresh(&given.refresh_token, given.exchange.as_deref()).await?;
+    let work = app.identity.refresh(&given.refresh_token, given.exchange.as_deref());
+    let misses = [Code::InvalidToken, Code::TokenRevoked, Code::TokenExpired];
+    let grant = app.guarded(&[app.limiter.client(Rule::Refresh, request.client)], &misses, work).await?;
     Ok(granted(StatusCode::OK, &grant))
 }
 
@@ -105,6 +123,8 @@ async fn password(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Changing = request.decode()?;
     let new = Password::new(&given.new).map_err(|problem| problem.pointer("/new"))?;
-    app.identity.change_password(&who, given.current.as_deref(), new).await?;
+    let buckets = guesses(&app, &request, who.user.as_str());
+    let work = app.identity.change_password(&who, given.current.as_deref(), new);
+    app.guarded(&buckets, &[Code::InvalidCredentials], work).await?;
     Ok(no_content())
 }

@@ -17,6 +17,8 @@ use super::resource::{Answer, post, resource};
 use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewDevice;
+use crate::limit::Rule;
+use crate::problem::Code;
 use crate::reply::Response;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
@@ -39,9 +41,13 @@ async fn send(app: App, request: Request) -> Answer {
     let given: Asking = request.decode()?;
     let address = MailAddress::new(&given.address)?;
     app.identity.can_mail()?;
-    let identity = app.identity.clone();
+    app.limiter.check(app.limiter.client(Rule::Link, request.client))?;
     tokio::spawn(async move {
-        if let Err(problem) = identity.send_link(&address, given.invite.as_deref()).await {
+        let limiter = &app.limiter;
+        if !limiter.allow(limiter.bucket(Rule::LinkMail, address.limit_key())) {
+            return tracing::debug!("an address gets no more letters for now");
+        }
+        if let Err(problem) = app.identity.send_link(&address, given.invite.as_deref()).await {
             tracing::warn!(code = problem.code().as_str(), "could not send a link");
         }
     });
@@ -76,6 +82,8 @@ async fn redeem(app: App, request: Request) -> Answer {
         Wanted::Cookie => Proof::Cookie,
         Wanted::Token => Proof::Refresh,
     };
-    let grant = app.identity.redeem_link(&given.token, given.invite.as_deref(), proof, &device).await?;
+    let work = app.identity.redeem_link(&given.token, given.invite.as_deref(), proof, &device);
+    let bucket = app.limiter.client(Rule::LinkRedeem, request.client);
+    let grant = app.guarded(&[bucket], &[Code::LinkInvalid, Code::InviteInvalid], work).await?;
     Ok(granted(StatusCode::OK, &grant))
 }

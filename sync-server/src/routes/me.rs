@@ -9,11 +9,13 @@ use serde_json::json;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
+use super::auth::guesses;
 use super::grant::user;
 use super::request::{Request, json_of, no_content};
 use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::identity::SharedSpaces;
+use crate::problem::Code;
 use crate::reply::Response;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
@@ -51,6 +53,7 @@ async fn delete(app: App, request: Request) -> Answer {
         Shared::Keep => SharedSpaces::Keep,
         Shared::Delete => SharedSpaces::Delete,
     };
-    app.identity.delete_self(&who, given.password.as_deref(), shared).await?;
+    let work = app.identity.delete_self(&who, given.password.as_deref(), shared);
+    app.guarded(&guesses(&app, &request, who.user.as_str()), &[Code::InvalidCredentials], work).await?;
     Ok(no_content())
 }

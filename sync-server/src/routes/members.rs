@@ -22,6 +22,7 @@ use super::resource::{Answer, Methods, get, post, resource};
 use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewInvite;
+use crate::limit::Rule;
 use crate::problem::{Code, Problem};
 use crate::reply::Response;
 
@@ -99,8 +100,7 @@ async fn create_invite(app: App, request: Request) -> Answer {
     let address = given.address.as_deref().map(MailAddress::new).transpose()?;
     let mailed = address.is_some();
     let invited = app.identity.invite(&who, &space, &NewInvite { role: given.role, address }).await?;
-    let mut body =
-        json!({"invite": invited.id, "role": given.role, "expires_at": invited.expires_at});
+    let mut body = json!({"invite": invited.id, "role": given.role, "expires_at": invited.expires_at});
     if !mailed {
         // Who reads the letter has it; whoever asked for the letter does not.
         body["token"] = invited.token.into();
@@ -138,6 +138,8 @@ async fn accept(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let given: Accepting = request.decode()?;
-    let (space, role) = app.identity.accept_invite(&who, &given.token).await?;
+    let bucket = app.limiter.client(Rule::Invite, request.client);
+    let work = app.identity.accept_invite(&who, &given.token);
+    let (space, role) = app.guarded(&[bucket], &[Code::InviteInvalid], work).await?;
     Ok(json_of(&json!({"space": space, "role": role})))
 }

@@ -23,6 +23,7 @@ use super::resource::{Answer, get, post, resource};
 use crate::app::App;
 use crate::identity::NewDevice;
 use crate::identity::pairing::{Offered, PairingState, Redeemed};
+use crate::limit::Rule;
 use crate::problem::{Code, Problem};
 use crate::qr;
 use crate::reply::Response;
@@ -121,31 +122,45 @@ struct Redeeming {
 async fn redeem(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Redeeming = request.decode()?;
-    let redeemed = match (&given.token, &given.claim) {
-        (Some(token), None) => {
-            let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
-            // Who is signed in as someone else does not slip into another account by a code that was held before them.
-            let other = match request.is_anonymous() {
-                true => None,
-                false => Some(request.signed_in(&app).await?.user),
-            };
-            let from = request.client.ip().to_string();
-            app.identity.redeem_pairing(token, &device, &from, other.as_ref()).await?
-        }
-        (None, Some(claim)) => app.identity.fetch_paired(claim).await?,
-        _ => {
-            return Err(Problem::new(Code::ValidationFailed).detail("give either `token` or `claim`").pointer(""));
+    let work = async {
+        match (&given.token, &given.claim) {
+            (Some(token), None) => first(&app, &request, token, &given).await,
+            (None, Some(claim)) => again(&app, claim).await,
+            _ => {
+                Err(Problem::new(Code::ValidationFailed).detail("give either `token` or `claim`").pointer(""))
+            }
         }
     };
-    Ok(match redeemed {
+    let bucket = app.limiter.client(Rule::Pairing, request.client);
+    Ok(match app.guarded(&[bucket], &[Code::PairingInvalid], work).await? {
         Redeemed::Granted(grant) => granted(StatusCode::OK, &grant),
-        Redeemed::Waiting { claim } => {
-            let body = json!({"claim": claim, "retry_after": ASK_AGAIN_S}).to_string();
-            let mut response = json(StatusCode::ACCEPTED, body);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ASK_AGAIN_S));
-            response
-        }
+        Redeemed::Waiting { claim } => waiting(&claim),
     })
+}
+
+async fn first(app: &App, request: &Request, token: &str, given: &Redeeming) -> Result<Redeemed, Problem> {
+    let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
+    // Who is signed in as someone else does not slip into another account by a code that was held before them.
+    let other = match request.is_anonymous() {
+        true => None,
+        false => Some(request.signed_in(app).await?.user),
+    };
+    let from = request.client.ip().to_string();
+    app.identity.redeem_pairing(token, &device, &from, other.as_ref()).await
+}
+
+async fn again(app: &App, claim: &str) -> Result<Redeemed, Problem> {
+    if !app.limiter.allow(app.limiter.bucket(Rule::Poll, claim)) {
+        return Err(Problem::new(Code::SlowDown).retry_after(ASK_AGAIN_S));
+    }
+    app.identity.fetch_paired(claim).await
+}
+
+fn waiting(claim: &str) -> Response {
+    let body = json!({"claim": claim, "retry_after": ASK_AGAIN_S}).to_string();
+    let mut response = json(StatusCode::ACCEPTED, body);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ASK_AGAIN_S));
+    response
 }
 
 fn id(request: &Request) -> Result<CredentialId, Problem> {

@@ -19,10 +19,7 @@ const ENTRIES_MAX: u32 = 1000;
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let one = warp::path!("spaces" / String / "status").map(|space| vec![space]);
     let its_log = warp::path!("spaces" / String / "log").map(|space| vec![space]);
-    first_of([
-        resource(one, app, get(status)),
-        resource(its_log, app, get(log)),
-    ])
+    first_of([resource(one, app, get(status)), resource(its_log, app, get(log))])
 }
 
 async fn status(app: App, request: Request) -> Answer {
