@@ -18,7 +18,7 @@ use crate::problem::{Code, Problem};
 pub const INVITES_MAX: usize = 100;
 
 /// How long an invite is good. 7 days.
-pub const INVITE_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
+const INVITE_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What an invite is to give.
 #[derive(Clone, Debug)]

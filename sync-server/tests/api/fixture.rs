@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sync_core::protocol::SnapshotToken;
 use sync_core::{
-    ActorId, Collection, Cursor, CursorToken, Epoch, RecordId, RecordKey, Role, Seq, SpaceId, Tag,
+    AccountsExt, ActorId, Collection, Cursor, CursorToken, Epoch, RecordId, RecordKey, Role, Seq, SpaceId,
+    Tag,
 };
 
 use super::template::Values;
@@ -62,7 +63,7 @@ impl Fixture<'_> {
         let space = SpaceId::new(self.values.get("space")).unwrap();
         for (name, role) in [("vera", Role::Viewer), ("ed", Role::Editor)] {
             let actor = ActorId::new(self.values.get(name)).unwrap();
-            self.world.app.accounts.set_role(&space, &actor, Some(role)).await.unwrap();
+            self.world.accounts.set_role(&space, &actor, Some(role)).await.unwrap();
         }
         self.sign_in().await;
     }
@@ -72,6 +73,7 @@ impl Fixture<'_> {
             let body = format!(r#"{{"username":"{name}","password":"{PASSWORD}"}}"#);
             let answer = self.world.ask("POST /v1/auth/login", None, Some(&body)).await;
             self.values.set(&format!("{name}_token"), answer.member("access_token"));
+            self.values.set(&format!("{name}_device"), answer.member("device"));
         }
         self.values.set("now", self.world.now_s().to_string());
     }

@@ -22,7 +22,7 @@ pub(crate) struct Forged {
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"at+jwt"}"#;
 
-const CLAIMS: &str = r#"{"iss":"sync-server","aud":"sync","sub":"{ada}","typ":"access","jti":"t","iat":{now-1},"exp":{now+60}}"#;
+const CLAIMS: &str = r#"{"iss":"sync-server","aud":"sync","sub":"{ada}","typ":"access","sid":"{ada_device}","jti":"t","iat":{now-1},"exp":{now+60}}"#;
 
 impl Forged {
     /// The token.

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sync_core::{ActorId, Role, SpaceId};
+use sync_core::{AccountsExt, ActorId, Role, SpaceId};
 
 use super::openapi::{Document, Ledger};
 use super::world::{Answer, World};
@@ -180,9 +180,11 @@ impl Story<'_> {
         service.collect(&space, false).await.unwrap();
         self.sign_in_again().await;
         self.step("resync-required", &format!("GET {CHANGES}?after={cursor}"), None).await;
-        let other = ActorId::new("someone-else").unwrap();
-        self.world.app.accounts.set_role(&space, &other, Some(Role::Viewer)).await.unwrap();
-        self.token = self.world.app.tokens.issue(other.as_str(), "token", self.world.now_s());
+        let other = r#"{"username":"Vera","password":"correct horse"}"#;
+        let other = self.world.ask("POST /v1/auth/register", None, Some(other)).await;
+        let vera = ActorId::new(other.json()["user"]["id"].as_str().unwrap()).unwrap();
+        self.world.accounts.set_role(&space, &vera, Some(Role::Viewer)).await.unwrap();
+        self.token = other.member("access_token");
         self.push("forbidden-role", r#"{"mutations":[]}"#).await;
         self.step("space-not-found", "GET /v1/spaces/elsewhere/status", None).await;
         self.token = String::new();
@@ -222,8 +224,13 @@ fn text_of(ask: &str, body: Option<&str>, answer: &Answer) -> String {
     text
 }
 
+/// The body without the tokens in it, which are others in each run.
 fn masked(body: &str) -> String {
-    let Some((before, rest)) = body.split_once(r#""access_token":""#) else { return body.to_owned() };
-    let after = rest.find('"').map_or("", |end| &rest[end..]);
-    format!("{before}\"access_token\":\"***{after}")
+    let mut text = body.to_owned();
+    for name in ["access_token", "refresh_token", "device_token"] {
+        let Some((before, rest)) = text.split_once(&format!("\"{name}\":\"")) else { continue };
+        let after = rest.find('"').map_or("", |end| &rest[end..]);
+        text = format!("{before}\"{name}\":\"***{after}");
+    }
+    text
 }

@@ -169,7 +169,10 @@ async fn every_documented_operation_answers_and_every_other_method_is_refused() 
 /// Every operation with credentials that are none, and with what no operation takes.
 async fn matrix(world: &World, values: &Values) -> Ledger {
     let (document, mut ledger) = (Document::read(), Ledger::default());
-    let expired = world.app.tokens.issue(values.get("ada"), "t", world.now_s() - 7200);
+    let expired = {
+        let device = sync_core::CredentialId::new(values.get("ada_device")).unwrap();
+        world.tokens.issue(values.get("ada"), &device, "t", world.now_s() - 7200)
+    };
     for operation in document.operations() {
         let (sample, body) = operation.sample();
         let mine = Some(values.get("ada_token"));

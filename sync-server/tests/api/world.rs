@@ -1,7 +1,7 @@
 //! A server without sockets: the edge over the routes over a store, with a clock and ids that repeat.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -11,14 +11,16 @@ use hyper::{Method, Request};
 use postgres_testing::Cluster;
 use sync_core::service::{Limits, Service};
 use sync_core::store::{MemoryStore, Store};
-use sync_core::{Accounts, ManualClock, SeededIds, Timestamp, TokioRuntime};
-use sync_server::access::Access;
+use sync_core::{Accounts, Clock, ManualClock, SeededIds, Timestamp, TokioRuntime};
 use sync_server::app::{App, Parts};
 use sync_server::auth::password::{HashCost, Passwords};
+use sync_server::auth::registration::Registration;
 use sync_server::auth::secret::JwtSecret;
 use sync_server::auth::token::Tokens;
 use sync_server::edge::{Around, Edge};
 use sync_server::gate::{Gate, GateLimits};
+use sync_server::identity::{self, Identity, Post, Rights, SyncNotes};
+use sync_server::limit::Limiter;
 use sync_server::reply::Response;
 use sync_server::routes::routes;
 use sync_store_postgres::{PostgresOptions, PostgresStore};
@@ -41,10 +43,39 @@ type Ask = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Se
 /// A server and what the tests may change about it.
 pub(crate) struct World {
     pub(crate) app: App,
+    pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) tokens: Tokens,
+    pub(crate) letters: Arc<Letters>,
     pub(crate) clock: Arc<ManualClock>,
     ask: Ask,
     /// Where the data is, deleted with the world.
     _home: Option<Box<dyn Any>>,
+}
+
+/// The letters that would have been sent: to whom, and the token in it.
+#[derive(Debug, Default)]
+pub(crate) struct Letters(Mutex<Vec<(String, String)>>);
+
+impl Letters {
+    /// The letters that an address got, oldest first.
+    pub(crate) fn to(&self, address: &str) -> Vec<String> {
+        let letters = self.0.lock().unwrap();
+        letters.iter().filter(|(to, _)| to == address).map(|(_, token)| token.clone()).collect()
+    }
+
+    fn add(&self, address: &str, token: &str) {
+        self.0.lock().unwrap().push((address.to_owned(), token.to_owned()));
+    }
+}
+
+impl Post for Letters {
+    fn sign_in_link(&self, address: &str, token: &str, _: Timestamp) {
+        self.add(address, token);
+    }
+
+    fn invite(&self, address: &str, token: &str, _: Timestamp) {
+        self.add(address, token);
+    }
 }
 
 /// What came back.
@@ -82,32 +113,64 @@ impl World {
         Self::over(Arc::new(store.clone()), Arc::new(store), cost, None)
     }
 
+    /// A world that takes new users in another way, and limits what is asked as a server does.
+    pub(crate) fn strict(registration: Registration) -> Self {
+        let store = MemoryStore::default();
+        let limiter = |clock: Arc<ManualClock>| Limiter::new(clock, [7; 16]);
+        Self::built(Arc::new(store.clone()), Arc::new(store), CHEAP, None, registration, limiter)
+    }
+
     pub(crate) fn over(
         store: Arc<dyn Store>,
         accounts: Arc<dyn Accounts>,
         cost: HashCost,
         home: Option<Box<dyn Any>>,
     ) -> Self {
+        Self::built(store, accounts, cost, home, Registration::Open, |_| Limiter::off())
+    }
+
+    fn built(
+        store: Arc<dyn Store>,
+        accounts: Arc<dyn Accounts>,
+        cost: HashCost,
+        home: Option<Box<dyn Any>>,
+        registration: Registration,
+        limiter: impl FnOnce(Arc<ManualClock>) -> Limiter,
+    ) -> Self {
         super::log::start();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(START_US).unwrap()));
         let ids = Arc::new(SeededIds::new(7));
+        let rights = Arc::new(Rights::new(Arc::clone(&accounts), false));
         let service = Service::builder(Arc::clone(&store), Arc::new(TokioRuntime))
             .clock(clock.clone())
             .ids(ids.clone())
             .limits(Limits::default())
+            .roles(rights.clone())
             .build();
         let body_bytes_max = sync_core::json::Limits::BODY.bytes_max;
-        let app = App::new(Parts {
-            service,
-            store,
-            accounts,
-            tokens: Tokens::new(&JwtSecret::given(SECRET).unwrap(), LIFETIME_S),
+        let tokens = Tokens::new(&JwtSecret::given(SECRET).unwrap(), LIFETIME_S);
+        let letters = Arc::new(Letters::default());
+        let limiter = Arc::new(limiter(clock.clone()));
+        let identity = Identity::new(identity::Parts {
+            accounts: Arc::clone(&accounts),
+            service: service.clone(),
+            tokens: tokens.clone(),
             token_lifetime_s: LIFETIME_S,
             passwords: Passwords::new(cost).unwrap(),
             clock: clock.clone(),
             ids,
+            rights,
+            synced: SyncNotes::default(),
+            registration,
+            post: Some(letters.clone()),
+        });
+        let app = App::new(Parts {
+            service,
+            store,
+            identity,
+            limiter: Arc::clone(&limiter),
+            base_url: "https://sync.example".parse().unwrap(),
             stopping: Default::default(),
-            access: Access::default(),
             body_bytes_max,
         });
         let gate = Gate::new(GateLimits { body_bytes_max, ..GateLimits::default() });
@@ -117,12 +180,12 @@ impl World {
             let edge = edge.clone();
             Box::pin(async move { edge.answer(request).await })
         });
-        Self { app, clock, ask, _home: home }
+        Self { app, accounts, tokens, letters, clock, ask, _home: home }
     }
 
     /// The time in seconds.
     pub(crate) fn now_s(&self) -> i64 {
-        self.app.now_s()
+        self.clock.now().as_micros() / 1_000_000
     }
 
     /// Sends a request as it is.

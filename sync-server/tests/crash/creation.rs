@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 use sync_core::service::Service;
 use sync_core::store::MemoryStore;
 use sync_core::{
-    Accounts, ActorId, Error, ErrorKind, OsIds, Result, Role, SpaceId, SystemClock, TokioRuntime, User,
+    Accounts, ActorId, Change, Changed, Credential, CredentialId, Error, ErrorKind, Holder, Notices, OsIds,
+    Result, Role, SpaceId, Synced, SystemClock, TokioRuntime, User,
 };
-use sync_server::access::Access;
 use sync_server::app::{App, Parts};
 use sync_server::auth::password::{HashCost, Passwords};
+use sync_server::auth::registration::Registration;
 use sync_server::auth::secret::JwtSecret;
 use sync_server::auth::token::Tokens;
+use sync_server::identity::{self, Identity, Rights, SyncNotes};
+use sync_server::limit::Limiter;
 use sync_server::routes::routes;
 use sync_server::stopping::Stopping;
 use tower::ServiceExt;
@@ -26,9 +29,12 @@ struct Uncertain(MemoryStore);
 
 #[async_trait]
 impl Accounts for Uncertain {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
-        self.0.create_user(user, roles).await?;
-        Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit"))
+    async fn change(&self, changes: &[Change]) -> Result<Changed> {
+        let changed = self.0.change(changes).await?;
+        match changes.iter().any(|change| matches!(change, Change::CreateUser(_))) {
+            true => Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit")),
+            false => Ok(changed),
+        }
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
@@ -43,16 +49,21 @@ impl Accounts for Uncertain {
         self.0.user_by_name(name_key).await
     }
 
+    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
+        self.0.user_by_address(address).await
+    }
+
     async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
         self.0.role(space, actor).await
     }
 
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        self.0.set_role(space, actor, role).await
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
-        self.0.spaces_of(actor, limit).await
+    async fn spaces_of(
+        &self,
+        actor: &ActorId,
+        after: Option<&SpaceId>,
+        limit: usize,
+    ) -> Result<Vec<(SpaceId, Role)>> {
+        self.0.spaces_of(actor, after, limit).await
     }
 
     async fn members(
@@ -64,24 +75,52 @@ impl Accounts for Uncertain {
         self.0.members(space, after, limit).await
     }
 
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        self.0.forget_space(space).await
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        self.0.credential(id).await
+    }
+
+    async fn credentials(
+        &self,
+        holder: &Holder,
+        after: Option<&CredentialId>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        self.0.credentials(holder, after, limit).await
+    }
+
+    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
+        self.0.synced(devices, limit).await
+    }
+
+    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
+        self.0.notices(after).await
     }
 }
 
 fn app() -> App {
     let store = MemoryStore::default();
     let secret = JwtSecret::given("0123456789abcdefghijklmnopqrstuvwxyz").unwrap();
-    App::new(Parts {
-        service: Service::new(Arc::new(store.clone()), Arc::new(TokioRuntime)),
-        store: Arc::new(store.clone()),
-        accounts: Arc::new(Uncertain(store)),
+    let accounts: Arc<dyn Accounts> = Arc::new(Uncertain(store.clone()));
+    let service = Service::new(Arc::new(store.clone()), Arc::new(TokioRuntime));
+    let identity = Identity::new(identity::Parts {
+        accounts: Arc::clone(&accounts),
+        service: service.clone(),
         tokens: Tokens::new(&secret, 60),
         token_lifetime_s: 60,
         passwords: Passwords::new(HashCost::default()).unwrap(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(OsIds),
-        access: Access::default(),
+        rights: Arc::new(Rights::new(accounts, false)),
+        synced: SyncNotes::default(),
+        registration: Registration::Open,
+        post: None,
+    });
+    App::new(Parts {
+        service,
+        store: Arc::new(store),
+        identity,
+        limiter: Arc::new(Limiter::off()),
+        base_url: "https://sync.example".parse().unwrap(),
         stopping: Stopping::default(),
         body_bytes_max: 1 << 20,
     })

@@ -11,6 +11,12 @@ const NOW: i64 = 1_000_000;
 const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
 const OTHER: &str = "Zk9Qd2Wm7Lx4Rb1Yt6Pc3Nf8Hv5Sj0Ga";
 
+const DEVICE: &str = "0123456789abcdef";
+
+fn device() -> CredentialId {
+    CredentialId::new(DEVICE).unwrap()
+}
+
 fn secret(text: &str) -> JwtSecret {
     JwtSecret::given(text).unwrap()
 }
@@ -41,7 +47,7 @@ fn signed(header: &str, claims: &str) -> String {
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 fn claims() -> Value {
-    json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "u", "typ": "access", "jti": "t", "iat": NOW, "exp": NOW + 60})
+    json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "u", "typ": "access", "jti": "t", "sid": DEVICE, "iat": NOW, "exp": NOW + 60})
 }
 
 fn with(changes: Value) -> String {
@@ -60,8 +66,8 @@ fn without(name: &str) -> String {
 
 #[test]
 fn an_issued_token_says_what_it_was_given() {
-    let access = tokens().verify(&tokens().issue("u", "t", NOW), NOW).unwrap();
-    let expected = Access { user: "u".into(), token_id: "t".into(), issued_at: NOW, expires_at: NOW + 3600 };
+    let access = tokens().verify(&tokens().issue("u", &device(), "t", NOW), NOW).unwrap();
+    let expected = Access { user: "u".into(), device: device(), issued_at: NOW, expires_at: NOW + 3600 };
     assert_eq!(access, expected);
 }
 
@@ -110,7 +116,7 @@ fn claims_get_the_documented_answer() {
 
 #[test]
 fn every_claim_but_nbf_is_required() {
-    for name in ["iss", "aud", "sub", "typ", "jti", "iat", "exp"] {
+    for name in ["iss", "aud", "sub", "typ", "jti", "sid", "iat", "exp"] {
         assert_eq!(verdict(&without(name)), "invalid_token", "{name}");
     }
 }
@@ -159,7 +165,7 @@ fn headers_get_the_documented_answer() {
 
 #[test]
 fn any_flipped_character_breaks_the_token() {
-    let token = tokens().issue("u", "t", NOW);
+    let token = tokens().issue("u", &device(), "t", NOW);
     for at in 0..token.len() {
         let mut bytes = token.clone().into_bytes();
         bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
@@ -169,7 +175,7 @@ fn any_flipped_character_breaks_the_token() {
 
 #[test]
 fn the_form_is_exact() {
-    let token = tokens().issue("u", "t", NOW);
+    let token = tokens().issue("u", &device(), "t", NOW);
     let (text, signature) = token.rsplit_once('.').unwrap();
     let long = format!("{token}{}", "A".repeat(1 << 20));
     let hs512 =
@@ -189,7 +195,7 @@ fn the_form_is_exact() {
     ] {
         assert_eq!(verdict(wrong), "invalid_token");
     }
-    assert_eq!(verdict(&Tokens::new(&secret(OTHER), 3600).issue("u", "t", NOW)), "invalid_token");
+    assert_eq!(verdict(&Tokens::new(&secret(OTHER), 3600).issue("u", &device(), "t", NOW)), "invalid_token");
 }
 
 #[test]
@@ -201,9 +207,9 @@ fn a_token_over_4_kb_is_refused_though_signed() {
 
 #[test]
 fn the_previous_key_is_accepted_during_the_overlap_only() {
-    let old = tokens().issue("u", "t", NOW);
+    let old = tokens().issue("u", &device(), "t", NOW);
     let rotated = Tokens::new(&secret(OTHER), 3600).with_previous(&secret(SECRET), NOW + 100);
     assert!(rotated.verify(&old, NOW + 99).is_ok());
     assert_eq!(rotated.verify(&old, NOW + 100).unwrap_err().code(), Code::InvalidToken);
-    assert_eq!(verdict(&rotated.issue("u", "t", NOW)), "invalid_token");
+    assert_eq!(verdict(&rotated.issue("u", &device(), "t", NOW)), "invalid_token");
 }
