@@ -38,7 +38,7 @@ fn code(error: &sqlx::Error) -> Option<String> {
 }
 
 /// The constraints and indexes of our own tables. Nothing violates them unless this library is wrong.
-const OWN_CONSTRAINTS: [&str; 9] = [
+const OWN_CONSTRAINTS: [&str; 14] = [
     "spaces_pkey",
     "records_pkey",
     "records_feed",
@@ -47,7 +47,12 @@ const OWN_CONSTRAINTS: [&str; 9] = [
     "log_pkey",
     "users_pkey",
     "users_name_key_key",
+    "users_address_key",
     "members_pkey",
+    "credentials_pkey",
+    "synced_pkey",
+    "synced_credential_fkey",
+    "notices_pkey",
 ];
 
 /// Whether a promise of this library is broken: one of our own constraints, or a NULL where we allow none.

@@ -13,7 +13,7 @@ use crate::error::sorted;
 use crate::pool::{Pool, Work};
 
 /// What to run to get from version `n` to `n + 1`, for each `n` from 0.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("../migrations/1.sql"), include_str!("../migrations/2.sql")];
 
 /// The oldest Postgres that this was tested with.
 const VERSION_MIN: i32 = 150_000;
@@ -55,7 +55,8 @@ pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
 /// Whether all tables are there, and this program may do with them what it does.
 async fn check_rights(pool: &Arc<Pool>) -> Result<()> {
     let question = "SELECT bool_and(has_table_privilege(name, kind))::text \
-                    FROM unnest(ARRAY['spaces', 'records', 'commits', 'clients', 'log', 'users', 'members']) name, \
+                    FROM unnest(ARRAY['spaces', 'records', 'commits', 'clients', 'log', 'users', 'members', \
+                    'credentials', 'synced', 'notices', 'noticed']) name, \
                     unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) kind";
     match pool.transaction(Work::Read).text(Statement::fixed(question)).await?.as_deref() {
         Some("true") => Ok(()),

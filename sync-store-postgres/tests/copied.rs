@@ -15,7 +15,7 @@ use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::service::{Actor, Service};
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
 use sync_core::transport::Loopback;
-use sync_core::{Accounts, ErrorKind, Role, SpaceId, Timestamp, TokioRuntime, User};
+use sync_core::{Accounts, AccountsExt, ErrorKind, Role, SpaceId, Timestamp, TokioRuntime, User};
 use sync_store_postgres::PostgresOptions;
 use sync_store_sqlite::SqliteStore;
 use world::World;
@@ -40,8 +40,10 @@ async fn server(seed: u64) -> MemoryStore {
         let user = User {
             id: actor(id),
             name: format!("Name 'of' {id}"),
-            name_key: id.into(),
-            password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+            name_key: Some(id.into()),
+            address: None,
+            password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
+            home: None,
             created_at: Timestamp::MAX,
         };
         store.create_user(&user, &[(space_id("space-1"), role)]).await.unwrap();

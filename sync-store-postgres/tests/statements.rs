@@ -15,7 +15,7 @@ use sync_core::store::{
     ClientQuery, CommitWrite, FeedQuery, HintHub, KEYS_MAX, Mode, ScanQuery, Store, StoreExt, StoreTxn,
     StoreTxnExt,
 };
-use sync_core::{Accounts, Collection, RecordKey, SpaceId};
+use sync_core::{Accounts, AccountsExt, Collection, RecordKey, SpaceId};
 use world::{Session, World, soon};
 
 fn recorder() -> Recorder {
@@ -189,7 +189,7 @@ async fn ask_about_accounts(recorder: &Recorder) {
     recorder.user(&anna).await.unwrap();
     recorder.user_by_name("anna").await.unwrap();
     recorder.role(&space_id(SPACE), &anna).await.unwrap();
-    recorder.spaces_of(&anna, 9).await.unwrap();
+    recorder.spaces_of(&anna, None, 9).await.unwrap();
     recorder.set_role(&space_id(SPACE), &anna, None).await.unwrap();
     recorder.forget_space(&space_id(SPACE)).await.unwrap();
 }

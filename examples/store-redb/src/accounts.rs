@@ -1,32 +1,27 @@
-//! Users and roles. A role is stored twice, to be listed from either side.
+//! Users, roles, credentials and notices: what is asked. What is changed is in `changes.rs`.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use redb::{ReadableTable, WriteTransaction};
-use sync_core::store::user_exists;
-use sync_core::{Accounts, ActorId, Error, Result, Role, SpaceId, User};
+use redb::{ReadTransaction, ReadableTable};
+use sync_core::{
+    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, Notices, Result, Role, SpaceId,
+    Synced, User,
+};
 
-use crate::error::{Job, corrupt};
+use crate::changes;
+use crate::error::{Failure, Job, corrupt};
+use crate::pages::after_key;
 use crate::rows;
 use crate::store::RedbStore;
-use crate::tables::{MEMBERS, ROLES, USER_NAMES, USERS};
+use crate::tables::{CREDENTIALS, HELD, MEMBERS, NOTICES, ROLES, SYNCED, USER_ADDRESSES, USER_NAMES, USERS};
 
 #[async_trait]
 impl Accounts for RedbStore {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
-        let (user, roles) = (user.clone(), roles.to_vec());
-        self.writing(move |txn| {
-            let (mut users, mut names) = (txn.open_table(USERS)?, txn.open_table(USER_NAMES)?);
-            let (id, name_key) = (user.id.as_str(), user.name_key.as_str());
-            if users.get(id)?.is_some() || names.get(name_key)?.is_some() {
-                return Err(user_exists().into());
-            }
-            users.insert(id, rows::from_value(&user).as_slice())?;
-            names.insert(name_key, id)?;
-            roles.iter().try_for_each(|(space, role)| put_role(txn, space, &user.id, Some(*role)))
-        })
-        .await
+    async fn change(&self, changes: &[Change]) -> Result<Changed> {
+        let changes = changes.to_vec();
+        self.writing_if(|changed: &Changed| changed.is_done(), move |txn| changes::make(txn, &changes)).await
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
@@ -42,19 +37,23 @@ impl Accounts for RedbStore {
 
     async fn user(&self, id: &ActorId) -> Result<Option<User>> {
         let id = id.clone();
-        self.reading(move |txn| {
-            let row = txn.open_table(USERS)?.get_owned(id.as_str())?;
-            Ok(row.map(|row| rows::to_value("a user", row.value())).transpose()?)
-        })
-        .await
+        self.reading(move |txn| user(txn, id.as_str())).await
     }
 
     async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
         let name_key = name_key.to_owned();
         self.reading(move |txn| {
-            let Some(id) = txn.open_table(USER_NAMES)?.get_owned(name_key.as_str())? else { return Ok(None) };
-            let row = txn.open_table(USERS)?.get_owned(id.value())?;
-            Ok(row.map(|row| rows::to_value("a user", row.value())).transpose()?)
+            let id = txn.open_table(USER_NAMES)?.get_owned(name_key.as_str())?;
+            id.map_or(Ok(None), |id| user(txn, id.value()))
+        })
+        .await
+    }
+
+    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
+        let address = address.to_owned();
+        self.reading(move |txn| {
+            let id = txn.open_table(USER_ADDRESSES)?.get_owned(address.as_str())?;
+            id.map_or(Ok(None), |id| user(txn, id.value()))
         })
         .await
     }
@@ -68,25 +67,17 @@ impl Accounts for RedbStore {
         .await
     }
 
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        let (space, actor) = (space.clone(), actor.clone());
-        self.writing(move |txn| put_role(txn, &space, &actor, role)).await
-    }
-
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
-        let actor = actor.clone();
+    async fn spaces_of(
+        &self,
+        actor: &ActorId,
+        after: Option<&SpaceId>,
+        limit: usize,
+    ) -> Result<Vec<(SpaceId, Role)>> {
+        let (actor, after) = (actor.clone(), after.cloned());
         self.reading(move |txn| {
-            let roles = txn.open_table(ROLES)?;
-            let mut listed = Vec::new();
-            for entry in roles.range((actor.as_str(), "")..)?.take(limit) {
-                let (key, word) = entry?;
-                let (of, space) = key.value();
-                if of != actor.as_str() {
-                    break;
-                }
-                listed.push((SpaceId::new(space).map_err(damaged)?, role(word.value())?));
-            }
-            Ok(listed)
+            let of_actor = (actor.as_str(), after.as_ref().map_or("", |space| space.as_str()));
+            let space = |space: &str| SpaceId::new(space).map_err(damaged);
+            after_key(&txn.open_table(ROLES)?, of_actor, limit, |name, word| Ok((space(name)?, role(word)?)))
         })
         .await
     }
@@ -99,69 +90,80 @@ impl Accounts for RedbStore {
     ) -> Result<Vec<(ActorId, Role)>> {
         let (space, after) = (space.clone(), after.cloned());
         self.reading(move |txn| {
-            // No id is empty, so this is before the first.
-            let from = (space.as_str(), after.as_ref().map_or("", |id| id.as_str()));
-            let members = txn.open_table(MEMBERS)?;
+            let of_space = (space.as_str(), after.as_ref().map_or("", |id| id.as_str()));
+            let actor = |actor: &str| ActorId::new(actor).map_err(damaged);
+            after_key(&txn.open_table(MEMBERS)?, of_space, limit, |id, word| Ok((actor(id)?, role(word)?)))
+        })
+        .await
+    }
+
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        let id = id.clone();
+        self.reading(move |txn| {
+            let row = txn.open_table(CREDENTIALS)?.get_owned(id.as_str())?;
+            Ok(row.map(|row| rows::to_value("a credential", row.value())).transpose()?)
+        })
+        .await
+    }
+
+    async fn credentials(
+        &self,
+        holder: &Holder,
+        after: Option<&CredentialId>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        let (holder, after) = (changes::text_of(holder), after.cloned());
+        self.reading(move |txn| {
+            let credentials = txn.open_table(CREDENTIALS)?;
+            let of_holder = (holder.as_str(), after.as_ref().map_or("", |id| id.as_str()));
+            after_key(&txn.open_table(HELD)?, of_holder, limit, |id, ()| {
+                let row = credentials.get(id)?.ok_or_else(|| corrupt("a credential is missing"))?;
+                Ok(rows::to_value("a credential", row.value())?)
+            })
+        })
+        .await
+    }
+
+    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
+        let devices: BTreeSet<CredentialId> = devices.iter().cloned().collect();
+        self.reading(move |txn| {
+            let synced = txn.open_table(SYNCED)?;
             let mut listed = Vec::new();
-            for entry in members.range::<(&str, &str)>((Bound::Excluded(from), Bound::Unbounded))?.take(limit)
-            {
-                let (key, word) = entry?;
-                let (of, actor) = key.value();
-                if of != space.as_str() {
-                    break;
-                }
-                listed.push((ActorId::new(actor).map_err(damaged)?, role(word.value())?));
+            for id in devices {
+                listed.extend(after_key(&synced, (id.as_str(), ""), limit - listed.len(), |_, row| {
+                    Ok(rows::to_value("how far a device is", row)?)
+                })?);
             }
             Ok(listed)
         })
         .await
     }
 
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        let space = space.clone();
-        self.writing(move |txn| {
-            let (mut roles, mut members) = (txn.open_table(ROLES)?, txn.open_table(MEMBERS)?);
-            while let Some(actor) = first_member(&members, &space)? {
-                roles.remove((actor.as_str(), space.as_str()))?;
-                members.remove((space.as_str(), actor.as_str()))?;
+    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
+        self.reading(move |txn| {
+            let kept = txn.open_table(NOTICES)?;
+            let position = kept.last()?.map_or(0, |(position, _)| position.value());
+            let Some(after) = after else { return Ok(Notices { position, ..Notices::default() }) };
+            let mut notices = Vec::new();
+            for entry in kept.range((Bound::Excluded(after), Bound::Unbounded))? {
+                notices.push(rows::to_value("a notice", entry?.1.value())?);
             }
-            Ok(())
+            let missed = position.checked_sub(after) != u64::try_from(notices.len()).ok();
+            Ok(Notices { position, missed, notices })
         })
         .await
     }
 }
 
-fn first_member(
-    members: &impl ReadableTable<(&'static str, &'static str), &'static str>,
-    space: &SpaceId,
-) -> Job<Option<String>> {
-    let first = members.range((space.as_str(), "")..)?.next().transpose()?;
-    Ok(first.and_then(|(key, _)| {
-        let (of, actor) = key.value();
-        (of == space.as_str()).then(|| actor.to_owned())
-    }))
-}
-
-fn put_role(txn: &WriteTransaction, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Job<()> {
-    let (mut roles, mut members) = (txn.open_table(ROLES)?, txn.open_table(MEMBERS)?);
-    let (space, actor) = (space.as_str(), actor.as_str());
-    match role {
-        Some(role) => {
-            roles.insert((actor, space), role.as_str())?;
-            members.insert((space, actor), role.as_str())?;
-        }
-        None => {
-            roles.remove((actor, space))?;
-            members.remove((space, actor))?;
-        }
-    }
-    Ok(())
+fn user(txn: &ReadTransaction, id: &str) -> Job<Option<User>> {
+    let row = txn.open_table(USERS)?.get_owned(id)?;
+    Ok(row.map(|row| rows::to_value("a user", row.value())).transpose()?)
 }
 
 fn role(word: &str) -> Job<Role> {
     Role::from_word(word).ok_or_else(|| corrupt("a role is damaged").into())
 }
 
-fn damaged(error: sync_core::NameError) -> Error {
-    corrupt("a role is damaged").with_source(error)
+fn damaged(error: sync_core::NameError) -> Failure {
+    Failure(corrupt("a role is damaged").with_source(error))
 }

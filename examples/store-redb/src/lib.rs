@@ -29,7 +29,7 @@
 //!
 //! # Layout
 //!
-//! Six tables hold what belongs to no space; six more, named after it, are a space (`tables.rs`). So spaces cannot
+//! Twelve tables hold what belongs to no space; six more, named after it, are a space (`tables.rs`). So spaces cannot
 //! meet, deleting one drops six tables, and a key never has to be told apart from that of another space.
 //!
 //! # Limits
@@ -42,6 +42,7 @@
 
 mod accounts;
 mod blocking;
+mod changes;
 mod collect;
 mod error;
 mod keys;

@@ -9,7 +9,10 @@ use redb::{Database, DatabaseError};
 use sync_core::{Error, ErrorKind};
 
 use crate::error::Job;
-use crate::tables::{FORMAT, MEMBERS, ROLES, SPACES, USER_NAMES, USERS};
+use crate::tables::{
+    CREDENTIALS, ENDS, FORMAT, HELD, MEMBERS, NOTICES, ROLES, SPACES, SYNCED, USER_ADDRESSES, USER_NAMES,
+    USERS,
+};
 
 /// Pages that redb keeps in memory, written or not; its own default is 1 GiB.
 const CACHE_BYTES: usize = 64 << 20;
@@ -63,7 +66,13 @@ pub(crate) fn prepare(database: &Database) -> Job<()> {
     txn.open_table(SPACES)?;
     txn.open_table(USERS)?;
     txn.open_table(USER_NAMES)?;
+    txn.open_table(USER_ADDRESSES)?;
     txn.open_table(ROLES)?;
     txn.open_table(MEMBERS)?;
+    txn.open_table(CREDENTIALS)?;
+    txn.open_table(HELD)?;
+    txn.open_table(ENDS)?;
+    txn.open_table(SYNCED)?;
+    txn.open_table(NOTICES)?;
     Ok(txn.commit()?)
 }

@@ -1,7 +1,8 @@
-//! Pages of records, by version and by key.
+//! Pages of records, by version and by key; and of whatever else has a key of two parts.
 
 use std::ops::Bound;
 
+use redb::{ReadableTable, Value};
 use sync_core::store::{FeedQuery, Page, PageBuilder, ScanQuery};
 
 use crate::error::{Job, corrupt};
@@ -59,4 +60,25 @@ fn scan_from(query: &ScanQuery) -> Bound<(&str, &str)> {
         (_, Some(first)) => Bound::Included(first),
         (_, None) => Bound::Unbounded,
     }
+}
+
+/// What `read` makes of at most `limit` entries that have `first` in front, after the one with `after` behind it.
+pub(crate) fn after_key<V: Value + 'static, T>(
+    table: &impl ReadableTable<(&'static str, &'static str), V>,
+    (first, after): (&str, &str),
+    limit: usize,
+    mut read: impl FnMut(&str, V::SelfType<'_>) -> Job<T>,
+) -> Job<Vec<T>> {
+    let mut found = Vec::new();
+    // No name is empty, so an empty one is before the first.
+    let from = Bound::Excluded((first, after));
+    for entry in table.range::<(&str, &str)>((from, Bound::Unbounded))?.take(limit) {
+        let (key, value) = entry?;
+        let (of, behind) = key.value();
+        if of != first {
+            break;
+        }
+        found.push(read(behind, value.value())?);
+    }
+    Ok(found)
 }

@@ -71,12 +71,23 @@ impl RedbStore {
         &self,
         job: impl FnOnce(&WriteTransaction) -> Job<T> + Send + 'static,
     ) -> Result<T> {
+        self.writing_if(|_| true, job).await
+    }
+
+    /// The same, unless what the job yields is not `good`: then nothing was done.
+    pub(crate) async fn writing_if<T: Send + 'static>(
+        &self,
+        good: fn(&T) -> bool,
+        job: impl FnOnce(&WriteTransaction) -> Job<T> + Send + 'static,
+    ) -> Result<T> {
         let (database, turn) = (Arc::clone(&self.database), self.writers.turn().await?);
         let job = move || {
             let _turn = turn;
             let txn = database.begin_write()?;
             let answer = job(&txn)?;
-            txn.commit().map_err(|error| unknown_outcome(Failure::from(error).0))?;
+            if good(&answer) {
+                txn.commit().map_err(|error| unknown_outcome(Failure::from(error).0))?;
+            }
             Ok(answer)
         };
         blocking(job).await

@@ -13,10 +13,22 @@ pub(crate) const SPACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new
 pub(crate) const USERS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("users");
 /// Normal form of the name → actor.
 pub(crate) const USER_NAMES: TableDefinition<'_, &str, &str> = TableDefinition::new("user_names");
+/// Normal form of the mail address → actor.
+pub(crate) const USER_ADDRESSES: TableDefinition<'_, &str, &str> = TableDefinition::new("user_addresses");
 /// Actor, space → role.
 pub(crate) const ROLES: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("roles");
 /// Space, actor: the same roles from the other side.
 pub(crate) const MEMBERS: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("members");
+/// Id → credential.
+pub(crate) const CREDENTIALS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("credentials");
+/// Holder, id: what someone holds.
+pub(crate) const HELD: TableDefinition<'_, (&str, &str), ()> = TableDefinition::new("held");
+/// When it ends by itself, id: what ends first.
+pub(crate) const ENDS: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("ends");
+/// Id of a credential, space → how far the device is.
+pub(crate) const SYNCED: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("synced");
+/// Position → notice.
+pub(crate) const NOTICES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("notices");
 
 /// Collection, id → the record; the row is made in `rows.rs`.
 pub(crate) const RECORDS: PerSpace<(&str, &str), &[u8]> = PerSpace::new("records");

@@ -8,7 +8,10 @@ use futures_util::stream::BoxStream;
 use sync_core::store::{
     ClientState, HintHub, LogEntry, MemoryStore, Mode, SpaceStats, Store, StoreExt, StoreTxn,
 };
-use sync_core::{Accounts, ActorId, ClientId, Epoch, Error, ErrorKind, Result, Role, Seq, SpaceId, User};
+use sync_core::{
+    Accounts, AccountsExt, ActorId, Change, Changed, ClientId, Credential, CredentialId, Epoch, Error,
+    ErrorKind, Holder, Notices, Result, Role, Seq, SpaceId, Synced, User,
+};
 
 use crate::broken_txn::BrokenTxn;
 
@@ -168,14 +171,17 @@ impl Store for BrokenStore {
 
 #[async_trait]
 impl Accounts for BrokenStore {
-    async fn create_user(&self, user: &User, roles: &[(SpaceId, Role)]) -> Result<()> {
+    async fn change(&self, changes: &[Change]) -> Result<Changed> {
+        let mut changes = changes.to_vec();
         if self.has(Fault::HalfCreatesUsers) {
-            for (space, role) in roles {
-                self.inner.set_role(space, &user.id, Some(*role)).await?;
+            for change in changes.iter().filter(|change| matches!(change, Change::SetRole { .. })) {
+                self.inner.unconditionally(change.clone()).await?;
             }
         }
-        let n_roles = if self.has(Fault::CreatesUsersWithOneRole) { 1 } else { usize::MAX };
-        self.inner.create_user(user, &roles[..roles.len().min(n_roles)]).await
+        if let (Fault::CreatesUsersWithOneRole, Some(Change::CreateUser(_))) = (self.fault, changes.first()) {
+            changes.truncate(2);
+        }
+        self.inner.change(&changes).await
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
@@ -199,12 +205,17 @@ impl Accounts for BrokenStore {
         self.inner.role(space, actor).await
     }
 
-    async fn set_role(&self, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Result<()> {
-        self.inner.set_role(space, actor, role).await
+    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
+        self.inner.user_by_address(address).await
     }
 
-    async fn spaces_of(&self, actor: &ActorId, limit: usize) -> Result<Vec<(SpaceId, Role)>> {
-        self.inner.spaces_of(actor, limit).await
+    async fn spaces_of(
+        &self,
+        actor: &ActorId,
+        after: Option<&SpaceId>,
+        limit: usize,
+    ) -> Result<Vec<(SpaceId, Role)>> {
+        self.inner.spaces_of(actor, after, limit).await
     }
 
     async fn members(
@@ -225,7 +236,24 @@ impl Accounts for BrokenStore {
         Ok(members)
     }
 
-    async fn forget_space(&self, space: &SpaceId) -> Result<()> {
-        self.inner.forget_space(space).await
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        self.inner.credential(id).await
+    }
+
+    async fn credentials(
+        &self,
+        holder: &Holder,
+        after: Option<&CredentialId>,
+        limit: usize,
+    ) -> Result<Vec<Credential>> {
+        self.inner.credentials(holder, after, limit).await
+    }
+
+    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
+        self.inner.synced(devices, limit).await
+    }
+
+    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
+        self.inner.notices(after).await
     }
 }

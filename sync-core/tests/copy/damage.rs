@@ -5,7 +5,7 @@ use sync_core::conformance::{
 };
 use sync_core::copy::{LINE_BYTES_MAX, Sink, Source, export, import};
 use sync_core::store::{CommitWrite, MemoryStore, Store};
-use sync_core::{Accounts, Error, ErrorKind, Role, Seq};
+use sync_core::{AccountsExt, Error, ErrorKind, Role, Seq};
 
 use crate::world::{everything, exported, imported, server, user};
 

@@ -4,7 +4,7 @@ use sync_core::conformance::{
     client_state, commit, commit_write, delete, epoch, log_entry, put, seq, space_id,
 };
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
-use sync_core::{Accounts, Role};
+use sync_core::{AccountsExt, Role};
 
 use crate::world::{everything, exported, imported, user};
 

@@ -7,7 +7,7 @@ use sync_core::conformance::{
 };
 use sync_core::copy::{Totals, export, import};
 use sync_core::store::{ClientState, CommitWrite, LogEntry, MemoryStore, Store, StoreExt};
-use sync_core::{Accounts, ActorId, Result, Role, SpaceId, Timestamp, User};
+use sync_core::{Accounts, AccountsExt, ActorId, Result, Role, SpaceId, Timestamp, User};
 
 /// All there is in a store.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,8 +43,10 @@ pub(crate) fn user(id: &str, name: &str) -> User {
     User {
         id: actor(id),
         name: name.into(),
-        name_key: name.to_lowercase(),
-        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        name_key: Some(name.to_lowercase()),
+        address: None,
+        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
+        home: None,
         created_at: Timestamp::MAX,
     }
 }

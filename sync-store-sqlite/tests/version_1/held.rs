@@ -80,8 +80,12 @@ pub(crate) async fn lines<S: Store + Accounts>(store: &S) -> Result<String> {
         }
     }
     for user in store.users(None, 10).await? {
-        assert_eq!(store.user_by_name(&user.name_key).await?.as_ref(), Some(&user));
-        let User { id, name, name_key, password_hash, created_at } = &user;
+        let User { id, name, name_key, address, password_hash, home, created_at } = &user;
+        let (name_key, password_hash) = (name_key.as_deref().unwrap(), password_hash.as_deref().unwrap());
+        assert_eq!(store.user_by_name(name_key).await?.as_ref(), Some(&user));
+        // What version 2 added: nobody had an address, and the home of an owner is the first space of theirs.
+        let first = store.spaces_of(id, None, 1).await?.pop().filter(|(_, role)| *role == Role::Owner);
+        assert_eq!((address, home), (&None, &first.map(|(space, _)| space)));
         writeln!(out, "user {id} | {name} | {name_key} | {password_hash} | {}", created_at.as_micros())
             .unwrap();
     }

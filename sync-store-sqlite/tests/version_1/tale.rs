@@ -9,7 +9,9 @@ use sync_core::conformance::{actor, client_state, put, seq, space_id, stamp};
 use sync_core::protocol::PushRequest;
 use sync_core::service::{Actor, Limits, Service};
 use sync_core::store::{CommitInfo, Store, StoreExt};
-use sync_core::{Accounts, ManualClock, Result, Role, SeededIds, SpaceId, Timestamp, TokioRuntime, User};
+use sync_core::{
+    Accounts, AccountsExt, ManualClock, Result, Role, SeededIds, SpaceId, Timestamp, TokioRuntime, User,
+};
 
 /// 2026-09-21, in microseconds.
 const BEGIN: i64 = 1_790_000_000_000_000;
@@ -81,8 +83,10 @@ pub(crate) async fn tell<S: Store + Accounts + Clone + 'static>(store: &S) -> Re
     let user = |id, name: &str, created_at| User {
         id: actor(id),
         name: name.to_owned(),
-        name_key: name.to_lowercase(),
-        password_hash: format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${id}"),
+        name_key: Some(name.to_lowercase()),
+        address: None,
+        password_hash: Some(format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${id}")),
+        home: None,
         created_at: time(created_at),
     };
     store.create_user(&user("ada", "Ada Łovelace", BEGIN), &[(space.clone(), Role::Owner)]).await?;
