@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sync_core::service::Service;
 use sync_core::store::Store;
 
+use crate::auth::cookie::SessionCookie;
 use crate::identity::Identity;
 use crate::limit::{Bucket, Limiter};
 use crate::origin::Origin;
@@ -26,6 +27,8 @@ pub struct Parts {
     pub identity: Identity,
     /// How often things may be asked.
     pub limiter: Arc<Limiter>,
+    /// The cookie of browsers.
+    pub cookie: SessionCookie,
     /// Where people reach the server, for the addresses in codes and letters.
     pub base_url: Origin,
     /// When the server stops: nothing may wait then.

@@ -1,9 +1,10 @@
-//! Who is asking: passwords, user names, mail addresses, access tokens and the secret behind them.
+//! Who is asking: passwords, user names, mail addresses, tokens, cookies and the secret behind them.
 //!
 //! Nothing here knows a database. A caller looks up what is stored and passes it in.
 
 pub mod address;
 pub mod bearer;
+pub mod cookie;
 pub mod jws;
 pub mod opaque;
 pub mod password;

@@ -1,5 +1,7 @@
 //! The service a connection talks to: who asks, the gate and CORS before the routes, the common headers after.
 
+mod same_site;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -14,10 +16,12 @@ use hyper::body::{Body, Incoming};
 use hyper::header::ORIGIN;
 use tower::{Service, ServiceExt};
 
+use crate::auth::cookie::SessionCookie;
 use crate::client::{ClientAddress, TrustedProxies};
 use crate::cors::Cors;
 use crate::gate::Gate;
 use crate::limit::{Limiter, Rule};
+use crate::origin::Origin;
 use crate::problem::{Code, Problem};
 use crate::reply::{Response, finish};
 
@@ -32,6 +36,10 @@ pub struct Around {
     pub proxies: TrustedProxies,
     /// How many requests one address may send.
     pub limiter: Arc<Limiter>,
+    /// The cookie by which browsers sign in: with it, a request must come from a page of ours to change anything.
+    pub cookie: SessionCookie,
+    /// The origin of our own pages. Those that [`cors`](Self::cors) lists are ours, too.
+    pub own_origin: Option<Origin>,
 }
 
 /// Everything around the routes, as one cloneable service.
@@ -88,13 +96,16 @@ where
     {
         let client = self.client(&request);
         request.extensions_mut().insert(client);
+        let around = &self.around;
         // Before anything is read or looked up. The rest of a request that is refused is not read, either.
-        let limiter = &self.around.limiter;
-        limiter.check(limiter.client(Rule::Request, client)).map_err(Problem::close)?;
-        if let Some(response) = self.around.cors.preflight(request.method(), request.headers()) {
+        around.limiter.check(around.limiter.client(Rule::Request, client)).map_err(Problem::close)?;
+        let (method, headers) = (request.method(), request.headers());
+        if let Some(response) = around.cors.preflight(method, headers) {
             return Ok(response);
         }
-        let admitted = self.around.gate.admit(request).await?;
+        same_site::check(method, headers, around.cookie, around.own_origin.as_ref(), &around.cors)
+            .map_err(Problem::close)?;
+        let admitted = around.gate.admit(request).await?;
         let routes = self.routes.clone();
         let answered = AssertUnwindSafe(async { routes.oneshot(admitted.request).await });
         match answered.catch_unwind().await {

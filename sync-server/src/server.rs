@@ -8,12 +8,11 @@ use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
 
 use crate::app::{App, Parts};
+use crate::auth::cookie::SessionCookie;
 use crate::auth::password::{HashCost, Passwords};
 use crate::auth::token::Tokens;
 use crate::backend::Backend;
-use crate::client::TrustedProxies;
 use crate::config::Config;
-use crate::cors::Cors;
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
 use crate::identity::{self, Identity, Rights, SyncNotes};
@@ -45,9 +44,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     app: App,
-    cors: Cors,
-    proxies: TrustedProxies,
-    limiter: Arc<Limiter>,
+    around: Around,
     backend: Backend,
     data: DataRuntime,
 }
@@ -93,17 +90,17 @@ impl Server {
             Some(secret) => secret.clone(),
             None => backend.secret(&config.store, ids.as_ref()).await?,
         };
-        let bound = TcpListener::bind(config.listen).await;
-        let listener = bound.map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-        let address =
-            listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
         let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
-        let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
+        let (listener, address) = bind(config.listen).await?;
+        let base_url = config.base_url.unwrap_or_else(|| Origin::of_listener(address, false));
+        let cookie =
+            if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
         let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let data = DataRuntime::start()?;
         let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
+        let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
         let service = service.limits(limits).policies(config.policies).roles(rights.clone()).build();
         let identity = Identity::new(identity::Parts {
             accounts: backend.accounts(),
@@ -123,20 +120,21 @@ impl Server {
             store,
             identity,
             limiter: Arc::clone(&limiter),
-            base_url: config.base_url.unwrap_or_else(|| Origin::of_listener(address, false)),
+            cookie,
+            base_url: base_url.clone(),
             stopping: Stopping::default(),
             body_bytes_max: BODY_BYTES_MAX,
         });
-        Ok(Self {
-            listener,
-            address,
-            app,
+        let gate = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
+        let around = Around {
+            gate: Gate::new(gate),
             cors: config.cors,
             proxies: config.trusted_proxies,
             limiter,
-            backend,
-            data,
-        })
+            cookie,
+            own_origin: Some(base_url),
+        };
+        Ok(Self { listener, address, app, around, backend, data })
     }
 
     /// The address it listens on.
@@ -160,19 +158,12 @@ impl Server {
     /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let limits = GateLimits { body_bytes_max: BODY_BYTES_MAX, ..GateLimits::default() };
-        let around = Around {
-            gate: Gate::new(limits),
-            cors: self.cors,
-            proxies: self.proxies.clone(),
-            limiter: self.limiter,
-        };
-        let edge = Edge::new(around, warp::service(routes(&self.app)));
+        let limits = ListenLimits { proxies: self.around.proxies.clone(), ..ListenLimits::default() };
+        let edge = Edge::new(self.around, warp::service(routes(&self.app)));
         let stop = async {
             stop.await;
             self.app.stopping.begin();
         };
-        let limits = ListenLimits { proxies: self.proxies, ..ListenLimits::default() };
         tokio::select! {
             () = serve(self.listener, limits, edge, stop) => {}
             () = self.app.identity.keep_up() => {}
@@ -183,6 +174,13 @@ impl Server {
         self.backend.close().await;
         drop(self.data);
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| format!("cannot tell the bound address: {error}"))?;
+    Ok((listener, address))
 }
 
 fn limiter(is_on: bool, clock: &Arc<dyn Clock>, ids: &dyn IdSource) -> Limiter {

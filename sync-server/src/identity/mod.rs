@@ -99,7 +99,8 @@ impl Identity {
         self.0.accounts.as_ref()
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time by which everything here ends.
+    pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 

@@ -12,6 +12,7 @@
 //! `POST /v1/auth/password`: body `{current?, new}`. 204; every other device is signed out.
 
 use hyper::StatusCode;
+use hyper::header::SET_COOKIE;
 use serde::Deserialize;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -23,7 +24,7 @@ use super::resource::{Answer, post, resource};
 use crate::app::App;
 use crate::auth::password::Password;
 use crate::auth::username::UserName;
-use crate::identity::NewDevice;
+use crate::identity::{NewDevice, Presented};
 use crate::limit::{Bucket, Rule};
 use crate::problem::Code;
 use crate::reply::Response;
@@ -56,7 +57,7 @@ async fn register(app: App, request: Request) -> Answer {
     let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
     app.limiter.check(app.limiter.client(Rule::Register, request.client))?;
     let grant = app.identity.register(&name, password, given.invite.as_deref(), &device).await?;
-    Ok(granted(StatusCode::CREATED, &grant))
+    Ok(granted(&app, StatusCode::CREATED, &grant))
 }
 
 #[derive(Deserialize)]
@@ -75,7 +76,7 @@ async fn login(app: App, request: Request) -> Answer {
     let buckets = guesses(&app, &request, &account(&given.username));
     let work = app.identity.sign_in(&given.username, &given.password, &device);
     let grant = app.guarded(&buckets, &[Code::InvalidCredentials], work).await?;
-    Ok(granted(StatusCode::OK, &grant))
+    Ok(granted(&app, StatusCode::OK, &grant))
 }
 
 /// A name as accounts are told apart, so that no other spelling of it is counted apart.
@@ -102,13 +103,18 @@ async fn refresh(app: App, request: Request) -> Answer {
     let work = app.identity.refresh(&given.refresh_token, given.exchange.as_deref());
     let misses = [Code::InvalidToken, Code::TokenRevoked, Code::TokenExpired];
     let grant = app.guarded(&[app.limiter.client(Rule::Refresh, request.client)], &misses, work).await?;
-    Ok(granted(StatusCode::OK, &grant))
+    Ok(granted(&app, StatusCode::OK, &grant))
 }
 
 async fn logout(app: App, request: Request) -> Answer {
     request.query(&[])?;
-    app.identity.sign_out(request.presented()?).await?;
-    Ok(no_content())
+    let presented = request.presented(&app)?;
+    app.identity.sign_out(presented).await?;
+    let mut response = no_content();
+    if matches!(presented, Presented::Cookie(_)) {
+        response.headers_mut().append(SET_COOKIE, app.cookie.removal());
+    }
+    Ok(response)
 }
 
 #[derive(Deserialize)]

@@ -42,7 +42,7 @@ async fn add(app: App, request: Request) -> Answer {
     request.query(&[])?;
     let given: Adding = request.decode()?;
     let device = NewDevice::new(Some(&given.device_name), given.platform.as_deref())?;
-    Ok(granted(StatusCode::CREATED, &app.identity.add_device(&who, &device).await?))
+    Ok(granted(&app, StatusCode::CREATED, &app.identity.add_device(&who, &device).await?))
 }
 
 async fn list(app: App, request: Request) -> Answer {

@@ -1,15 +1,17 @@
 //! The answer to everyone who has just signed in, whichever way they came.
 
 use hyper::StatusCode;
+use hyper::header::SET_COOKIE;
 use serde_json::{Value, json};
 use sync_core::{Proof, User};
 
 use super::request::json;
+use crate::app::App;
 use crate::identity::{AccessToken, Grant};
 use crate::reply::Response;
 
-/// The tokens, who they are for, and where their own space is. A cookie is not shown here: its browser keeps it.
-pub(super) fn granted(status: StatusCode, grant: &Grant) -> Response {
+/// The tokens, who they are for, and where their own space is. A cookie is for the browser alone, and no script sees it.
+pub(super) fn granted(app: &App, status: StatusCode, grant: &Grant) -> Response {
     let mut body = json!({
         "user": user(&grant.user),
         "space": grant.user.home,
@@ -28,7 +30,12 @@ pub(super) fn granted(status: StatusCode, grant: &Grant) -> Response {
     if let Some(end) = grant.expires_at {
         body["signed_in_until"] = end.as_micros().into();
     }
-    json(status, body.to_string())
+    let mut response = json(status, body.to_string());
+    if let (Proof::Cookie, Some(end)) = (grant.proof, grant.expires_at) {
+        let lifetime_s = u32::try_from(end.since(app.identity.now()).as_secs()).unwrap_or(u32::MAX);
+        response.headers_mut().append(SET_COOKIE, app.cookie.set(&grant.token, lifetime_s));
+    }
+    response
 }
 
 /// A user as they see themselves.

@@ -85,5 +85,5 @@ async fn redeem(app: App, request: Request) -> Answer {
     let work = app.identity.redeem_link(&given.token, given.invite.as_deref(), proof, &device);
     let bucket = app.limiter.client(Rule::LinkRedeem, request.client);
     let grant = app.guarded(&[bucket], &[Code::LinkInvalid, Code::InviteInvalid], work).await?;
-    Ok(granted(StatusCode::OK, &grant))
+    Ok(granted(&app, StatusCode::OK, &grant))
 }

@@ -133,7 +133,7 @@ async fn redeem(app: App, request: Request) -> Answer {
     };
     let bucket = app.limiter.client(Rule::Pairing, request.client);
     Ok(match app.guarded(&[bucket], &[Code::PairingInvalid], work).await? {
-        Redeemed::Granted(grant) => granted(StatusCode::OK, &grant),
+        Redeemed::Granted(grant) => granted(&app, StatusCode::OK, &grant),
         Redeemed::Waiting { claim } => waiting(&claim),
     })
 }
@@ -141,7 +141,7 @@ async fn redeem(app: App, request: Request) -> Answer {
 async fn first(app: &App, request: &Request, token: &str, given: &Redeeming) -> Result<Redeemed, Problem> {
     let device = NewDevice::new(given.device_name.as_deref(), given.platform.as_deref())?;
     // Who is signed in as someone else does not slip into another account by a code that was held before them.
-    let other = match request.is_anonymous() {
+    let other = match request.is_anonymous(app) {
         true => None,
         false => Some(request.signed_in(app).await?.user),
     };

@@ -56,19 +56,24 @@ impl Request {
         Ok(decode(&self.body)?)
     }
 
-    /// What it shows of itself.
-    pub(super) fn presented(&self) -> Result<Presented<'_>, Problem> {
+    /// What it shows of itself: the token in its head, or else the cookie of a browser.
+    pub(super) fn presented(&self, app: &App) -> Result<Presented<'_>, Problem> {
+        if !self.headers.contains_key(AUTHORIZATION)
+            && let Some(token) = app.cookie.token(&self.headers)?
+        {
+            return Ok(Presented::Cookie(token));
+        }
         bearer(&self.headers).map(Presented::Bearer)
     }
 
-    /// Whether it shows anything of itself.
-    pub(super) fn is_anonymous(&self) -> bool {
-        !self.headers.contains_key(AUTHORIZATION)
+    /// Whether it shows nothing of itself.
+    pub(super) fn is_anonymous(&self, app: &App) -> bool {
+        !self.headers.contains_key(AUTHORIZATION) && !app.cookie.is_sent(&self.headers)
     }
 
     /// Who asks.
     pub(super) async fn signed_in(&self, app: &App) -> Result<SignedIn, Problem> {
-        app.identity.signed_in(self.presented()?).await
+        app.identity.signed_in(self.presented(app)?).await
     }
 
     /// Who asks, as a member of the space that is the first parameter of the path. Who they are comes before whether there

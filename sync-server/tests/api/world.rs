@@ -13,6 +13,7 @@ use sync_core::service::{Limits, Service};
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, Clock, ManualClock, SeededIds, Timestamp, TokioRuntime};
 use sync_server::app::{App, Parts};
+use sync_server::auth::cookie::SessionCookie;
 use sync_server::auth::password::{HashCost, Passwords};
 use sync_server::auth::registration::Registration;
 use sync_server::auth::secret::JwtSecret;
@@ -169,6 +170,7 @@ impl World {
             store,
             identity,
             limiter: Arc::clone(&limiter),
+            cookie: SessionCookie::default(),
             base_url: "https://sync.example".parse().unwrap(),
             stopping: Default::default(),
             body_bytes_max,

@@ -13,6 +13,7 @@ use sync_core::{
     Result, Role, SpaceId, Synced, SystemClock, TokioRuntime, User,
 };
 use sync_server::app::{App, Parts};
+use sync_server::auth::cookie::SessionCookie;
 use sync_server::auth::password::{HashCost, Passwords};
 use sync_server::auth::registration::Registration;
 use sync_server::auth::secret::JwtSecret;
@@ -117,6 +118,7 @@ fn app() -> App {
         store: Arc::new(store),
         identity,
         limiter: Arc::new(Limiter::off()),
+        cookie: SessionCookie::default(),
         base_url: "https://sync.example".parse().unwrap(),
         stopping: Stopping::default(),
         body_bytes_max: 1 << 20,

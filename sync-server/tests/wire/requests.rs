@@ -195,3 +195,21 @@ async fn a_refusal_is_readable_for_the_configured_origin() {
         world.ask(format!("GET /nowhere HTTP/1.1\r\n{CLOSE}Origin: https://app.example\r\n\r\n")).await;
     assert!(answer.contains("access-control-allow-origin: https://app.example"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_cookie_changes_nothing_for_pages_of_others() {
+    let world = World::new().await;
+    let ask = |origin: &str| {
+        let cookie = "Cookie: __Host-session=abc\r\n";
+        format!("POST /echo HTTP/1.1\r\n{CLOSE}{JSON}{cookie}{origin}Content-Length: 2\r\n\r\n{{}}")
+    };
+    for origin in
+        ["", "Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"]
+    {
+        assert_answer(&world.ask(ask(origin)).await, "403", "origin_not_allowed");
+    }
+    assert_eq!(world.served.load(SeqCst), 0);
+    for origin in ["Origin: https://app.example\r\n", "Sec-Fetch-Site: same-origin\r\n"] {
+        assert!(world.ask(ask(origin)).await.starts_with("HTTP/1.1 200 "), "{origin}");
+    }
+}

@@ -100,7 +100,8 @@ impl World {
         let proxies = limits.proxies.clone();
         // Time stands still: what is used up stays used up.
         let limiter = Arc::new(Limiter::new(Arc::new(ManualClock::default()), [7; 16]));
-        let edge = Edge::new(Around { gate: Gate::new(gate), cors, proxies, limiter }, routes);
+        let around = Around { gate: Gate::new(gate), cors, proxies, limiter, ..Around::default() };
+        let edge = Edge::new(around, routes);
         let server = tokio::spawn(serve(listener, limits, edge, stopped));
         Self { address, served, finish_slow, stop: Some(stop), server }
     }
