@@ -8,7 +8,7 @@ use hyper::header::{
 use hyper::{Method, StatusCode};
 
 use crate::origin::Origin;
-use crate::reply::Response;
+use crate::reply::{RESOURCE_POLICY, Response};
 
 /// Methods a page may use; which of them a resource takes is its own business.
 const ALLOW_METHODS: &str = "DELETE, GET, PATCH, POST, PUT";
@@ -76,6 +76,7 @@ impl Cors {
         }
         let Some(origin) = origin.filter(|origin| self.lets_in(Some(origin))) else { return };
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSE_HEADERS));
+        headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
         if self.any {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         } else {
@@ -128,9 +129,11 @@ mod tests {
     fn only_the_exact_origin_is_let_in() {
         let cors = cors(&[APP]);
         assert_eq!(marked(&cors, APP)[ACCESS_CONTROL_ALLOW_ORIGIN], APP);
+        assert_eq!(marked(&cors, APP)[RESOURCE_POLICY], "cross-origin");
         assert_eq!(preflight(&cors, APP).unwrap().status(), 204);
         for foreign in ["null", "https://app.example.evil", "http://app.example", "https://app.example:444"] {
             assert!(!marked(&cors, foreign).contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{foreign}");
+            assert!(!marked(&cors, foreign).contains_key(RESOURCE_POLICY), "{foreign}");
             assert!(preflight(&cors, foreign).is_none(), "{foreign}");
         }
     }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::{Body, Incoming};
-use hyper::header::ORIGIN;
+use hyper::header::{HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY};
 use tower::{Service, ServiceExt};
 
 use crate::auth::cookie::SessionCookie;
@@ -24,6 +24,10 @@ use crate::limit::{Limiter, Rule};
 use crate::origin::Origin;
 use crate::problem::{Code, Problem};
 use crate::reply::{Response, finish};
+
+/// For how long browsers ask for this host over TLS alone: a year, and for this host alone, as others of its domain are not
+/// ours to decide about.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 /// What stands around the routes. Each part does by default what is right for a server that was told nothing.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +42,8 @@ pub struct Around {
     pub limiter: Arc<Limiter>,
     /// The cookie by which browsers sign in: with it, a request must come from a page of ours to change anything.
     pub cookie: SessionCookie,
-    /// The origin of our own pages. Those that [`cors`](Self::cors) lists are ours, too.
+    /// The origin of our own pages; when it is https, browsers are told to stay with that. Those that [`cors`](Self::cors)
+    /// lists are ours, too.
     pub own_origin: Option<Origin>,
 }
 
@@ -87,6 +92,10 @@ where
             tracing::debug!(%method, status = response.status().as_u16(), code = code.as_str(), "refused");
         }
         cors.mark(origin.as_ref(), &mut response);
+        if self.around.own_origin.as_ref().is_some_and(Origin::is_https) {
+            let policy = HeaderValue::from_static(TRANSPORT_SECURITY);
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, policy);
+        }
         finish(response)
     }
 
@@ -138,5 +147,45 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let edge = self.clone();
         Box::pin(async move { Ok(edge.answer(request).await) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warp::{Filter, Reply};
+
+    async fn answer(own_origin: Option<&str>, origin: &str) -> Response {
+        let hello = warp::path!("hello").map(|| "hello".into_response()).boxed();
+        let routes = hello.recover(crate::reject::recover).unify().boxed();
+        let cors = Cors::new(&["https://app.example".into()]).unwrap();
+        let own_origin = own_origin.map(|origin| origin.parse().unwrap());
+        let edge = Edge::new(Around { cors, own_origin, ..Around::default() }, warp::service(routes));
+        let request = Request::builder().uri("/hello").header("host", "h").header(ORIGIN, origin);
+        edge.answer(request.body(Full::<Bytes>::default()).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn browsers_are_held_to_tls_where_there_is_tls() {
+        for (own, expected) in
+            [(Some("https://sync.example"), true), (Some("http://sync.example"), false), (None, false)]
+        {
+            let answer = answer(own, "null").await;
+            assert_eq!(answer.headers().contains_key(STRICT_TRANSPORT_SECURITY), expected, "{own:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_who_may_read_an_answer_may_load_it() {
+        for (origin, expected) in [
+            ("https://app.example", "cross-origin"),
+            ("https://evil.example", "same-origin"),
+            ("null", "same-origin"),
+        ] {
+            let answer = answer(None, origin).await;
+            assert_eq!(answer.status(), 200);
+            let policies: Vec<_> = answer.headers().get_all("cross-origin-resource-policy").iter().collect();
+            assert_eq!(policies, [expected], "{origin}");
+        }
     }
 }
