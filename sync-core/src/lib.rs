@@ -102,6 +102,7 @@ mod id_source;
 pub mod json;
 pub mod merge;
 mod mutation;
+mod pairing;
 mod policies;
 pub mod protocol;
 pub mod replica;
@@ -126,6 +127,7 @@ pub use conflict::{Conflict, ConflictBody, ConflictState, Resolution};
 pub use error::{Error, ErrorKind, Result};
 pub use id_source::{IdSource, OsIds, SeededIds};
 pub use mutation::{Mutation, Op, Outcome};
+pub use pairing::PairingCode;
 pub use policies::Policies;
 pub use runtime::Runtime;
 #[cfg(feature = "tokio")]
