@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sync_core::PairingCode;
 use sync_core::service::Service;
 use sync_core::store::Store;
 
@@ -63,10 +64,13 @@ impl App {
         done
     }
 
-    /// What the picture of a code says: an address that a camera can open, too. What stands after `#` is not sent to any
-    /// server.
-    pub fn pairing_url(&self, token: &str) -> String {
-        format!("{}/pair#{token}", self.base_url.as_str())
+    /// What the picture of a code says.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when this server's own address is none that a code can name.
+    pub fn pairing_code(&self, token: &str) -> Result<PairingCode, Problem> {
+        Ok(PairingCode::new(self.base_url.as_str(), token)?)
     }
 }
 

@@ -16,6 +16,7 @@
 //! - [`stopping`] tells requests that wait when the server is about to end.
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
 //! - [`identity`] is every rule about accounts: who is who, and who may do what where.
+//! - [`pages`] are what a browser shows when a magic link or a pairing code is opened.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!
@@ -37,6 +38,7 @@ pub mod limit;
 pub mod listen;
 pub mod log;
 pub mod origin;
+pub mod pages;
 pub mod problem;
 pub mod qr;
 pub mod query;

@@ -44,7 +44,7 @@ pub fn routes(app: &App) -> BoxedFilter<(Response,)> {
         me::routes(app),
     ]);
     let v1 = warp::path!("v1" / ..).and(v1).boxed();
-    first_of([v1, operations::routes(app)]).recover(recover).unify().boxed()
+    first_of([v1, link::pages(app), operations::routes(app)]).recover(recover).unify().boxed()
 }
 
 /// The first of some routes whose path fits.

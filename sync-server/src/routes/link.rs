@@ -1,8 +1,10 @@
 //! `POST /v1/auth/link`: body `{address, invite?}`. 202 whoever the address belongs to, 503 `mail_unavailable`. A letter
 //! with a link goes out by itself; `invite` is for who is not a user yet, where the server takes nobody else.
 //!
-//! `POST /v1/auth/link/redeem`: body `{token, session: "cookie" | "token", invite?, device_name?, platform?}`. 200 with
-//! tokens, or with the cookie set; 400 `link_invalid`.
+//! `POST /v1/auth/link/redeem`: body `{token, session?: "cookie" | "token", invite?, device_name?, platform?}`. 200
+//! with the cookie set, or with tokens; 400 `link_invalid`.
+//!
+//! `GET /link`, `GET /pair`: the pages that a letter and a picture lead to. They use nothing up.
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -13,11 +15,12 @@ use warp::filters::BoxedFilter;
 use super::first_of;
 use super::grant::granted;
 use super::request::{Request, json};
-use super::resource::{Answer, post, resource};
+use super::resource::{Answer, get, post, resource};
 use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewDevice;
 use crate::limit::Rule;
+use crate::pages::{link_page, pair_page};
 use crate::problem::Code;
 use crate::reply::Response;
 
@@ -26,6 +29,19 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
         resource(warp::path!("auth" / "link").map(Vec::new), app, post(send)),
         resource(warp::path!("auth" / "link" / "redeem").map(Vec::new), app, post(redeem)),
     ])
+}
+
+/// What people open in a browser, outside of the API.
+pub(super) fn pages(app: &App) -> BoxedFilter<(Response,)> {
+    first_of([
+        resource(warp::path!("link").map(Vec::new), app, get(|_, request| page(request, link_page))),
+        resource(warp::path!("pair").map(Vec::new), app, get(|_, request| page(request, pair_page))),
+    ])
+}
+
+async fn page(request: Request, show: fn() -> Response) -> Answer {
+    request.query(&[])?;
+    Ok(show())
 }
 
 #[derive(Deserialize)]
@@ -58,8 +74,8 @@ async fn send(app: App, request: Request) -> Answer {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Wanted {
-    Cookie,
     #[default]
+    Cookie,
     Token,
 }
 

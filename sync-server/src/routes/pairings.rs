@@ -58,7 +58,7 @@ async fn offer(app: App, request: Request) -> Answer {
     let body = json!({
         "pairing": id,
         "token": token,
-        "url": app.pairing_url(&token),
+        "url": app.pairing_code(&token)?.to_url(),
         "qr": format!("/v1/pairings/{id}/qr.png"),
         "expires_at": expires_at,
     });
@@ -87,7 +87,7 @@ async fn draw(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let token = app.identity.pairing_code(&who, &id(&request)?).await?;
-    let picture = qr::png(&app.pairing_url(&token)).map_err(|error| {
+    let picture = qr::png(&app.pairing_code(&token)?.to_url()).map_err(|error| {
         tracing::error!(%error, "could not draw a code");
         Problem::from(Code::Internal)
     })?;
