@@ -5,11 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
 /// What signing in yields. With a session at hand an app starts without a server.
 ///
-/// Keep it where only its user can read it: the token in it is as good as the password until it expires.
+/// Keep it where only its user can read it: the tokens in it are as good as the password until they expire or are
+/// revoked.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -40,8 +41,20 @@ pub struct Session {
     pub space: SpaceId,
     /// What requests are signed with. Not shown by `Debug`.
     pub token: String,
-    /// When the token expires, by this machine's clock. The server decides; this is for asking people in time.
+    /// When the token expires, by this machine's clock. The server decides; this is for renewing it in time. A token that
+    /// stays until it is revoked ends at [`Timestamp::MAX`].
     pub expires_at: Timestamp,
+    /// Which device of the user this is, as the server calls it.
+    #[serde(default)]
+    pub device: Option<CredentialId>,
+    /// What yields the next token. It works once; see
+    /// [`HttpTransport::renew`](crate::transport::HttpTransport::renew). Not shown by `Debug`.
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    /// A word of this session's own, by which the server knows it again when the answer to a renewal was lost. Not shown by
+    /// `Debug`.
+    #[serde(default)]
+    pub exchange: Option<String>,
 }
 
 /// For people: who is signed in, and where.
@@ -53,13 +66,14 @@ impl fmt::Display for Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, user, username, space, token: _, expires_at } = self;
+        let Self { server, user, username, space, expires_at, device, .. } = self;
         f.debug_struct("Session")
             .field("server", server)
             .field("user", user)
             .field("username", username)
             .field("space", space)
             .field("expires_at", expires_at)
+            .field("device", device)
             .finish_non_exhaustive()
     }
 }

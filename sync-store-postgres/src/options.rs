@@ -151,8 +151,8 @@ impl PostgresOptions {
         Ok(self)
     }
 
-    /// How many connections this process opens for transactions, 1 to 1,000; more wait. By default 16. One more listens
-    /// for hints.
+    /// How many connections this process opens for transactions, 1 to 1,000; more wait. By default 16. Up to four more
+    /// are for accounts, and one listens for hints.
     pub fn connections_max(mut self, n: u32) -> Self {
         self.connections_max = n.clamp(1, CONNECTIONS_LIMIT);
         self

@@ -16,6 +16,9 @@ use crate::options::PostgresOptions;
 use crate::pool::{Pool, Work};
 use crate::schema;
 
+/// Connections for accounts. 4: each is busy for a millisecond at a time, and a list of changes waits for the one before.
+const ACCOUNT_CONNECTIONS: u32 = 4;
+
 /// Spaces and accounts in a Postgres database, for this process and any number of others.
 ///
 /// It must be used within a tokio runtime. Clones share its connections.
@@ -39,6 +42,8 @@ pub struct PostgresStore(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pool: Arc<Pool>,
+    /// Of accounts: who commits to a space asks here who may, and must not wait for others who do the same.
+    accounts: Arc<Pool>,
     hints: Arc<Hints>,
     tasks: Vec<AbortHandle>,
 }
@@ -62,6 +67,7 @@ impl PostgresStore {
     pub async fn open(options: PostgresOptions) -> Result<Self> {
         // To its end even when the caller goes away: half a migration must not go back to the pool.
         run(async move {
+            let accounts = Pool::new(options.clone().connections_max(ACCOUNT_CONNECTIONS));
             let (pool, hints) = (Pool::new(options), Arc::new(Hints::default()));
             schema::prepare(&pool).await?;
             let mut tasks = vec![
@@ -71,7 +77,7 @@ impl PostgresStore {
             if pool.options().listens {
                 tasks.push(tokio::spawn(hints.clone().listen(pool.clone())).abort_handle());
             }
-            Ok(Self(Arc::new(Inner { pool, hints, tasks })))
+            Ok(Self(Arc::new(Inner { pool, accounts, hints, tasks })))
         })
         .await
     }
@@ -80,6 +86,7 @@ impl PostgresStore {
     pub async fn close(&self) {
         self.0.tasks.iter().for_each(AbortHandle::abort);
         self.0.pool.close().await;
+        self.0.accounts.close().await;
     }
 
     /// The secret of this name that all processes on the database share; `candidate` becomes it where there is none yet.
@@ -162,7 +169,7 @@ impl SqlAccounts for PostgresStore {
     type Driver = PostgresDriver;
 
     async fn begin_accounts(&self, mode: Mode) -> Result<PostgresDriver> {
-        Ok(self.transaction(mode.into()))
+        Ok(self.0.accounts.transaction(Work::from(mode)))
     }
 
     async fn carry_out<T: Send + 'static>(&self, work: BoxFuture<'static, Result<T>>) -> Result<T> {

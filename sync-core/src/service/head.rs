@@ -13,6 +13,7 @@ impl Service {
     /// `space_not_found`, and what the store reports.
     pub async fn head(&self, space: &SpaceId) -> Result<Seq> {
         let space = space.clone();
-        self.run(move |inner| async move { Ok(inner.store.begin(&space, Mode::Read).await?.head().head) }).await
+        self.run(move |inner| async move { Ok(inner.store.begin(&space, Mode::Read).await?.head().head) })
+            .await
     }
 }

@@ -14,7 +14,7 @@ use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotIt
 use crate::types::SpaceId;
 
 #[cfg(feature = "http")]
-pub use http::HttpTransport;
+pub use http::{HttpTransport, Paired};
 pub use loopback::Loopback;
 
 /// The way to a server, as a replica sees it.

@@ -8,17 +8,29 @@ use serde_json::json;
 
 use super::HttpTransport;
 use super::answer::{Answer, JSON};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id_source::{IdSource, OsIds};
+use crate::pairing::PairingCode;
 use crate::session::Session;
 use crate::state_hash::StateHash;
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
+/// What every way in answers. Exactly one of the two tokens is there.
 #[derive(Deserialize)]
 struct SignedInWire {
     user: UserWire,
     space: SpaceId,
-    access_token: String,
-    expires_in: u64,
+    device: Option<CredentialId>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+    refresh_token: Option<String>,
+    device_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WaitingWire {
+    claim: String,
 }
 
 #[derive(Deserialize)]
@@ -81,27 +93,148 @@ impl HttpTransport {
         Ok(status.state_hash)
     }
 
+    /// Trades the refresh token of a session for the next tokens, and signs requests with them from now on. It is time when
+    /// [`expires_at`](Session::expires_at) is near, or after an error of kind [`Unauthorized`](ErrorKind::Unauthorized) with
+    /// code `token_expired`.
+    ///
+    /// Save the session that is returned: the old refresh token is spent. When the answer was lost, or the app ended before
+    /// it could save, renewing the old session once more is fine; after that, a refresh token that comes back a second
+    /// time has been copied, and the server signs the device out.
+    ///
+    /// ```no_run
+    /// # async fn example(server: sync_core::transport::HttpTransport, session: sync_core::Session) -> Result<(), Box<dyn std::error::Error>> {
+    /// let session = server.renew(&session).await?;
+    /// std::fs::write("session.json", serde_json::to_vec(&session)?)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a session that has no refresh token, as that of a paired device: its token stays.
+    /// [`Unauthorized`](ErrorKind::Unauthorized) when its user has to sign in again; and as any request.
+    pub async fn renew(&self, session: &Session) -> Result<Session> {
+        let token = session.refresh_token.as_deref();
+        let token =
+            token.ok_or_else(|| Error::invalid("invalid_token", "the session has no refresh token"))?;
+        let body = json!({"refresh_token": token, "exchange": session.exchange}).to_string();
+        let renewed = self.enter("/v1/auth/refresh", body).await?;
+        Ok(Session { exchange: session.exchange.clone(), ..renewed })
+    }
+
+    /// Signs out: the server forgets the device, and so does this transport. What a replica has not sent stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// As any request.
+    pub async fn sign_out(&self) -> Result<()> {
+        let request = self.request(Method::POST, "/v1/auth/logout", JSON, String::new())?;
+        match self.fetch(request, Duration::ZERO).await? {
+            Answer::Problem(problem) => Err(problem.into_error()),
+            Answer::Done(_) | Answer::Begun(_) | Answer::Nothing => self.set_token(None),
+        }
+    }
+
+    /// Makes this device one of whoever shows the code. Ask the person first whether
+    /// [that server](PairingCode::server) is the one they mean.
+    ///
+    /// ```no_run
+    /// # async fn example(scanned: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// use sync_core::transport::{HttpTransport, Paired};
+    /// use sync_core::PairingCode;
+    /// let (server, mut paired) = HttpTransport::pair(&PairingCode::parse(scanned)?, "Ada's phone").await?;
+    /// let session = loop {
+    ///     match paired {
+    ///         Paired::SignedIn(session) => break session,
+    ///         Paired::Waiting { claim } => {
+    ///             tokio::time::sleep(std::time::Duration::from_secs(2)).await; // until Ada agrees
+    ///             paired = server.paired(&claim).await?;
+    ///         }
+    ///     }
+    /// };
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) with code `pairing_invalid` when the code was used, is too old or was never one; and as
+    /// any request.
+    pub async fn pair(code: &PairingCode, device_name: &str) -> Result<(Self, Paired)> {
+        let transport = Self::new(code.server(), None)?;
+        let body = json!({"token": code.token(), "device_name": device_name}).to_string();
+        let paired = transport.redeem(body).await?;
+        Ok((transport, paired))
+    }
+
+    /// Asks whether a pairing was agreed to. Not more often than every second.
+    ///
+    /// # Errors
+    ///
+    /// As [`pair`](Self::pair); `pairing_invalid` also says that it was refused.
+    pub async fn paired(&self, claim: &str) -> Result<Paired> {
+        self.redeem(json!({"claim": claim}).to_string()).await
+    }
+
+    async fn redeem(&self, body: String) -> Result<Paired> {
+        let request = self.request(Method::POST, "/v1/pairings/redeem", JSON, body)?;
+        match self.fetch(request, Duration::ZERO).await? {
+            Answer::Begun(body) => {
+                let WaitingWire { claim } = parse(&body)?;
+                Ok(Paired::Waiting { claim })
+            }
+            answer => Ok(Paired::SignedIn(Box::new(self.signed_in(read(answer)?)?))),
+        }
+    }
+
     async fn sign_in(&self, path: &str, username: &str, password: &str) -> Result<Session> {
-        let body = json!({"username": username, "password": password}).to_string();
+        self.enter(path, json!({"username": username, "password": password}).to_string()).await
+    }
+
+    async fn enter(&self, path: &str, body: String) -> Result<Session> {
         let request = self.request(Method::POST, path, JSON, body)?;
-        let signed_in: SignedInWire = read(self.fetch(request, Duration::ZERO).await?)?;
-        self.set_token(Some(&signed_in.access_token))?;
+        self.signed_in(read(self.fetch(request, Duration::ZERO).await?)?)
+    }
+
+    fn signed_in(&self, wire: SignedInWire) -> Result<Session> {
+        let SignedInWire { user, space, device, access_token, expires_in, refresh_token, device_token } =
+            wire;
+        let token = access_token.or(device_token);
+        let token =
+            token.ok_or_else(|| Error::new(ErrorKind::Distrusted, "the server signed in without a token"))?;
+        self.set_token(Some(&token))?;
+        let expires_at = expires_in
+            .map_or(Timestamp::MAX, |seconds| self.clock.now().saturating_add(Duration::from_secs(seconds)));
         Ok(Session {
             server: self.address.to_string(),
-            user: signed_in.user.id,
-            username: signed_in.user.username,
-            space: signed_in.space,
-            token: signed_in.access_token,
-            expires_at: self.clock.now().saturating_add(Duration::from_secs(signed_in.expires_in)),
+            user: user.id,
+            username: user.username,
+            space,
+            token,
+            expires_at,
+            device,
+            exchange: refresh_token.is_some().then(|| OsIds.new_id()),
+            refresh_token,
         })
     }
 }
 
+/// What became of a pairing, for the device that wants in.
+#[derive(Clone, Debug)]
+pub enum Paired {
+    /// It is in.
+    SignedIn(Box<Session>),
+    /// Whoever showed the code has to agree first. Ask again with this claim, which is a secret.
+    Waiting {
+        /// What to ask with.
+        claim: String,
+    },
+}
+
 fn read<T: for<'de> Deserialize<'de>>(answer: Answer) -> Result<T> {
-    match answer {
-        Answer::Problem(problem) => Err(problem.into_error()),
-        Answer::Done(body) => serde_json::from_slice(&body).map_err(|error| {
-            Error::new(ErrorKind::Distrusted, "the answer of the server cannot be read").with_source(error)
-        }),
-    }
+    parse(&answer.into_content()?)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        Error::new(ErrorKind::Distrusted, "the answer of the server cannot be read").with_source(error)
+    })
 }

@@ -26,6 +26,10 @@ const PROBLEM_BYTES_MAX: usize = 64 << 10;
 pub(super) enum Answer {
     /// It did what was asked.
     Done(Bytes),
+    /// It did what was asked, and has nothing to say.
+    Nothing,
+    /// It has begun, and says what to ask for.
+    Begun(Bytes),
     /// It refuses, and says why.
     Problem(Problem),
 }
@@ -42,13 +46,25 @@ impl Answer {
             (StatusCode::OK | StatusCode::CREATED, JSON) => {
                 Ok(Self::Done(body(response, ANSWER_BYTES_MAX).await?))
             }
+            (StatusCode::ACCEPTED, JSON) => Ok(Self::Begun(body(response, ANSWER_BYTES_MAX).await?)),
+            (StatusCode::NO_CONTENT, _) => Ok(Self::Nothing),
             (status, _) => Ok(Self::Problem(problem(status, response).await?)),
+        }
+    }
+
+    /// The content of an answer that has to have one.
+    pub(super) fn into_content(self) -> Result<Bytes> {
+        match self {
+            Self::Done(body) => Ok(body),
+            Self::Problem(problem) => Err(problem.into_error()),
+            Self::Nothing | Self::Begun(_) => Err(unasked()),
         }
     }
 
     pub(super) fn into_push(self) -> Result<PushReply> {
         match self {
             Self::Done(body) => PushDone::from_json(&body).map(PushReply::Done),
+            Self::Nothing | Self::Begun(_) => Err(unasked()),
             Self::Problem(problem) => problem.into_push(),
         }
     }
@@ -56,9 +72,15 @@ impl Answer {
     pub(super) fn into_pull(self) -> Result<PullReply> {
         match self {
             Self::Done(body) => PullPage::from_json(&body).map(PullReply::Page),
+            Self::Nothing | Self::Begun(_) => Err(unasked()),
             Self::Problem(problem) => problem.into_pull(),
         }
     }
+}
+
+/// The error for an answer that is none to this question.
+fn unasked() -> Error {
+    Error::new(ErrorKind::Distrusted, "the answer is not one that a sync server gives to this request")
 }
 
 /// The body of a snapshot, if the answer is one.

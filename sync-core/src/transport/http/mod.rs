@@ -45,6 +45,8 @@ use address::{Address, Query};
 use answer::Answer;
 use failure::{too_slow, unreachable};
 
+pub use account::Paired;
+
 /// How long an answer, or the next piece of one, may take: a slow line needs this long for a full batch.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection may take to come about; a server that is off should not hold up a sync.
