@@ -16,7 +16,8 @@
 //! - [`stopping`] tells requests that wait when the server is about to end.
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
 //! - [`identity`] is every rule about accounts: who is who, and who may do what where.
-//! - [`pages`] are what a browser shows when a magic link or a pairing code is opened.
+//! - [`pages`] are what a browser shows when a magic link or a pairing code is opened;
+//!   [`qr`] draws pairing codes.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!

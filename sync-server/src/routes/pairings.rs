@@ -25,7 +25,7 @@ use crate::identity::NewDevice;
 use crate::identity::pairing::{Offered, PairingState, Redeemed};
 use crate::limit::Rule;
 use crate::problem::{Code, Problem};
-use crate::qr;
+use crate::qr::Qr;
 use crate::reply::Response;
 
 /// How long a device that waits should wait before it asks again, in seconds.
@@ -87,10 +87,8 @@ async fn draw(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let token = app.identity.pairing_code(&who, &id(&request)?).await?;
-    let picture = qr::png(&app.pairing_code(&token)?.to_url()).map_err(|error| {
-        tracing::error!(%error, "could not draw a code");
-        Problem::from(Code::Internal)
-    })?;
+    // A code that is too long for a picture is one that `pairing_code` refuses.
+    let picture = Qr::new(&app.pairing_code(&token)?.to_url()).ok_or(Code::Internal)?.png();
     let mut response = Response::new(picture.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
     Ok(response)
