@@ -39,6 +39,8 @@ codes! {
     PRECONDITION_REQUIRED "precondition_required"
     /// The record is gone: send the whole record to bring it back.
     CONTENT_NEEDED "content_needed"
+    /// A rule of the application does not allow it; the detail says why in its words.
+    REFUSED_BY_RULE "refused_by_rule"
     /// The author's clock is too far ahead of the server's.
     CLOCK_DRIFT "clock_drift"
     /// The batch repeats a number with other content: this replica was copied.

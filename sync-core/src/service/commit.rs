@@ -113,7 +113,7 @@ impl<'a> Work<'a> {
                 return Ok(Answer::Ready(Err(commit_is_full())));
             }
             (None, Ok(())) => {
-                let outcomes = self.carry_out(job)?;
+                let outcomes = self.carry_out(job, actor)?;
                 self.remember(job, &outcomes, cursor.map(|cursor| cursor.seq));
                 (outcomes, cursor)
             }
@@ -139,9 +139,9 @@ impl<'a> Work<'a> {
         Ok(judged.map_or_else(|resync| Ok(PushReply::ResyncRequired(resync)), |()| reply))
     }
 
-    fn carry_out(&mut self, job: &Job) -> Result<Vec<Outcome>> {
-        let Inner { policies, limits, ids, .. } = self.inner;
-        let planner = Planner { policies, limits, ids: ids.as_ref() };
+    fn carry_out(&mut self, job: &Job, actor: &Actor) -> Result<Vec<Outcome>> {
+        let Inner { policies, limits, ids, rules, .. } = self.inner;
+        let planner = Planner { policies, limits, ids: ids.as_ref(), rules, actor };
         let batch = job.push.batch.as_ref();
         let first = batch.map_or(MutationNumber::FIRST, |batch| batch.first);
         let author = Author {

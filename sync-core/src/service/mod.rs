@@ -24,6 +24,7 @@ mod pull;
 mod push;
 mod read;
 mod roles;
+pub mod rules;
 mod selection;
 mod settle;
 mod snapshot;
@@ -95,6 +96,7 @@ struct Inner {
     policies: Policies,
     limits: Limits,
     roles: Option<Arc<dyn Roles>>,
+    rules: rules::Rules,
     lanes: lane::Lanes,
     waiters: pull::Waiters,
 }
@@ -139,6 +141,13 @@ impl ServiceBuilder {
         self
     }
 
+    /// Lets this decide what may be written.
+    #[must_use]
+    pub fn validate(mut self, validator: impl rules::Validate + 'static) -> Self {
+        self.0.rules.validate = Some(Arc::new(validator));
+        self
+    }
+
     /// Puts the service together.
     pub fn build(self) -> Service {
         Service(Arc::new(self.0))
@@ -161,6 +170,7 @@ impl Service {
             policies: Policies::default(),
             limits: Limits::default(),
             roles: None,
+            rules: rules::Rules::default(),
             lanes: lane::Lanes::default(),
             waiters: pull::Waiters::default(),
         })

@@ -7,10 +7,11 @@ use crate::merge::Stamp;
 use crate::mutation::{Mutation, Outcome};
 use crate::policies::Policies;
 use crate::protocol::code;
-use crate::service::Limits;
 use crate::service::decide::{Decision, Facts, decide};
 use crate::service::losers::named;
+use crate::service::rules::Rules;
 use crate::service::stage::{Author, Stage};
+use crate::service::{Actor, Limits};
 use crate::types::{MutationNumber, RecordKey};
 
 /// What carrying out mutations depends on.
@@ -18,6 +19,9 @@ pub(super) struct Planner<'a> {
     pub(super) policies: &'a Policies,
     pub(super) limits: &'a Limits,
     pub(super) ids: &'a dyn IdSource,
+    pub(super) rules: &'a Rules,
+    /// Whose mutations they are, as they are now.
+    pub(super) actor: &'a Actor,
 }
 
 /// The records that a batch touches and the conflicts it settles: what must be loaded before it is planned.
@@ -155,6 +159,10 @@ impl Planner<'_> {
             Decision::Conflict { paths } => self.keep_conflict(stage, mutation, paths, author),
             Decision::Keep { lost } => self.keep_theirs(stage, mutation, lost, author),
             Decision::Write { data, merged, lost } => {
+                let old = stage.current(&mutation.key).and_then(|record| record.data.as_ref());
+                if let Err(refused) = self.rules.check(self.actor, &mutation.key, old, data.as_ref()) {
+                    return Ok(refused);
+                }
                 if let Err(refused) = self.keep_losses(stage, mutation, &lost, author)? {
                     return Ok(refused);
                 }

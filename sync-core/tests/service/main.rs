@@ -16,4 +16,5 @@ mod long_poll;
 mod moved;
 mod roles;
 mod snapshot;
+mod validate;
 mod world;
