@@ -222,8 +222,9 @@ fn check_role(path: &Path, role: Role) -> Result<()> {
 async fn create_tables(path: &Path, role: Role) -> Result<()> {
     let name = path.display().to_string();
     let failed = |error| sorted(&format!("create {name}"), error);
-    let mut connection =
-        connect_options(path, role).create_if_missing(true).connect().await.map_err(failed)?;
+    let file = path.to_owned();
+    files::blocking(move || files::create_file(&file)).await?;
+    let mut connection = connect_options(path, role).connect().await.map_err(failed)?;
     let created = schema::create(&mut connection, role, &name).await;
     created.and(connection.close().await.map_err(failed))
 }

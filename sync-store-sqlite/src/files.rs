@@ -1,6 +1,6 @@
 //! Files: what may be opened, and how changes to a folder are made durable.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -78,12 +78,40 @@ pub(crate) fn is_folder(path: &Path) -> Result<bool> {
     }
 }
 
+/// Creates a folder, and those it lies in, unless they are there. What is created is its owner's alone.
+pub(crate) fn create_folders(path: &Path) -> Result<()> {
+    let created = private_folders().recursive(true).create(path);
+    created.map_err(|error| io(format_args!("create {}", path.display()), error))
+}
+
+/// Creates an empty file where there is none, for its owner alone. SQLite gives the files beside a database the rights of the
+/// database.
+pub(crate) fn create_file(path: &Path) -> Result<()> {
+    let created = private_files().write(true).create_new(true).open(path);
+    created.map(drop).map_err(|error| io(format_args!("create {}", path.display()), error))
+}
+
+/// How files are opened: those that are created by it are their owner's alone, as far as the system knows owners.
+pub(crate) fn private_files() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn private_folders() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
 /// Creates a folder unless it is there, durably.
 pub(crate) fn create_folder(path: &Path) -> Result<()> {
     if is_folder(path)? {
         return Ok(());
     }
-    match fs::create_dir(path) {
+    match private_folders().create(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             Err(io(format_args!("create {}", path.display()), error))
         }

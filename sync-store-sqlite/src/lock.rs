@@ -2,12 +2,13 @@
 //!
 //! SQLite would let two processes in, but each would keep its own hints, lanes and list of open files.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use sync_core::{Error, ErrorKind, Result};
 
 use crate::error::io;
+use crate::files::private_files;
 
 /// The [code](sync_core::Error::code) of the refusal to open data that another process (or another store in this one)
 /// uses. Whoever gets it can wait for that process or stop it; nothing is wrong with the data.
@@ -20,7 +21,7 @@ pub(crate) struct DataLock(#[expect(dead_code, reason = "held, never read")] Fil
 impl DataLock {
     /// Takes the lock at `path`, creating the file if need be. The file stays when the lock is gone.
     pub(crate) fn take(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new()
+        let file = private_files()
             .create(true)
             .truncate(false)
             .write(true)

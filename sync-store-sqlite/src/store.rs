@@ -94,8 +94,7 @@ impl SqliteStore {
             Layout::Folder(root) => (root.clone(), root.join("lock")),
         };
         let lock = files::blocking(move || {
-            std::fs::create_dir_all(&folder)
-                .map_err(|error| crate::error::io(format_args!("create {}", folder.display()), error))?;
+            files::create_folders(&folder)?;
             DataLock::take(&lock_path)
         });
         let lock = std::sync::Mutex::new(Some(lock.await?));
