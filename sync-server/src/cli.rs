@@ -210,6 +210,8 @@ mod tests {
             "DB_PATH",
             "--jwt-secret",
             "JWT_SECRET",
+            "--jwt-secret-previous",
+            "JWT_SECRET_PREVIOUS",
             "--jwt-expire",
             "JWT_EXPIRE",
             "--cors-origin",

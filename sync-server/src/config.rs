@@ -51,6 +51,8 @@ pub struct Config {
     pub store: StoreUrl,
     /// The secret for tokens; without one it is kept with the store.
     pub jwt_secret: Option<JwtSecret>,
+    /// The secret before it, whose tokens are accepted for as long as one lives after the start.
+    pub jwt_secret_previous: Option<JwtSecret>,
     /// How long an access token lives, in seconds.
     pub jwt_expire_s: u32,
     /// Which other origins browsers may call from.
@@ -103,7 +105,8 @@ impl Config {
         if !(1..=MAX_SYNC_ITEMS_MAX).contains(&max_sync_items) {
             return Err(format!("max-sync-items: {max_sync_items} is not from 1 to {MAX_SYNC_ITEMS_MAX}"));
         }
-        let secret = settings.jwt_secret.map(|secret| JwtSecret::given(secret.reveal()));
+        let secret =
+            |given: Option<Hidden>| given.map(|secret| JwtSecret::given(secret.reveal())).transpose();
         let expire = settings.jwt_expire.as_deref().unwrap_or(JWT_EXPIRE);
         settings.smtp_url.as_ref().map_or(Ok(()), mail::check_url).map_err(named("smtp-url"))?;
         settings.mail_from.as_deref().map_or(Ok(()), mail::check_from).map_err(named("mail-from"))?;
@@ -113,7 +116,9 @@ impl Config {
         Ok(Self {
             listen: address(settings.listen.as_deref().unwrap_or(LISTEN)).map_err(named("listen"))?,
             store: settings.store.as_ref().map_or(STORE, Hidden::reveal).parse().map_err(named("store"))?,
-            jwt_secret: secret.transpose().map_err(named("jwt-secret"))?,
+            jwt_secret: secret(settings.jwt_secret).map_err(named("jwt-secret"))?,
+            jwt_secret_previous: secret(settings.jwt_secret_previous)
+                .map_err(named("jwt-secret-previous"))?,
             jwt_expire_s: duration::seconds(expire).map_err(named("jwt-expire"))?,
             cors: Cors::new(&settings.cors_origin.unwrap_or_default()).map_err(named("cors-origin"))?,
             trusted_proxies: proxies(&settings.trusted_proxy.unwrap_or_default())

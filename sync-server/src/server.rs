@@ -91,6 +91,12 @@ impl Server {
             None => backend.secret(&config.store, ids.as_ref()).await?,
         };
         let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
+        let mut tokens = Tokens::new(&secret, config.jwt_expire_s);
+        if let Some(previous) = &config.jwt_secret_previous {
+            // What it signed before this start has expired by then.
+            let until_s = clock.now().as_micros() / 1_000_000 + i64::from(config.jwt_expire_s);
+            tokens = tokens.with_previous(previous, until_s);
+        }
         let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
         let limits = Limits { mutations_max, ..Limits::default() };
         let (listener, address) = bind(config.listen).await?;

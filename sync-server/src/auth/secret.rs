@@ -1,5 +1,8 @@
 //! The secret that signs tokens: given by the operator, or made at the first start and kept.
 //!
+//! To change it, start the server with a new one, or move the kept file away, and name the old one as the previous secret
+//! (`--jwt-secret-previous`) until the tokens it signed have expired. Taking it out earlier ends them at once.
+//!
 //! A kept secret lives in a file of its own with mode 0600. A file that others can read is refused rather than
 //! warned about: whoever read it can sign in as anyone, and a warning scrolls by.
 

@@ -23,6 +23,7 @@ impl Settings {
             listen: env("LISTEN").or_else(port),
             store: env("STORE").or_else(|| env("DATABASE_URL")).or_else(file).map(Hidden),
             jwt_secret: env("JWT_SECRET").map(Hidden),
+            jwt_secret_previous: env("JWT_SECRET_PREVIOUS").map(Hidden),
             jwt_expire: env("JWT_EXPIRE"),
             cors_origin: env("CORS_ORIGIN").map(list),
             trusted_proxy: env("TRUSTED_PROXIES").map(list),

@@ -40,6 +40,11 @@ pub struct Settings {
     #[arg(long, value_name = "TEXT")]
     pub jwt_secret: Option<Hidden>,
 
+    /// Secret that signed access tokens until now: they are accepted until they expire [env: JWT_SECRET_PREVIOUS]
+    /// [default: none]
+    #[arg(long, value_name = "TEXT")]
+    pub jwt_secret_previous: Option<Hidden>,
+
     /// How long an access token lives: seconds, or with a unit as in 15m, 12h, 7d [env: JWT_EXPIRE] [default: 7d]
     #[arg(long, value_name = "TIME")]
     pub jwt_expire: Option<String>,
@@ -109,6 +114,7 @@ impl Settings {
             listen: self.listen.or(below.listen),
             store: self.store.or(below.store),
             jwt_secret: self.jwt_secret.or(below.jwt_secret),
+            jwt_secret_previous: self.jwt_secret_previous.or(below.jwt_secret_previous),
             jwt_expire: self.jwt_expire.or(below.jwt_expire),
             cors_origin: self.cors_origin.or(below.cors_origin),
             trusted_proxy: self.trusted_proxy.or(below.trusted_proxy),

@@ -4,6 +4,7 @@ use super::*;
 use std::io::Write;
 
 const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
+const PREVIOUS: &str = "8Kq2Wn6Xd0Rz4Tb9Ym1Pc5Vj7Lf3Hg8S";
 
 type Pairs = &'static [(&'static str, &'static str)];
 
@@ -55,6 +56,7 @@ fn every_variable_is_read() {
         ("LISTEN", "[::1]:9"),
         ("STORE", "memory:"),
         ("JWT_SECRET", SECRET),
+        ("JWT_SECRET_PREVIOUS", PREVIOUS),
         ("JWT_EXPIRE", "15m"),
         ("CORS_ORIGIN", "https://a.example, http://localhost:3000"),
         ("MAX_SYNC_ITEMS", "5"),
@@ -81,6 +83,7 @@ fn every_variable_is_read() {
         ("[::1]:9", shown(&StoreUrl::Memory))
     );
     assert_eq!(config.jwt_secret, Some(JwtSecret::given(SECRET).unwrap()));
+    assert_eq!(config.jwt_secret_previous, Some(JwtSecret::given(PREVIOUS).unwrap()));
     assert_eq!(
         config.cors,
         Cors::new(&["https://a.example".into(), "http://localhost:3000".into()]).unwrap()
@@ -124,6 +127,7 @@ fn errors_name_the_setting() {
         (&[("PORT", "http")], "listen: "),
         (&[("DATABASE_URL", "postgres://h/d?shema=a")], "store: a parameter of the URL is not known"),
         (&[("JWT_SECRET", "short")], "jwt-secret: "),
+        (&[("JWT_SECRET_PREVIOUS", "short")], "jwt-secret-previous: "),
         (&[("JWT_EXPIRE", "soon")], "jwt-expire: "),
         (&[("CORS_ORIGIN", "app.example")], "cors-origin: "),
         (&[("MAX_SYNC_ITEMS", "0")], "max-sync-items: "),
@@ -163,8 +167,10 @@ fn a_missing_file_is_an_error_with_its_path() {
 
 #[test]
 fn no_secret_is_shown() {
-    let text = format!("jwt-secret = '{SECRET}'\nsmtp-url = 'smtp://u:hunter2@h'");
+    let text = format!(
+        "jwt-secret = '{SECRET}'\njwt-secret-previous = '{PREVIOUS}'\nsmtp-url = 'smtp://u:hunter2@h'"
+    );
     let settings = Settings::from_toml(&text).unwrap();
     let shown = format!("{settings:?} {:?}", Config::checked(settings.clone()).unwrap());
-    assert!(!shown.contains(SECRET) && !shown.contains("hunter2"), "{shown}");
+    assert!([SECRET, PREVIOUS, "hunter2"].iter().all(|secret| !shown.contains(secret)), "{shown}");
 }
