@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::app::{App, Parts};
 use crate::auth::cookie::SessionCookie;
 use crate::auth::password::{HashCost, Passwords};
+use crate::auth::secret::JwtSecret;
 use crate::auth::token::Tokens;
 use crate::backend::Backend;
 use crate::config::Config;
@@ -90,28 +91,19 @@ impl Server {
             Some(secret) => secret.clone(),
             None => backend.secret(&config.store, ids.as_ref()).await?,
         };
-        let (store, clock): (_, Arc<dyn Clock>) = (backend.store(), Arc::new(SystemClock));
-        let mut tokens = Tokens::new(&secret, config.jwt_expire_s);
-        if let Some(previous) = &config.jwt_secret_previous {
-            // What it signed before this start has expired by then.
-            let until_s = clock.now().as_micros() / 1_000_000 + i64::from(config.jwt_expire_s);
-            tokens = tokens.with_previous(previous, until_s);
-        }
-        let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
-        let limits = Limits { mutations_max, ..Limits::default() };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (listener, address) = bind(config.listen).await?;
-        let base_url = config.base_url.unwrap_or_else(|| Origin::of_listener(address, false));
+        let base_url = config.base_url.clone().unwrap_or_else(|| Origin::of_listener(address, false));
+        let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let cookie =
             if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
-        let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let data = DataRuntime::start()?;
-        let service = Service::builder(Arc::clone(&store), Arc::new(data.handle()));
         let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
-        let service = service.limits(limits).policies(config.policies).roles(rights.clone()).build();
+        let service = service(&config, &backend, &rights, &data);
         let identity = Identity::new(identity::Parts {
             accounts: backend.accounts(),
             service: service.clone(),
-            tokens: Tokens::new(&secret, config.jwt_expire_s),
+            tokens: tokens(&config, &secret, clock.as_ref()),
             token_lifetime_s: config.jwt_expire_s,
             passwords: Passwords::new(HashCost::default())?,
             clock,
@@ -123,7 +115,7 @@ impl Server {
         });
         let app = App::new(Parts {
             service,
-            store,
+            store: backend.store(),
             identity,
             limiter: Arc::clone(&limiter),
             cookie,
@@ -179,6 +171,26 @@ impl Server {
         }
         self.backend.close().await;
         drop(self.data);
+    }
+}
+
+/// The service, which asks for everyone's role in each commit.
+fn service(config: &Config, backend: &Backend, rights: &Arc<Rights>, data: &DataRuntime) -> Service {
+    let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
+    let limits = Limits { mutations_max, ..Limits::default() };
+    let service = Service::builder(backend.store(), Arc::new(data.handle()));
+    service.limits(limits).policies(config.policies.clone()).roles(rights.clone()).build()
+}
+
+fn tokens(config: &Config, secret: &JwtSecret, clock: &dyn Clock) -> Tokens {
+    let tokens = Tokens::new(secret, config.jwt_expire_s);
+    match &config.jwt_secret_previous {
+        Some(previous) => {
+            // What it signed before this start has expired by then.
+            let until_s = clock.now().as_micros() / 1_000_000 + i64::from(config.jwt_expire_s);
+            tokens.with_previous(previous, until_s)
+        }
+        None => tokens,
     }
 }
 

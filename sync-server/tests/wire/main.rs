@@ -5,4 +5,5 @@
 mod connections;
 mod limited;
 mod requests;
+mod session;
 mod world;
