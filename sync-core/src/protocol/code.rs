@@ -41,6 +41,8 @@ codes! {
     CONTENT_NEEDED "content_needed"
     /// A rule of the application does not allow it; the detail says why in its words.
     REFUSED_BY_RULE "refused_by_rule"
+    /// The record is not among those that its author may read.
+    OUT_OF_SCOPE "out_of_scope"
     /// The author's clock is too far ahead of the server's.
     CLOCK_DRIFT "clock_drift"
     /// The batch repeats a number with other content: this replica was copied.

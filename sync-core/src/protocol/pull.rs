@@ -102,7 +102,8 @@ pub struct Resync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResyncReason {
-    /// It is older than the oldest tombstone that is kept.
+    /// What happened since cannot be told any more: it is older than the oldest tombstone that is kept, or its reader may
+    /// read something else now than they could then.
     Horizon,
     /// The space was created anew since.
     EpochChanged,

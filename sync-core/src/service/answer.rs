@@ -5,6 +5,7 @@
 use crate::error::Result;
 use crate::mutation::Outcome;
 use crate::protocol::{PullPage, PushDone, PushReply};
+use crate::service::rules::{View, ViewMark};
 use crate::service::stage::Stage;
 use crate::service::{Limits, cursors, selection};
 use crate::store::{CommitInfo, FeedQuery, SpaceHead, StoreTxn};
@@ -23,6 +24,7 @@ pub(super) struct PageDraft {
     changes: Vec<Record>,
     position: Position,
     has_more: bool,
+    mark: ViewMark,
 }
 
 enum Position {
@@ -47,7 +49,9 @@ impl Answer {
         let page = page.map(|draft| {
             let cursor = match draft.position {
                 Position::Known(cursor) => cursor,
-                Position::InCommit(seq) => Cursor { epoch: before.epoch, seq, seen: head, tag },
+                Position::InCommit(seq) => {
+                    Cursor { epoch: before.epoch, seq, seen: head, tag: draft.mark.on(tag) }
+                }
             };
             let has_more = draft.has_more || cursor.seq < head;
             PullPage { changes: draft.changes, cursor: cursor.encode(space), has_more, head }
@@ -60,16 +64,17 @@ impl PageDraft {
     /// What was stored after `cursor` when the transaction began, within `bytes_left`: many answers are held in memory
     /// until their commit, and whoever finds no room pulls afterwards.
     pub(super) async fn stored(
+        view: View<'_>,
         cursor: Cursor,
         txn: &mut dyn StoreTxn,
         limits: &Limits,
         bytes_left: usize,
     ) -> Result<Self> {
-        let stored = txn.head().head;
+        let (stored, mark) = (txn.head().head, view.mark());
         let is_behind = cursor.seq < stored;
         if !is_behind || bytes_left == 0 {
             let position = Position::Known(cursor);
-            return Ok(Self { changes: Vec::new(), position, has_more: is_behind });
+            return Ok(Self { changes: Vec::new(), position, has_more: is_behind, mark });
         }
         let query = FeedQuery {
             after: cursor.seq,
@@ -80,19 +85,27 @@ impl PageDraft {
         };
         let page = txn.feed(&query).await?;
         let end = page.records.last().filter(|_| page.more).map_or(stored, |record| record.meta.version);
-        let position = Position::Known(cursors::at(end, txn).await?);
-        Ok(Self { changes: selection::delivered(page.records), position, has_more: page.more })
+        let position = Position::Known(cursors::at(end, mark, txn).await?);
+        Ok(Self {
+            changes: view.all(selection::delivered(page.records)),
+            position,
+            has_more: page.more,
+            mark,
+        })
     }
 
     /// Goes on behind what the batch itself changed after `before`, if that follows directly: the outcomes tell of it,
-    /// only the conflicts it caused are new to its author. If an earlier batch of the same transaction came in between,
+    /// only the conflicts it caused are new to its author, and what they may not read any more is gone for them. If an earlier batch of the same transaction came in between,
     /// the author pulls once more.
-    pub(super) fn add_own(&mut self, stage: &Stage, stored: Seq, before: Seq) {
+    pub(super) fn add_own(&mut self, view: View<'_>, stage: &Stage, stored: Seq, before: Seq) {
         // What this transaction changes again is old news: applied after the outcomes, it would set its author back.
         self.changes.retain(|record| stage.version(&record.key) <= record.meta.version);
         let own_end = stage.last();
         if !self.has_more && before == stored && own_end > stored {
-            self.changes.extend(stage.changes_since(before, Collection::CONFLICTS));
+            let own = stage.changes_since(before, |record| {
+                record.key.collection.as_str() == Collection::CONFLICTS || view.hides(record)
+            });
+            self.changes.extend(view.all(own));
             self.position = Position::InCommit(own_end);
         }
     }

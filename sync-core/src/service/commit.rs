@@ -92,7 +92,9 @@ impl<'a> Work<'a> {
     async fn process(&mut self, txn: &mut dyn StoreTxn, job: &Job, actor: &Actor) -> Result<Answer> {
         let known = job.push.batch.as_ref().and_then(|batch| self.clients.get(&batch.client));
         let stored = match admit(job, known) {
-            Admission::Refused(reply) => return Ok(Answer::Ready(self.why_refused(txn, job, reply).await?)),
+            Admission::Refused(reply) => {
+                return Ok(Answer::Ready(self.why_refused(txn, job, actor, reply).await?));
+            }
             Admission::Again(answer) => Some(PushDone::outcomes_from_json(&answer)?),
             Admission::Next => match may_write(actor) {
                 Ok(()) => None,
@@ -101,7 +103,7 @@ impl<'a> Work<'a> {
         };
         let cursor = job.push.after.as_ref().map(|after| cursors::read(after, self.space)).transpose()?;
         let judged = match &cursor {
-            Some(cursor) => cursors::judge(cursor, txn).await?,
+            Some(cursor) => cursors::judge(cursor, self.inner.rules.view(actor).mark(), txn).await?,
             None => Ok(()),
         };
         let before = self.stage.last();
@@ -119,7 +121,7 @@ impl<'a> Work<'a> {
             }
         };
         let page = match cursor {
-            Some(cursor) => Some(self.page(txn, cursor, before).await?),
+            Some(cursor) => Some(self.page(txn, actor, cursor, before).await?),
             None => None,
         };
         Ok(Answer::Done { outcomes, page })
@@ -130,12 +132,14 @@ impl<'a> Work<'a> {
         &self,
         txn: &mut dyn StoreTxn,
         job: &Job,
+        actor: &Actor,
         reply: Result<PushReply>,
     ) -> Result<Result<PushReply>> {
         let (Ok(PushReply::MutationGap { .. }), Some(after)) = (&reply, &job.push.after) else {
             return Ok(reply);
         };
-        let judged = cursors::judge(&cursors::read(after, self.space)?, txn).await?;
+        let mark = self.inner.rules.view(actor).mark();
+        let judged = cursors::judge(&cursors::read(after, self.space)?, mark, txn).await?;
         Ok(judged.map_or_else(|resync| Ok(PushReply::ResyncRequired(resync)), |()| reply))
     }
 
@@ -176,9 +180,17 @@ impl<'a> Work<'a> {
 
     /// The pull part of an answer: what happened after `cursor`, except what the outcomes tell of. `before` is where
     /// the space stood before this batch.
-    async fn page(&mut self, txn: &mut dyn StoreTxn, cursor: Cursor, before: Seq) -> Result<PageDraft> {
-        let mut draft = PageDraft::stored(cursor, txn, &self.inner.limits, self.page_bytes_left).await?;
-        draft.add_own(&self.stage, txn.head().head, before);
+    async fn page(
+        &mut self,
+        txn: &mut dyn StoreTxn,
+        actor: &Actor,
+        cursor: Cursor,
+        before: Seq,
+    ) -> Result<PageDraft> {
+        let view = self.inner.rules.view(actor);
+        let mut draft =
+            PageDraft::stored(view, cursor, txn, &self.inner.limits, self.page_bytes_left).await?;
+        draft.add_own(view, &self.stage, txn.head().head, before);
         self.page_bytes_left = self.page_bytes_left.saturating_sub(draft.n_bytes());
         Ok(draft)
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::mutation::{Mutation, Op, Outcome};
 use crate::protocol::{PushDone, PushReply, PushRequest, code};
-use crate::service::{Actor, Service};
+use crate::service::{Actor, Service, scoped};
 use crate::store::{Mode, ScanQuery};
 use crate::types::{Collection, RecordId, RecordKey, SpaceId, Version};
 
@@ -31,12 +31,12 @@ impl Service {
     /// [`NotFound`](ErrorKind::NotFound) for a space that is not there, and what the store reports.
     pub async fn conflicts(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         space: &SpaceId,
         after: Option<RecordId>,
         with_settled: bool,
     ) -> Result<(Vec<Conflict>, Option<RecordId>)> {
-        let space = space.clone();
+        let (actor, space) = (actor.clone(), space.clone());
         self.run(move |inner| async move {
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
             let query = ScanQuery {
@@ -46,7 +46,7 @@ impl Service {
                 rows_max: inner.limits.page_rows_max,
                 bytes_max: inner.limits.page_bytes_max,
             };
-            let page = txn.scan(&query).await?;
+            let page = scoped::scan(inner.rules.view(&actor), txn.as_mut(), &query).await?;
             let next = page.records.last().filter(|_| page.more).map(|record| record.key.id.clone());
             let conflicts =
                 page.records.iter().filter_map(|record| Conflict::from_record(record).transpose());

@@ -14,6 +14,7 @@
 
 use crate::error::{Error, Result};
 use crate::protocol::{Resync, ResyncReason, code};
+use crate::service::rules::ViewMark;
 use crate::store::{SpaceHead, StoreTxn, StoreTxnExt};
 use crate::types::{Cursor, CursorToken, Seq, SpaceId, Tag};
 
@@ -26,8 +27,13 @@ pub(super) fn read(token: &CursorToken, space: &SpaceId) -> Result<Cursor> {
     Cursor::decode(token, space).map_err(|error| Error::invalid(code::INVALID_CURSOR, error.to_string()))
 }
 
-/// Whether a session may go on from a cursor, by the history that the transaction sees.
-pub(super) async fn judge(cursor: &Cursor, txn: &mut dyn StoreTxn) -> Result<Result<(), Resync>> {
+/// Whether a session may go on from a cursor, by the history that the transaction sees and the view its reader has of it.
+/// What another view left out cannot be told any more, as what is older than the floor.
+pub(super) async fn judge(
+    cursor: &Cursor,
+    mark: ViewMark,
+    txn: &mut dyn StoreTxn,
+) -> Result<Result<(), Resync>> {
     let head = txn.head();
     let resync = |reason| Ok(Err(Resync { reason, epoch: head.epoch, floor: head.floor }));
     if cursor.epoch != head.epoch {
@@ -36,18 +42,24 @@ pub(super) async fn judge(cursor: &Cursor, txn: &mut dyn StoreTxn) -> Result<Res
     if cursor.seen > head.head || cursor.seq > cursor.seen {
         return resync(ResyncReason::HistoryDiverged);
     }
-    if binding(cursor.seq, cursor.seen, &head, txn).await? == Some(cursor.tag) {
+    let bound = binding(cursor.seq, cursor.seen, &head, txn).await?;
+    if bound.is_some_and(|bound| mark.on(bound) == cursor.tag) {
         return Ok(Ok(()));
     }
-    resync(if cursor.seq < head.floor { ResyncReason::Horizon } else { ResyncReason::HistoryDiverged })
+    let is_of_other_view = bound.is_some_and(|bound| ViewMark::is_same_history(bound, cursor.tag));
+    resync(if is_of_other_view || cursor.seq < head.floor {
+        ResyncReason::Horizon
+    } else {
+        ResyncReason::HistoryDiverged
+    })
 }
 
 /// A cursor at a position of the history that the transaction sees, for a reader whose own cursor was found good, and who
 /// was given what the transaction saw.
-pub(super) async fn at(seq: Seq, txn: &mut dyn StoreTxn) -> Result<Cursor> {
+pub(super) async fn at(seq: Seq, mark: ViewMark, txn: &mut dyn StoreTxn) -> Result<Cursor> {
     let head = txn.head();
     let tag = binding(seq, head.head, &head, txn).await?.unwrap_or(head.tag);
-    Ok(Cursor { epoch: head.epoch, seq, seen: head.head, tag })
+    Ok(Cursor { epoch: head.epoch, seq, seen: head.head, tag: mark.on(tag) })
 }
 
 /// What a cursor at a position must carry, whose reader was given what there was when the head was at `seen`. `None` where

@@ -25,6 +25,7 @@ mod push;
 mod read;
 mod roles;
 pub mod rules;
+mod scoped;
 mod selection;
 mod settle;
 mod snapshot;
@@ -145,6 +146,13 @@ impl ServiceBuilder {
     #[must_use]
     pub fn validate(mut self, validator: impl rules::Validate + 'static) -> Self {
         self.0.rules.validate = Some(Arc::new(validator));
+        self
+    }
+
+    /// Lets this decide who may read what.
+    #[must_use]
+    pub fn scope(mut self, scope: impl rules::Scope + 'static) -> Self {
+        self.0.rules.scope = Some(Arc::new(scope));
         self
     }
 

@@ -12,7 +12,7 @@ use crate::service::losers::named;
 use crate::service::rules::Rules;
 use crate::service::stage::{Author, Stage};
 use crate::service::{Actor, Limits};
-use crate::types::{MutationNumber, RecordKey};
+use crate::types::{MutationNumber, Record, RecordKey, Version};
 
 /// What carrying out mutations depends on.
 pub(super) struct Planner<'a> {
@@ -129,8 +129,37 @@ impl Planner<'_> {
         if let Some(conflict) = &mutation.resolves {
             return self.resolve(stage, mutation, conflict, author);
         }
-        let decision = decide(mutation, stage.current(&mutation.key), &self.facts(stage, mutation, author));
+        let decision = self.decide(stage, mutation, author);
         self.carry_out(stage, mutation, decision, author)
+    }
+
+    /// Decides what must happen to a record by what the author may know of it.
+    ///
+    /// Where a record is hidden, a mutation is answered as if it were not there. Only what would have had an effect then
+    /// is refused, because it must not have one.
+    pub(super) fn decide(&self, stage: &Stage, mutation: &Mutation, author: &Author) -> Decision {
+        let facts = self.facts(stage, mutation, author);
+        let current = stage.current(&mutation.key);
+        if !current.is_some_and(|record| self.rules.view(self.actor).hides(record)) {
+            return decide(mutation, current, &facts);
+        }
+        match decide(mutation, self.seen(stage, &mutation.key).as_ref(), &facts) {
+            told @ (Decision::Unchanged | Decision::Reject { .. }) => told,
+            Decision::Write { .. } | Decision::Keep { .. } | Decision::Conflict { .. } => Decision::Reject {
+                code: code::OUT_OF_SCOPE,
+                detail: "the record is not among those that its author may read".to_owned(),
+            },
+        }
+    }
+
+    /// A record as its author may know it.
+    pub(super) fn seen(&self, stage: &Stage, key: &RecordKey) -> Option<Record> {
+        stage.current(key).cloned().and_then(|record| self.rules.view(self.actor).of(record))
+    }
+
+    /// The version of a record as its author may know it; zero when there is none.
+    pub(super) fn version(&self, stage: &Stage, key: &RecordKey) -> Version {
+        self.seen(stage, key).map_or(Version::ZERO, |record| record.meta.version)
     }
 
     pub(super) fn facts<'f>(&'f self, stage: &Stage, mutation: &Mutation, author: &Author) -> Facts<'f> {
@@ -152,9 +181,8 @@ impl Planner<'_> {
         decision: Decision,
         author: &Author,
     ) -> Result<Outcome> {
-        let version = stage.version(&mutation.key);
         match decision {
-            Decision::Unchanged => Ok(Outcome::Unchanged { version }),
+            Decision::Unchanged => Ok(Outcome::Unchanged { version: self.version(stage, &mutation.key) }),
             Decision::Reject { code, detail } => Ok(Outcome::rejected(code, detail)),
             Decision::Conflict { paths } => self.keep_conflict(stage, mutation, paths, author),
             Decision::Keep { lost } => self.keep_theirs(stage, mutation, lost, author),

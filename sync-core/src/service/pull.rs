@@ -45,7 +45,8 @@ impl Service {
     /// With `acked` it is also checked that this server has answered that mutation; one that has not was restored to a
     /// moment before, and asks for a resync.
     ///
-    /// The cursor moves on also when a filter leaves nothing. With `wait` an empty page is held back until there is a
+    /// The cursor moves on also when a filter, or what the actor [may read](crate::service::rules::Scope), leaves nothing;
+    /// a page may be empty and have more after it. With `wait` an empty page is held back until there is a
     /// change or the time is over.
     ///
     /// # Errors
@@ -79,7 +80,7 @@ impl Service {
             // What the filter left out so far need not be read again.
             cursor = Some(cursors::read(&empty.cursor, space)?);
             match (self.page(actor, space, &request, cursor).await?, head) {
-                (PullReply::Page(page), Some(_)) if page.changes.is_empty() => empty = page,
+                (PullReply::Page(page), Some(_)) if page.changes.is_empty() && !page.has_more => empty = page,
                 (reply, _) => return Ok(reply),
             }
         }
@@ -100,16 +101,17 @@ impl Service {
 /// One page in one read transaction: head, floor, epoch and rows belong together.
 async fn page(
     inner: &Arc<Inner>,
-    _actor: &Actor,
+    actor: &Actor,
     space: &SpaceId,
     request: &PullRequest,
     cursor: Option<Cursor>,
 ) -> Result<PullReply> {
+    let view = inner.rules.view(actor);
     let mut txn = inner.store.begin(space, Mode::Read).await?;
     let head = txn.head();
     let after = match cursor {
         Some(cursor) => {
-            if let Err(resync) = cursors::judge(&cursor, txn.as_mut()).await? {
+            if let Err(resync) = cursors::judge(&cursor, view.mark(), txn.as_mut()).await? {
                 return Ok(PullReply::ResyncRequired(resync));
             }
             cursor.seq
@@ -133,7 +135,7 @@ async fn page(
     };
     let page = if after < head.head { txn.feed(&query).await? } else { Default::default() };
     let end = page.records.last().filter(|_| page.more).map_or(head.head, |record| record.meta.version);
-    let cursor = cursors::at(end, txn.as_mut()).await?.encode(space);
-    let changes = selection::delivered(page.records);
+    let cursor = cursors::at(end, view.mark(), txn.as_mut()).await?.encode(space);
+    let changes = view.all(selection::delivered(page.records));
     Ok(PullReply::Page(PullPage { changes, cursor, has_more: page.more, head: head.head }))
 }

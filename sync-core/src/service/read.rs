@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::service::{Actor, Service};
+use crate::service::{Actor, Service, scoped};
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{CLIENTS_PAGE, ClientQuery, LogEntry, Mode, ScanQuery, StoreTxn};
+use crate::store::{CLIENTS_PAGE, ClientQuery, CollectionStats, LogEntry, Mode, ScanQuery, StoreTxn};
 use crate::types::{ClientId, Collection, Record, RecordId, RecordKey, Seq, SpaceId};
 
 /// Some records of a collection.
@@ -50,6 +50,13 @@ pub struct CollectionStatus {
     pub n_records: u64,
     /// Tombstones that are kept.
     pub n_tombstones: u64,
+}
+
+impl From<CollectionStats> for CollectionStatus {
+    fn from(counted: CollectionStats) -> Self {
+        let CollectionStats { collection, n_records, n_tombstones } = counted;
+        Self { name: collection, n_records, n_tombstones }
+    }
 }
 
 /// How far a replica is.
@@ -97,15 +104,15 @@ impl Service {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a space that is not there, and what the store reports.
     pub async fn record(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         space: &SpaceId,
         key: &RecordKey,
         with_tombstone: bool,
     ) -> Result<Option<Record>> {
-        let (space, key) = (space.clone(), key.clone());
+        let (actor, space, key) = (actor.clone(), space.clone(), key.clone());
         self.run(move |inner| async move {
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
-            let record = txn.records(std::slice::from_ref(&key)).await?.pop().flatten();
+            let record = scoped::record(inner.rules.view(&actor), txn.as_mut(), &key).await?;
             Ok(record.filter(|record| with_tombstone || !record.is_deleted()))
         })
         .await
@@ -118,13 +125,13 @@ impl Service {
     /// As [`Service::record`].
     pub async fn records(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         space: &SpaceId,
         collection: &Collection,
         after: Option<RecordId>,
         limit: Option<usize>,
     ) -> Result<RecordPage> {
-        let (space, collection) = (space.clone(), collection.clone());
+        let (actor, space, collection) = (actor.clone(), space.clone(), collection.clone());
         self.run(move |inner| async move {
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
             let max = inner.limits.page_rows_max;
@@ -135,7 +142,7 @@ impl Service {
                 rows_max: limit.unwrap_or(max).clamp(1, max),
                 bytes_max: inner.limits.page_bytes_max,
             };
-            let page = txn.scan(&query).await?;
+            let page = scoped::scan(inner.rules.view(&actor), txn.as_mut(), &query).await?;
             let next = page.records.last().filter(|_| page.more).map(|record| record.key.id.clone());
             Ok(RecordPage { records: page.records, next })
         })
@@ -147,30 +154,33 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::record`].
-    pub async fn status(&self, _actor: &Actor, space: &SpaceId, with_hash: bool) -> Result<Status> {
-        let space = space.clone();
+    pub async fn status(&self, actor: &Actor, space: &SpaceId, with_hash: bool) -> Result<Status> {
+        let (actor, space) = (actor.clone(), space.clone());
         self.run(move |inner| async move {
+            let view = inner.rules.view(&actor);
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
             let head = txn.head();
-            let state_hash =
-                if with_hash { Some(state_hash(txn.as_mut(), |meta| meta.version).await?) } else { None };
+            let (counts, hash) = if view.is_whole() {
+                let hash =
+                    if with_hash { Some(state_hash(txn.as_mut(), |meta| meta.version).await?) } else { None };
+                (None, hash)
+            } else {
+                let (counts, hash) = scoped::survey(view, txn.as_mut()).await?;
+                (Some(counts), Some(hash).filter(|_| with_hash))
+            };
             let replicas = replicas(txn.as_mut()).await?;
             drop(txn);
-            let stats = inner.store.stats(&space).await?;
-            let collections = stats.collections.into_iter();
+            let counts = match counts {
+                Some(counts) => counts,
+                None => inner.store.stats(&space).await?.collections,
+            };
             Ok(Status {
                 head: head.head,
                 floor: head.floor,
                 epoch: head.epoch.to_string(),
-                collections: collections
-                    .map(|c| CollectionStatus {
-                        name: c.collection,
-                        n_records: c.n_records,
-                        n_tombstones: c.n_tombstones,
-                    })
-                    .collect(),
+                collections: counts.into_iter().map(CollectionStatus::from).collect(),
                 replicas,
-                state_hash,
+                state_hash: hash,
             })
         })
         .await
@@ -183,15 +193,20 @@ impl Service {
     /// As [`Service::record`].
     pub async fn log(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         space: &SpaceId,
         before: Option<i64>,
         limit: Option<usize>,
     ) -> Result<Vec<LogEntry>> {
-        let space = space.clone();
+        let (actor, space) = (actor.clone(), space.clone());
         self.run(move |inner| async move {
-            let max = inner.limits.page_rows_max;
-            inner.store.log(&space, before, limit.unwrap_or(100).clamp(1, max)).await
+            let (view, max) = (inner.rules.view(&actor), inner.limits.page_rows_max);
+            let mut entries = inner.store.log(&space, before, limit.unwrap_or(100).clamp(1, max)).await?;
+            if !view.is_whole() {
+                let mut txn = inner.store.begin(&space, Mode::Read).await?;
+                scoped::log(view, txn.as_mut(), &mut entries).await?;
+            }
+            Ok(entries)
         })
         .await
     }

@@ -4,7 +4,6 @@ use crate::conflict::Conflict;
 use crate::error::Result;
 use crate::mutation::{Mutation, Outcome};
 use crate::protocol::code;
-use crate::service::decide::decide;
 use crate::service::plan::Planner;
 use crate::service::stage::{Author, Stage};
 use crate::types::{RecordId, Seq};
@@ -19,7 +18,7 @@ impl Planner<'_> {
         author: &Author,
     ) -> Result<Outcome> {
         let conflict_key = Conflict::key(id.clone());
-        let about = match stage.current(&conflict_key).map(Conflict::from_record).transpose()? {
+        let about = match self.seen(stage, &conflict_key).as_ref().map(Conflict::from_record).transpose()? {
             None => return Ok(Outcome::rejected(code::NOT_FOUND, "there is no such conflict")),
             Some(None) => {
                 return Ok(Outcome::rejected(code::VERSION_CONFLICT, "the conflict is resolved already"));
@@ -29,10 +28,10 @@ impl Planner<'_> {
         if about.key != mutation.key {
             return Ok(Outcome::rejected(code::NOT_FOUND, "there is no such conflict of this record"));
         }
-        let current = stage.current(&mutation.key);
-        let version = current.map_or(Seq::ZERO, |record| record.meta.version);
+        let current = self.seen(stage, &mutation.key);
+        let version = current.as_ref().map_or(Seq::ZERO, |record| record.meta.version);
         if mutation.base_version != Some(version) {
-            let theirs = current.and_then(|record| record.data.clone());
+            let theirs = current.and_then(|record| record.data);
             return Ok(Outcome::Conflict { id: id.clone(), version, theirs, paths: about.paths });
         }
         // Nothing was there, or what was there is known: neither counts as concurrent.
@@ -41,7 +40,7 @@ impl Planner<'_> {
             base_version: (version > Seq::ZERO).then_some(version),
             ..mutation.clone()
         };
-        let decision = decide(&exact, current, &self.facts(stage, &exact, author));
+        let decision = self.decide(stage, &exact, author);
         let outcome = self.carry_out(stage, &exact, decision, author)?;
         if outcome.is_carried_out() {
             stage.write(&conflict_key, None, author.now, author)?;

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::protocol::{SnapshotPage, SnapshotRequest, SnapshotToken, code};
-use crate::service::{Actor, Limits, Service, cursors, selection};
+use crate::service::rules::View;
+use crate::service::{Actor, Limits, Service, cursors, scoped, selection};
 use crate::store::{Mode, Page, ScanQuery, StoreTxn};
 use crate::types::{Collection, CursorToken, Record, RecordKey, SpaceId};
 
@@ -41,55 +42,66 @@ impl Service {
     /// ```
     pub async fn snapshot(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> Result<SnapshotPage> {
         let collections = request.collections.as_deref();
         selection::check(collections, &self.0.limits)?;
-        let Some(token) = &request.from else { return self.first_page(space, collections).await };
+        let Some(token) = &request.from else { return self.first_page(actor, space, collections).await };
         let (cursor, last) = token.parts(collections)?;
-        self.next_page(space, collections, cursor, Some(last)).await
+        self.next_page(actor, space, collections, cursor, Some(last)).await
     }
 
-    async fn first_page(&self, space: &SpaceId, collections: Option<&[Collection]>) -> Result<SnapshotPage> {
-        let name = space.clone();
-        let (cursor, stats) = self
+    async fn first_page(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        collections: Option<&[Collection]>,
+    ) -> Result<SnapshotPage> {
+        let (who, name) = (actor.clone(), space.clone());
+        let (cursor, counts) = self
             .run(move |inner| async move {
+                let view = inner.rules.view(&who);
                 let mut txn = inner.store.begin(&name, Mode::Read).await?;
                 let head = txn.head().head;
-                let cursor = cursors::at(head, txn.as_mut()).await?;
+                let cursor = cursors::at(head, view.mark(), txn.as_mut()).await?.encode(&name);
+                if !view.is_whole() {
+                    return Ok((cursor, scoped::survey(view, txn.as_mut()).await?.0));
+                }
                 drop(txn);
-                Ok((cursor.encode(&name), inner.store.stats(&name).await?))
+                Ok((cursor, inner.store.stats(&name).await?.collections))
             })
             .await?;
         let is_asked_for = |name: &Collection| {
             name.is_delivered() && collections.is_none_or(|collections| collections.contains(name))
         };
-        let counted = stats.collections.iter().filter(|counted| is_asked_for(&counted.collection));
+        let counted = counts.iter().filter(|counted| is_asked_for(&counted.collection));
         let n_records = Some(counted.map(|counted| counted.n_records).sum());
-        let page = self.next_page(space, collections, cursor, None).await?;
+        let page = self.next_page(actor, space, collections, cursor, None).await?;
         Ok(SnapshotPage { n_records, ..page })
     }
 
     async fn next_page(
         &self,
+        actor: &Actor,
         space: &SpaceId,
         collections: Option<&[Collection]>,
         cursor: CursorToken,
         after: Option<RecordKey>,
     ) -> Result<SnapshotPage> {
         let began = cursors::read(&cursor, space)?;
-        let (space, collections) = (space.clone(), collections.map(<[_]>::to_vec));
+        let (actor, space, collections) = (actor.clone(), space.clone(), collections.map(<[_]>::to_vec));
         self.run(move |inner| async move {
+            let view = inner.rules.view(&actor);
             let mut txn = inner.store.begin(&space, Mode::Read).await?;
-            if cursors::judge(&began, txn.as_mut()).await?.is_err() {
+            if cursors::judge(&began, view.mark(), txn.as_mut()).await?.is_err() {
                 let gone = "the history in which this snapshot began is gone: begin anew";
                 return Err(Error::invalid(code::INVALID_CURSOR, gone));
             }
             // It still stands where it began, and is bound to all that was seen since.
-            let cursor = cursors::at(began.seq, txn.as_mut()).await?.encode(&space);
-            let page = scan(txn.as_mut(), collections.as_deref(), after, &inner.limits).await?;
+            let cursor = cursors::at(began.seq, view.mark(), txn.as_mut()).await?.encode(&space);
+            let page = scan(view, txn.as_mut(), collections.as_deref(), after, &inner.limits).await?;
             let last = page.records.last().filter(|_| page.more);
             let next = last.map(|last| SnapshotToken::after(&cursor, &last.key, collections.as_deref()));
             let records = selection::delivered(page.records);
@@ -101,6 +113,7 @@ impl Service {
 
 /// The next records by key: of all collections in one scan, of some in one scan for each.
 async fn scan(
+    view: View<'_>,
     txn: &mut dyn StoreTxn,
     collections: Option<&[Collection]>,
     after: Option<RecordKey>,
@@ -117,7 +130,7 @@ async fn scan(
         let after = after.clone();
         let query =
             ScanQuery { collection, after, tombstones: false, rows_max: rows_left, bytes_max: bytes_left };
-        let page = txn.scan(&query).await?;
+        let page = scoped::scan(view, txn, &query).await?;
         bytes_left = bytes_left.saturating_sub(page.records.iter().map(Record::data_len).sum());
         found.records.extend(page.records);
         found.more = page.more;

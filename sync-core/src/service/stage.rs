@@ -110,10 +110,9 @@ impl Stage {
         (self.stamper, self.n_bytes) = (mark.stamper, mark.n_bytes);
     }
 
-    /// The changes since `after` in a collection, as they are now, ascending.
-    pub(super) fn changes_since(&self, after: Seq, collection: &str) -> Vec<Record> {
-        let of_interest =
-            |record: &&Record| record.key.collection.as_str() == collection && record.meta.version > after;
+    /// Those of the changes since `after` that are wanted, as they are now, ascending.
+    pub(super) fn changes_since(&self, after: Seq, is_wanted: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let of_interest = |record: &&Record| record.meta.version > after && is_wanted(record);
         let changed = self.states.values().filter(|state| state.is_changed);
         let records = changed.filter_map(|state| state.record.as_ref()).filter(of_interest);
         let mut records: Vec<Record> = records.cloned().collect();

@@ -15,6 +15,8 @@ mod limits;
 mod long_poll;
 mod moved;
 mod roles;
+mod scope;
+mod scoped_replicas;
 mod snapshot;
 mod validate;
 mod world;

@@ -40,6 +40,12 @@ impl Local {
         let visible = self.get(&theirs.key).await?;
         let known = visible.as_ref().map_or(Version::ZERO, |record| record.meta.upstream);
         match self.base_of(&theirs.key).await? {
+            // A deletion in a version that is known as something else: its author may not read what they made of it.
+            Some(base)
+                if known == theirs.meta.version && theirs.is_deleted() && base.newest().data.is_some() =>
+            {
+                self.rebase(base, visible, theirs)
+            }
             Some(mut base) if known >= theirs.meta.version => {
                 if base.learn(&theirs) {
                     self.save(&base)?;
