@@ -2,23 +2,59 @@
 
 use std::sync::Arc;
 
-use crate::accounts::{Accounts, AccountsExt, Role, User};
+use crate::accounts::{Accounts, AccountsExt, Change, Role, User};
 use crate::clock::Timestamp;
-use crate::conformance::{Subject, Verdict, actor, in_parallel, space_id};
+use crate::conformance::{
+    Subject, Verdict, actor, device, in_parallel, invite, make, people, set_role, space_id, synced, take,
+    user,
+};
 use crate::error::ErrorKind;
 use crate::types::SpaceId;
 
-/// A user is found by id and by the normal form of the name, as they were created, and by nothing else.
-pub async fn a_user_is_found_by_id_and_by_name(subject: &dyn Subject) -> Verdict {
+/// A user is found by id and by the normal forms of name and address, as they were created, and by nothing else.
+pub async fn a_user_is_found_by_id_name_and_address(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
-    let anna = User { created_at: Timestamp::MAX, ..user("u1", "Änna O'Neil \"x\" 日本") };
+    let anna = User {
+        address: Some("änna+o'neil@example.org".into()),
+        home: Some(space_id("home1")),
+        created_at: Timestamp::MAX,
+        ..user("u1", "Änna O'Neil \"x\" 日本")
+    };
     accounts.create_user(&anna, &owns("home1")).await?;
     accounts.create_user(&user("u2", "Bob"), &owns("home2")).await?;
     assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
     assert!(accounts.user_by_name("änna o'neil \"x\" 日本").await?.as_ref() == Some(&anna));
-    assert!(accounts.user_by_name(&anna.name).await?.is_none());
-    assert!(accounts.user_by_name("").await?.is_none());
+    assert!(accounts.user_by_address("änna+o'neil@example.org").await?.as_ref() == Some(&anna));
+    for other in [&*anna.name, "", "Bob", "änna+o'neil@example.org"] {
+        assert!(accounts.user_by_name(other).await?.is_none(), "{other}");
+    }
+    for other in ["", "Änna+O'Neil@example.org", "bob", "null"] {
+        assert!(accounts.user_by_address(other).await?.is_none(), "{other}");
+    }
     assert!(accounts.user(&actor("U1")).await?.is_none());
+    Ok(())
+}
+
+/// Users may lack a name, an address, a password and a home; no two of them are in each other's way by that.
+pub async fn a_user_may_lack_all_but_an_id(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let mut all = Vec::new();
+    for n in 0..32_u8 {
+        let has = |bit: u8, text: &str| (n >> bit & 1 == 1).then(|| format!("{text}{n}"));
+        let user = User {
+            name: if n < 16 { String::new() } else { "Anna".into() },
+            name_key: has(0, "name"),
+            address: has(1, "address"),
+            password_hash: has(2, "hash"),
+            home: has(3, "home").map(|name| space_id(&name)),
+            ..user(&format!("u{n:02}"), "")
+        };
+        accounts.create_user(&user, &[]).await?;
+        assert!(accounts.user(&user.id).await?.as_ref() == Some(&user));
+        all.push(user);
+    }
+    assert!(accounts.users(None, 99).await? == all);
+    assert!(accounts.user_by_name("").await?.is_none() && accounts.user_by_address("").await?.is_none());
     Ok(())
 }
 
@@ -80,11 +116,14 @@ pub async fn members_are_listed_ascending_page_by_page(subject: &dyn Subject) ->
     Ok(())
 }
 
-/// A name or an id that is taken is refused; the one who has it is not changed, and nothing is half created.
-pub async fn a_taken_name_or_id_is_refused_and_leaves_nothing(subject: &dyn Subject) -> Verdict {
+/// A name, an address or an id that is taken is refused; the one who has it is not changed, and nothing is half created.
+pub async fn a_taken_name_address_or_id_is_refused_and_leaves_nothing(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
-    let anna = user("u1", "Anna");
+    let address = || Some("anna@example.org".to_owned());
+    let anna = User { address: address(), ..user("u1", "Anna") };
     accounts.create_user(&anna, &owns("home1")).await?;
+    refused(&*accounts, &User { address: address(), ..user("u2", "Bob") }).await?;
+    refused(&*accounts, &User { address: address(), name_key: None, ..user("u2", "") }).await?;
     let same_name = User { name: "ANNA".into(), password_hash: Some("other".into()), ..user("u2", "Anna") };
     refused(&*accounts, &same_name).await?;
     refused(&*accounts, &user("u1", "Bob")).await?;
@@ -137,8 +176,8 @@ pub async fn a_role_is_given_changed_and_taken_away(subject: &dyn Subject) -> Ve
     Ok(())
 }
 
-/// The spaces of an actor come ascending by the bytes of their names, at most as many as asked for.
-pub async fn spaces_of_an_actor_come_ascending_by_name(subject: &dyn Subject) -> Verdict {
+/// The spaces of an actor come ascending by the bytes of their names after any name, at most as many as asked for.
+pub async fn spaces_of_an_actor_are_listed_ascending_page_by_page(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let anna = actor("anna");
     for name in ["b", "a_1", "a1", "a-1", "a", "0"] {
@@ -146,61 +185,44 @@ pub async fn spaces_of_an_actor_come_ascending_by_name(subject: &dyn Subject) ->
         accounts.set_role(&space_id("theirs"), &actor("bob"), Some(Role::Owner)).await?;
     }
     let names = ["0", "a", "a-1", "a1", "a_1", "b"];
-    for limit in [0, 1, 4, 6, 7, usize::MAX] {
-        let wanted: Vec<_> = names.iter().take(limit).map(|name| (space_id(name), Role::Editor)).collect();
-        assert_eq!(accounts.spaces_of(&anna, None, limit).await?, wanted);
+    for n in 0..=names.len() {
+        let after = n.checked_sub(1).map(|last| space_id(names[last]));
+        for limit in [0, 1, 4, 6, 7, usize::MAX] {
+            let wanted = names[n..].iter().take(limit).map(|name| (space_id(name), Role::Editor));
+            let found = accounts.spaces_of(&anna, after.as_ref(), limit).await?;
+            assert!(found.iter().cloned().eq(wanted), "{limit} after {after:?}: {found:?}");
+        }
     }
-    Ok(())
-}
-
-/// Forgetting a space removes every membership of it, and nothing else.
-pub async fn a_forgotten_space_has_no_members(subject: &dyn Subject) -> Verdict {
-    let Some(accounts) = subject.accounts() else { return Ok(()) };
-    let anna = user("u1", "Anna");
-    accounts.create_user(&anna, &owns("home")).await?;
-    for name in ["u1", "u2", "u3"] {
-        accounts.set_role(&space_id("family"), &actor(name), Some(Role::Editor)).await?;
-        accounts.set_role(&space_id("family2"), &actor(name), Some(Role::Viewer)).await?;
-    }
-    accounts.forget_space(&space_id("family")).await?;
-    for name in ["u1", "u2", "u3"] {
-        assert_eq!(accounts.role(&space_id("family"), &actor(name)).await?, None);
-        assert_eq!(accounts.role(&space_id("family2"), &actor(name)).await?, Some(Role::Viewer));
-    }
-    let mine = [(space_id("family2"), Role::Viewer), (space_id("home"), Role::Owner)];
-    assert_eq!(accounts.spaces_of(&anna.id, None, 10).await?, mine);
-    assert!(accounts.user(&anna.id).await?.as_ref() == Some(&anna));
-    accounts.forget_space(&space_id("never")).await?;
+    let between = accounts.spaces_of(&anna, Some(&space_id("a0")), 1).await?;
+    assert_eq!(between, [(space_id("a1"), Role::Editor)]);
     Ok(())
 }
 
 /// Changes of accounts are there after closing and opening again.
 pub async fn accounts_survive_reopening(subject: &mut dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
-    let anna = user("u1", "Anna");
+    let anna = User { address: Some("a@b.c".into()), home: Some(space_id("home")), ..user("u1", "Anna") };
     accounts.create_user(&anna, &owns("home")).await?;
-    accounts.set_role(&space_id("family"), &anna.id, Some(Role::Viewer)).await?;
+    let list = [
+        set_role("family", "u1", Role::Viewer),
+        Change::AddCredential(device("phone", "u1")),
+        Change::AddCredential(invite("invite", "family")),
+        Change::AddCredential(device("gone", "u1")),
+        Change::NoteSynced(synced("phone", "home", 5)),
+        Change::ReplaceCredential(device("phone", "u1").changed(|_| {})),
+        take("gone", 1),
+    ];
+    make(&*accounts, &list).await?;
+    let before = people(&accounts, &["family", "home"], &["u1"]).await?;
     drop(accounts);
     if !subject.reopen().await? {
         return Ok(());
     }
     let accounts: Arc<dyn Accounts> = subject.accounts().expect("accounts do not vanish by reopening");
+    assert!(people(&accounts, &["family", "home"], &["u1"]).await? == before);
     assert!(accounts.user_by_name("anna").await?.as_ref() == Some(&anna));
-    let mine = [(space_id("family"), Role::Viewer), (space_id("home"), Role::Owner)];
-    assert_eq!(accounts.spaces_of(&anna.id, None, 10).await?, mine);
-    Ok(())
-}
-
-fn user(id: &str, name: &str) -> User {
-    User {
-        id: actor(id),
-        name: name.into(),
-        name_key: Some(name.to_lowercase()),
-        address: None,
-        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
-        home: None,
-        created_at: Timestamp::ZERO,
-    }
+    assert!(accounts.user_by_address("a@b.c").await?.as_ref() == Some(&anna));
+    make(&*accounts, &[take("phone", 2), take("invite", 1)]).await
 }
 
 fn owns(space: &str) -> [(SpaceId, Role); 1] {

@@ -22,11 +22,14 @@
 //! again, which is less), that the number of statements does not depend on the number of records, and, where
 //! [`Subject::damage`] is not provided, that a damaged record is noticed.
 
+pub mod account_changes;
+pub mod account_races;
 pub mod accounts;
 mod build;
 pub mod clients;
 pub mod collect;
 pub mod commits;
+pub mod credentials;
 pub mod differential;
 pub mod durability;
 mod failure;
@@ -38,6 +41,8 @@ pub mod log;
 mod look;
 pub mod lost_row;
 mod model;
+pub mod notices;
+mod people;
 pub mod races;
 pub mod records;
 pub mod scan;
@@ -55,5 +60,9 @@ pub use build::{
 pub use failure::{Failure, Verdict};
 pub use look::{Contents, all_commits, contents, everything_after, whole_scan};
 pub use model::{Dice, Model, sample};
+pub use people::{
+    People, credential, credential_id, device, held_by, invite, make, pairing, people, set_role, synced,
+    take, time, user,
+};
 pub use subject::{Plain, Subject};
 pub use tasks::{in_parallel, in_time, is_contended};

@@ -151,16 +151,51 @@ macro_rules! store_suite {
                 random_pushes_have_the_same_outcomes_as_on_the_memory_store
             }
             accounts {
-                a_user_is_found_by_id_and_by_name
+                a_user_is_found_by_id_name_and_address
+                a_user_may_lack_all_but_an_id
                 a_new_user_has_the_roles_they_were_created_with
-                a_taken_name_or_id_is_refused_and_leaves_nothing
+                a_taken_name_address_or_id_is_refused_and_leaves_nothing
                 of_many_who_take_one_name_at_once_one_gets_it
                 a_role_is_given_changed_and_taken_away
-                spaces_of_an_actor_come_ascending_by_name
+                spaces_of_an_actor_are_listed_ascending_page_by_page
                 users_are_listed_ascending_page_by_page
                 members_are_listed_ascending_page_by_page
-                a_forgotten_space_has_no_members
                 accounts_survive_reopening
+            }
+            account_changes {
+                a_list_is_made_whole_or_not_at_all
+                a_change_sees_those_before_it_in_its_list
+                a_list_of_nothing_is_done
+                a_user_is_replaced_whole
+                a_deleted_user_takes_their_roles_and_credentials_along
+                a_forgotten_space_takes_what_is_its_own_along
+                a_condition_holds_or_refuses_the_list
+            }
+            credentials {
+                a_credential_comes_back_as_it_was
+                a_taken_credential_id_is_refused
+                a_credential_is_replaced_by_its_next_revision_only
+                a_credential_is_taken_once
+                only_what_was_meant_is_ended
+                what_has_expired_is_there_until_it_is_forgotten
+                credentials_are_listed_ascending_page_by_page
+                how_far_devices_are_is_noted
+                what_a_device_has_synced_goes_with_it
+            }
+            notices {
+                changes_leave_their_notices_in_order
+                a_refused_list_leaves_no_notice
+                who_was_away_for_too_long_is_told
+                notices_survive_reopening
+                who_follows_hears_of_everything
+            }
+            account_races {
+                of_many_who_take_a_credential_at_once_one_succeeds
+                of_many_who_replace_a_credential_at_once_one_succeeds
+                of_many_who_take_one_address_at_once_one_gets_it
+                of_two_owners_who_leave_at_once_one_stays
+                nothing_slips_past_who_ends_everything
+                no_one_sees_half_a_list
             }
         }
     };
