@@ -222,6 +222,8 @@ mod tests {
             "RATE_LIMIT",
             "--base-url",
             "BASE_URL",
+            "--tls-cert",
+            "--tls-key",
             "--insecure-cookies",
             "INSECURE_COOKIES",
             "--registration",

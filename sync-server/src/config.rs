@@ -26,6 +26,7 @@ use crate::client::TrustedProxies;
 use crate::cors::Cors;
 use crate::log::{LogFormat, check_level};
 use crate::origin::Origin;
+use crate::tls::TlsFiles;
 
 /// Where the server listens unless told otherwise: this machine only.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -63,6 +64,8 @@ pub struct Config {
     pub rate_limit: bool,
     /// Where people reach the server; without it, at the address it listens on.
     pub base_url: Option<Origin>,
+    /// The certificate with which https is spoken.
+    pub tls: Option<TlsFiles>,
     /// Whether cookies may travel without encryption.
     pub insecure_cookies: bool,
     /// Who may make an account.
@@ -113,6 +116,11 @@ impl Config {
         if settings.smtp_url.is_some() && settings.mail_dir.is_some() {
             return Err("mail-dir: mails go to a folder or to smtp-url, not to both".to_owned());
         }
+        let tls = tls(settings.tls_cert, settings.tls_key)?;
+        let base_url = settings.base_url.as_deref().map(base_url).transpose().map_err(named("base-url"))?;
+        if tls.is_some() && base_url.as_ref().is_some_and(|url| !url.is_https()) {
+            return Err("base-url: it is http, and with tls-cert the server speaks https".to_owned());
+        }
         Ok(Self {
             listen: address(settings.listen.as_deref().unwrap_or(LISTEN)).map_err(named("listen"))?,
             store: settings.store.as_ref().map_or(STORE, Hidden::reveal).parse().map_err(named("store"))?,
@@ -124,7 +132,8 @@ impl Config {
             trusted_proxies: proxies(&settings.trusted_proxy.unwrap_or_default())
                 .map_err(named("trusted-proxy"))?,
             rate_limit: settings.rate_limit != Some(OnOff::Off),
-            base_url: settings.base_url.as_deref().map(base_url).transpose().map_err(named("base-url"))?,
+            base_url,
+            tls,
             insecure_cookies: settings.insecure_cookies.unwrap_or_default(),
             registration: settings.registration.unwrap_or_default(),
             smtp_url: settings.smtp_url,
@@ -144,6 +153,15 @@ fn named(name: &'static str) -> impl Fn(String) -> String {
 
 fn proxies(networks: &[String]) -> Result<TrustedProxies, String> {
     networks.iter().map(|network| network.parse()).collect::<Result<_, _>>().map(TrustedProxies::new)
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, String> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (Some(_), None) => Err("tls-key: a certificate needs its key".to_owned()),
+        (None, Some(_)) => Err("tls-cert: a key needs its certificate".to_owned()),
+    }
 }
 
 /// A slash at the end, as it is copied from a browser, means nothing.

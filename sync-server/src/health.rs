@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::origin::reachable;
+use crate::tls;
 
 /// Time for each step of the check. 3 s: below the usual 5 s interval of health checks.
 const STEP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -14,17 +15,27 @@ const GOOD: &[u8] = b"HTTP/1.1 200 ";
 
 /// Asks `GET /health` at the address the server listens on.
 ///
-/// A wildcard address is asked on loopback.
+/// A wildcard address is asked on loopback. Over TLS any certificate is taken: it names the host that people know, and is
+/// for them to verify.
 ///
 /// # Errors
 ///
 /// The connection's error, or `InvalidData` when the answer is not a 200.
-pub fn check(listen: SocketAddr) -> io::Result<()> {
+pub fn check(listen: SocketAddr, is_tls: bool) -> io::Result<()> {
     let address = SocketAddr::new(reachable(listen.ip()), listen.port());
-    let mut stream = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
+    let stream = TcpStream::connect_timeout(&address, STEP_TIMEOUT)?;
     stream.set_read_timeout(Some(STEP_TIMEOUT))?;
     stream.set_write_timeout(Some(STEP_TIMEOUT))?;
+    if is_tls {
+        ask(tls::connect_unverified(address.ip(), stream).map_err(io::Error::other)?, address)
+    } else {
+        ask(stream, address)
+    }
+}
+
+fn ask(mut stream: impl Read + Write, address: SocketAddr) -> io::Result<()> {
     write!(stream, "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    stream.flush()?;
     let mut start = [0; GOOD.len()];
     stream.read_exact(&mut start)?;
     if start == GOOD {
@@ -52,7 +63,7 @@ mod tests {
             }
             stream.write_all(answer).unwrap();
         });
-        let result = check(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+        let result = check(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), false);
         server.join().unwrap();
         result
     }

@@ -6,7 +6,8 @@
 //! caps       panics · headers of answers
 //! ```
 //!
-//! - [`listen`] owns the sockets: how many, from whom, for how long, and how they end.
+//! - [`listen`] owns the sockets: how many, from whom, for how long, and how they end; [`tls`] is spoken on them if there is
+//!   a certificate.
 //! - [`edge`] is the service a connection talks to; it puts [`cors`] and [`gate`] before the routes.
 //! - [`client`] finds out where a request really comes from, and [`origin`] names the pages that send it.
 //! - [`limit`] counts what one address or account does, and refuses what is too much before it costs anything.
@@ -40,6 +41,7 @@ pub mod listen;
 pub mod log;
 pub mod origin;
 pub mod pages;
+mod private_file;
 pub mod problem;
 pub mod qr;
 pub mod query;
@@ -49,5 +51,6 @@ pub mod reply;
 pub mod routes;
 mod server;
 pub mod stopping;
+pub mod tls;
 
 pub use server::Server;

@@ -1,12 +1,13 @@
 //! The accept loop: sockets in, requests to a service, and an end in good order.
 //!
-//! HTTP/1.1 only, in clear text. A connection has a limited time to send a whole request head, and the
+//! HTTP/1.1 only, in clear text or over TLS. A connection has a limited time to send a whole request head, and the
 //! same time to begin its next request, so idle connections are reaped by the same clock. hyper itself
 //! closes a connection that sent both `Content-Length` and `Transfer-Encoding`; what follows such a request
 //! on the wire is never read as a request.
 //!
 //! A connection over a cap is told 503 and closed without being read. That answer is a courtesy: a client
-//! that has already sent its request may see a reset instead.
+//! that has already sent its request may see a reset instead, and one that waits for TLS is told nothing. Greeting a client of TLS
+//! takes a slot, too, and has as long as a request head.
 
 mod limits;
 mod slots;
@@ -27,10 +28,14 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use crate::tls::Tls;
 use slots::Slots;
 use stream::PeerStream;
 
@@ -49,6 +54,21 @@ const BUFFER_BYTES_MAX: usize = 96 << 10;
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
 content-length: 0\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\r\n";
 
+/// A bound socket, and the certificate with which TLS is spoken on it, if it is.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// The certificate; without one, clear text is spoken.
+    pub tls: Option<Tls>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, tls: None }
+    }
+}
+
 /// Serves connections of `listener` with `service` until `stop` is ready, then drains.
 ///
 /// Each request carries its peer's [`SocketAddr`] in its extensions. After `stop` nothing new is accepted,
@@ -57,7 +77,7 @@ content-length: 0\r\ncache-control: no-store\r\nx-content-type-options: nosniff\
 /// Upgraded connections (WebSocket) belong to whoever upgraded them: they keep their slot under the caps
 /// until they are dropped, but are not waited for.
 pub async fn serve<S, B>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     limits: ListenLimits,
     service: S,
     stop: impl Future<Output = ()>,
@@ -68,8 +88,11 @@ pub async fn serve<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    let Listener { socket, tls } = listener.into();
+    let tls = tls.map(|tls| tls.acceptor());
     let (stopping, _) = watch::channel(());
-    let (protocol, drain_timeout) = (protocol(limits.header_timeout), limits.drain_timeout);
+    let (header_timeout, drain_timeout) = (limits.header_timeout, limits.drain_timeout);
+    let protocol = protocol(header_timeout);
     let slots = Arc::new(Slots::new(limits));
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -77,17 +100,39 @@ pub async fn serve<S, B>(
         tokio::select! {
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => if let Some(io) = admit(stream, peer, &slots) {
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => if let Some(io) = admit(stream, peer, &slots, tls.is_some()) {
                     let (protocol, service) = (protocol.clone(), WithPeer { peer, service: service.clone() });
-                    connections.spawn(connection(protocol, io, service, stopping.subscribe()));
+                    let stopping = stopping.subscribe();
+                    match tls.clone() {
+                        None => connections.spawn(connection(protocol, io, service, stopping)),
+                        Some(tls) => connections.spawn(async move {
+                            if let Some(io) = greet(tls, io, header_timeout, stopping.clone()).await {
+                                connection(protocol, io, service, stopping).await;
+                            }
+                        }),
+                    };
                 },
                 Err(error) => pause_after(error).await,
             }
         }
     }
-    drop(listener);
+    drop(socket);
     drain(stopping, connections, drain_timeout).await;
+}
+
+/// Agrees on TLS with a client, unless that takes too long, fails, or the server stops.
+async fn greet(
+    tls: TlsAcceptor,
+    io: PeerStream<TcpStream>,
+    timeout: Duration,
+    mut stopping: watch::Receiver<()>,
+) -> Option<TlsStream<PeerStream<TcpStream>>> {
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(timeout, tls.accept(io)) => greeted.ok()?,
+        _ = stopping.changed() => return None,
+    };
+    greeted.inspect_err(|error| tracing::debug!(%error, "a client could not agree on TLS")).ok()
 }
 
 async fn drain(stopping: watch::Sender<()>, mut connections: JoinSet<()>, timeout: Duration) {
@@ -99,10 +144,17 @@ async fn drain(stopping: watch::Sender<()>, mut connections: JoinSet<()>, timeou
     }
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, slots: &Arc<Slots>) -> Option<PeerStream<TcpStream>> {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    slots: &Arc<Slots>,
+    is_tls: bool,
+) -> Option<PeerStream<TcpStream>> {
     let Some(slot) = slots.take(peer.ip().into()) else {
         tracing::debug!("refused a connection over a cap");
-        stream.try_write(FULL).ok();
+        if !is_tls {
+            stream.try_write(FULL).ok();
+        }
         return None;
     };
     // Answers are written whole, so waiting for more to send only delays them.
@@ -137,12 +189,9 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithPeer<S> {
     }
 }
 
-async fn connection<S, B>(
-    protocol: http1::Builder,
-    io: PeerStream<TcpStream>,
-    service: S,
-    mut stopping: watch::Receiver<()>,
-) where
+async fn connection<I, S, B>(protocol: http1::Builder, io: I, service: S, mut stopping: watch::Receiver<()>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send,
     S::Future: Send,
     B: Body + Send + 'static,

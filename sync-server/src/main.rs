@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn check(config: &Config) -> Result<(), String> {
-    sync_server::health::check(config.listen)
+    sync_server::health::check(config.listen, config.tls.is_some())
         .map_err(|error| format!("{} is not well: {error}", config.listen))
 }
 
@@ -52,7 +52,7 @@ async fn run(config: Config) -> Result<(), String> {
     let stop = stopped()?;
     let mut stdout = std::io::stdout();
     // Whoever started this may not read it; that is no reason not to serve.
-    let _ = writeln!(stdout, "listening on http://{}", server.address()).and_then(|()| stdout.flush());
+    let _ = writeln!(stdout, "listening on {}", server.url()).and_then(|()| stdout.flush());
     server.run(stop).await;
     Ok(())
 }

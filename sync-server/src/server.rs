@@ -18,10 +18,11 @@ use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
 use crate::identity::{self, Identity, Rights, SyncNotes};
 use crate::limit::Limiter;
-use crate::listen::{ListenLimits, serve};
+use crate::listen::{ListenLimits, Listener, serve};
 use crate::origin::Origin;
 use crate::routes::routes;
 use crate::stopping::Stopping;
+use crate::tls::Tls;
 
 /// A server that is ready to serve: its store is open and its address bound.
 ///
@@ -36,13 +37,13 @@ use crate::stopping::Stopping;
 /// let likes = CollectionPolicy::default().with_rule("/n".parse()?, PathRule::Counter);
 /// config.policies = Policies::default().with(Collection::new("likes")?, likes); // what the replicas have, too
 /// let server = Server::start(config).await?;
-/// println!("listening on http://{}", server.address());
+/// println!("listening on {}", server.url());
 /// server.run(async {}).await;
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     app: App,
     around: Around,
@@ -92,8 +93,10 @@ impl Server {
             None => backend.secret(&config.store, ids.as_ref()).await?,
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (listener, address) = bind(config.listen).await?;
-        let base_url = config.base_url.clone().unwrap_or_else(|| Origin::of_listener(address, false));
+        let tls = config.tls.clone().map(Tls::load).transpose()?;
+        let (socket, address) = bind(config.listen).await?;
+        let base_url = config.base_url.clone();
+        let base_url = base_url.unwrap_or_else(|| Origin::of_listener(address, tls.is_some()));
         let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let cookie =
             if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
@@ -132,12 +135,19 @@ impl Server {
             cookie,
             own_origin: Some(base_url),
         };
+        let listener = Listener { socket, tls };
         Ok(Self { listener, address, app, around, backend, data })
     }
 
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address it listens on, with the scheme that is spoken there: `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        let scheme = if self.listener.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The service that answers its requests, for a program that embeds the server and reaches the same spaces itself, by
@@ -162,9 +172,13 @@ impl Server {
             stop.await;
             self.app.stopping.begin();
         };
+        let following = self.listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
         tokio::select! {
             () = serve(self.listener, limits, edge, stop) => {}
             () = self.app.identity.keep_up() => {}
+        }
+        if let Some(following) = following {
+            following.abort();
         }
         if let Err(problem) = self.app.identity.write_notes().await {
             tracing::warn!(code = problem.code().as_str(), "could not write down how far devices are");

@@ -3,17 +3,19 @@
 //! To change it, start the server with a new one, or move the kept file away, and name the old one as the previous secret
 //! (`--jwt-secret-previous`) until the tokens it signed have expired. Taking it out earlier ends them at once.
 //!
-//! A kept secret lives in a file of its own with mode 0600. A file that others can read is refused rather than
-//! warned about: whoever read it can sign in as anyone, and a warning scrolls by.
+//! A kept secret lives in a file of its own with mode 0600. A file that others can read is refused: whoever read it can sign in
+//! as anyone.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::private_file;
 
 /// Bytes of a secret at least: the size of the MAC, below which the secret is the weaker part.
 pub const BYTES_MIN: usize = 32;
@@ -124,14 +126,8 @@ fn is_repetition(bytes: &[u8]) -> bool {
 }
 
 fn load(path: &Path) -> io::Result<JwtSecret> {
-    let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let text = format!("{} is open to others (mode {:o}): chmod 600 it", path.display(), mode & 0o777);
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-    }
-    let mut text = String::new();
-    file.take(BYTES_MAX as u64 + 2).read_to_string(&mut text)?;
+    let bytes = private_file::read(path, private_file::OTHERS, BYTES_MAX as u64 + 2)?;
+    let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     JwtSecret::given(text.trim_end())
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display())))
 }

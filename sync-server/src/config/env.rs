@@ -31,6 +31,8 @@ impl Settings {
             base_url: env("BASE_URL"),
             insecure_cookies: switch("INSECURE_COOKIES", env("INSECURE_COOKIES"))?,
             registration: choice("REGISTRATION", env("REGISTRATION"))?,
+            tls_cert: None,
+            tls_key: None,
             smtp_url: mail::url_of(&env)?,
             mail_dir: env("MAIL_DIR").map(Into::into),
             mail_from: env("MAIL_FROM").or_else(|| env("SMTP_FROM")),

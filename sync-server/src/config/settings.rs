@@ -76,6 +76,14 @@ pub struct Settings {
     #[arg(long, value_enum)]
     pub registration: Option<Registration>,
 
+    /// Certificate chain as PEM, to speak https; looked at again and again, so that a new one is taken over [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of the certificate as PEM, which strangers must not be able to read [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
     /// Server that delivers mails: smtp://USER:PASSWORD@HOST:587 or smtps://… [env: SMTP_URL, or SMTP_HOST, SMTP_PORT,
     /// SMTP_USERNAME and SMTP_PASSWORD] [default: none]
     #[arg(long, value_name = "URL")]
@@ -122,6 +130,8 @@ impl Settings {
             base_url: self.base_url.or(below.base_url),
             insecure_cookies: self.insecure_cookies.or(below.insecure_cookies),
             registration: self.registration.or(below.registration),
+            tls_cert: self.tls_cert.or(below.tls_cert),
+            tls_key: self.tls_key.or(below.tls_key),
             smtp_url: self.smtp_url.or(below.smtp_url),
             mail_dir: self.mail_dir.or(below.mail_dir),
             mail_from: self.mail_from.or(below.mail_from),

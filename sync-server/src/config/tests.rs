@@ -152,6 +152,17 @@ fn errors_name_the_setting() {
 }
 
 #[test]
+fn a_certificate_and_its_key_come_together() {
+    let files = TlsFiles { certificate: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(from_toml("tls-cert = 'c.pem'\ntls-key = 'k.pem'").unwrap().tls, Some(files));
+    let contradictory = from_toml("tls-cert = 'c.pem'\ntls-key = 'k.pem'\nbase-url = 'http://a.example'");
+    assert!(contradictory.unwrap_err().starts_with("base-url: "));
+    assert!(from_toml("tls-cert = 'c.pem'").unwrap_err().starts_with("tls-key: "));
+    assert!(from_toml("tls-key = 'k.pem'").unwrap_err().starts_with("tls-cert: "));
+    assert_eq!(from_env(&[]).unwrap().tls, None);
+}
+
+#[test]
 fn an_unknown_key_is_named_and_its_line_not_shown() {
     let error = from_toml("listen = '127.0.0.1:1'\njwt_secret = 'hunter2'\n").unwrap_err();
     assert!(error.starts_with(":2: ") && error.contains("`jwt_secret`"), "{error}");

@@ -1,5 +1,7 @@
 //! Weak secrets by table; kept ones in folders of their own.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 const GOOD: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
