@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sync_core::service::{Limits, Service};
+use sync_core::service::{Limits, Service, ServiceBuilder};
 use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
 
@@ -86,6 +86,33 @@ impl Server {
     ///
     /// Text for the person who starts the server: what could not be done and why.
     pub async fn start(config: Config) -> Result<Self, String> {
+        Self::start_with(config, |service| service).await
+    }
+
+    /// As [`start`](Server::start), with rules of the program's own: what may be written, and who may read what.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sync_core::service::Actor;
+    /// use sync_core::{RecordKey, json::Json};
+    /// use sync_server::{Server, config::{Config, Settings}};
+    /// let settings =
+    ///     Settings { listen: Some("127.0.0.1:0".into()), store: Some("memory:".into()), ..Settings::default() };
+    /// let own_drafts = |actor: &Actor, key: &RecordKey, _: &Json| {
+    ///     key.collection.as_str() != "drafts" || key.id.as_str().starts_with(actor.id.as_str())
+    /// };
+    /// let config = Config::load(settings, |_| None, None)?;
+    /// let server = Server::start_with(config, |service| service.scope(own_drafts)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Server::start).
+    pub async fn start_with(
+        config: Config,
+        rules: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
+    ) -> Result<Self, String> {
         let ids: Arc<dyn IdSource> = Arc::new(OsIds);
         let backend = Backend::open(&config.store).await?;
         let secret = match &config.jwt_secret {
@@ -102,7 +129,7 @@ impl Server {
             if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
         let data = DataRuntime::start()?;
         let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
-        let service = service(&config, &backend, &rights, &data);
+        let service = rules(service(&config, &backend, &rights, &data)).build();
         let identity = Identity::new(identity::Parts {
             accounts: backend.accounts(),
             service: service.clone(),
@@ -189,11 +216,11 @@ impl Server {
 }
 
 /// The service, which asks for everyone's role in each commit.
-fn service(config: &Config, backend: &Backend, rights: &Arc<Rights>, data: &DataRuntime) -> Service {
+fn service(config: &Config, backend: &Backend, rights: &Arc<Rights>, data: &DataRuntime) -> ServiceBuilder {
     let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
     let limits = Limits { mutations_max, ..Limits::default() };
     let service = Service::builder(backend.store(), Arc::new(data.handle()));
-    service.limits(limits).policies(config.policies.clone()).roles(rights.clone()).build()
+    service.limits(limits).policies(config.policies.clone()).roles(rights.clone())
 }
 
 fn tokens(config: &Config, secret: &JwtSecret, clock: &dyn Clock) -> Tokens {
