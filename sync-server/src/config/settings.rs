@@ -105,7 +105,8 @@ pub struct Settings {
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
 
-    /// Level of the log, or directives such as info,hyper=warn [env: RUST_LOG] [default: info]
+    /// Level of the log, or directives such as info,hyper=warn; libraries say no more than info unless one is named
+    /// [env: RUST_LOG] [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
 
