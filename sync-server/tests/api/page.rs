@@ -38,6 +38,10 @@ fn rows_that_are_held_elsewhere_name_a_test_that_exists() {
     let tests = [
         include_str!("../wire/requests.rs"),
         include_str!("../wire/connections.rs"),
+        include_str!("../wire/limited.rs"),
+        include_str!("../../src/client/forwarded/tests.rs"),
+        include_str!("../../src/limit/tests.rs"),
+        include_str!("../../src/limit/table.rs"),
         include_str!("../../src/auth/secret/tests.rs"),
         include_str!("../../src/auth/token/tests.rs"),
         include_str!("accounts.rs"),
