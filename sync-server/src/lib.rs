@@ -18,7 +18,7 @@
 //! - [`auth`] knows passwords, user names, tokens and the secret that signs them, and no storage.
 //! - [`identity`] is every rule about accounts: who is who, and who may do what where.
 //! - [`pages`] are what a browser shows when a magic link or a pairing code is opened;
-//!   [`qr`] draws pairing codes.
+//!   [`mail`] sends letters with such links, [`qr`] draws pairing codes.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!
@@ -36,9 +36,11 @@ pub mod edge;
 pub mod gate;
 pub mod health;
 pub mod identity;
+mod letters;
 pub mod limit;
 pub mod listen;
 pub mod log;
+pub mod mail;
 pub mod origin;
 pub mod pages;
 mod private_file;

@@ -1,4 +1,4 @@
-//! The two pages people see in a browser: where a magic link leads, and where a pairing code leads.
+//! The pages people see in a browser: where a magic link, an invite and a pairing code lead.
 //!
 //! The token is behind the `#` of the link. A browser keeps that part to itself: it is in no request, and so in no log of a
 //! server or proxy, in no `Referer`, and a scanner that opens every link in a mail (GET, HEAD) sends nothing that could
@@ -23,6 +23,25 @@ static LINK: LazyLock<Page> =
 static PAIR: LazyLock<Page> = LazyLock::new(|| {
     Page::new("Pair a device", include_str!("pages/pair.html"), include_str!("pages/pair.js"))
 });
+
+static INVITE: LazyLock<Page> = LazyLock::new(|| {
+    Page::new("You are invited", include_str!("pages/invite.html"), include_str!("pages/invite.js"))
+});
+
+/// The path of the page that an invite opens.
+pub const INVITE_PATH: &str = "/invite";
+
+/// The address at which an invite is shown, in a letter or to be handed over: `https://host/invite#token`.
+///
+/// What is said of [`magic_link`] holds for it, too.
+pub fn invite_link(base_url: &str, token: &str) -> String {
+    format!("{base_url}{INVITE_PATH}#{token}")
+}
+
+/// The page at [`INVITE_PATH`]: it shows the code to paste in the app. It sends nothing.
+pub fn invite_page() -> Response {
+    INVITE.answer()
+}
 
 /// The link that a letter carries: `https://host/link#token`.
 ///

@@ -13,12 +13,14 @@ use crate::auth::password::{HashCost, Passwords};
 use crate::auth::secret::JwtSecret;
 use crate::auth::token::Tokens;
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{Config, Hidden};
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
-use crate::identity::{self, Identity, Rights, SyncNotes};
+use crate::identity::{self, Identity, Post, Rights, SyncNotes};
+use crate::letters::Letters;
 use crate::limit::Limiter;
 use crate::listen::{ListenLimits, Listener, serve};
+use crate::mail::{MailSettings, PostOffice};
 use crate::origin::Origin;
 use crate::routes::routes;
 use crate::stopping::Stopping;
@@ -47,6 +49,7 @@ pub struct Server {
     address: SocketAddr,
     app: App,
     around: Around,
+    office: Option<PostOffice>,
     backend: Backend,
     data: DataRuntime,
 }
@@ -124,6 +127,7 @@ impl Server {
         let (socket, address) = bind(config.listen).await?;
         let base_url = config.base_url.clone();
         let base_url = base_url.unwrap_or_else(|| Origin::of_listener(address, tls.is_some()));
+        let office = post_office(&config, &base_url, &clock, &ids)?;
         let limiter = Arc::new(limiter(config.rate_limit, &clock, ids.as_ref()));
         let cookie =
             if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
@@ -141,7 +145,9 @@ impl Server {
             rights,
             synced: SyncNotes::default(),
             registration: config.registration,
-            post: None,
+            post: office.clone().map(|office| -> Arc<dyn Post> {
+                Arc::new(Letters::new(office, base_url.as_str().to_owned()))
+            }),
         });
         let app = App::new(Parts {
             service,
@@ -163,7 +169,7 @@ impl Server {
             own_origin: Some(base_url),
         };
         let listener = Listener { socket, tls };
-        Ok(Self { listener, address, app, around, backend, data })
+        Ok(Self { listener, address, app, around, office, backend, data })
     }
 
     /// The address it listens on.
@@ -210,6 +216,9 @@ impl Server {
         if let Err(problem) = self.app.identity.write_notes().await {
             tracing::warn!(code = problem.code().as_str(), "could not write down how far devices are");
         }
+        if let Some(office) = &self.office {
+            office.close().await;
+        }
         self.backend.close().await;
         drop(self.data);
     }
@@ -221,6 +230,22 @@ fn service(config: &Config, backend: &Backend, rights: &Arc<Rights>, data: &Data
     let limits = Limits { mutations_max, ..Limits::default() };
     let service = Service::builder(backend.store(), Arc::new(data.handle()));
     service.limits(limits).policies(config.policies.clone()).roles(rights.clone())
+}
+
+/// The way letters leave, if there is one.
+fn post_office(
+    config: &Config,
+    base_url: &Origin,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+) -> Result<Option<PostOffice>, String> {
+    let settings = MailSettings {
+        smtp_url: config.smtp_url.as_ref().map(Hidden::reveal),
+        mail_dir: config.mail_dir.as_deref(),
+        mail_from: config.mail_from.as_deref(),
+        base_url: base_url.as_str(),
+    };
+    settings.open(Arc::clone(clock), Arc::clone(ids))
 }
 
 fn tokens(config: &Config, secret: &JwtSecret, clock: &dyn Clock) -> Tokens {

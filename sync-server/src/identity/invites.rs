@@ -56,7 +56,7 @@ impl Identity {
         let by = Change::RequireRole { space, actor, role: Some(Role::Owner) };
         let invited = self.add_invite(holder, new, Some(&who.user), Some((by, Code::ForbiddenRole))).await?;
         if let (Some(post), Some(address)) = (&self.0.post, &new.address) {
-            post.invite(address.display(), &invited.token, invited.expires_at);
+            post.invite(address, &invited.token, INVITE_LIFETIME);
         }
         Ok(invited)
     }

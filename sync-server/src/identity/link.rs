@@ -55,7 +55,7 @@ impl Identity {
         };
         let changes = [Self::end_links(holder), Change::AddCredential(link)];
         self.change_or(changes.map(|change| (change, Code::Internal)).into()).await?;
-        post.sign_in_link(address.display(), &token.text(), expires_at);
+        post.sign_in_link(address, &token.text(), LINK_LIFETIME);
         Ok(())
     }
 

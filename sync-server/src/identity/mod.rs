@@ -30,6 +30,7 @@ mod upkeep;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sync_core::service::Service;
 use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, Timestamp};
@@ -44,6 +45,7 @@ pub use spaces::SPACES_MAX;
 pub use synced::{NOTE_INTERVAL, SyncNotes};
 pub use users::{NewSignIn, SharedSpaces};
 
+use crate::auth::address::MailAddress;
 use crate::auth::password::Passwords;
 use crate::auth::registration::Registration;
 use crate::auth::token::Tokens;
@@ -51,11 +53,11 @@ use crate::problem::{Code, Problem};
 
 /// How letters leave the server.
 pub trait Post: Send + Sync + std::fmt::Debug {
-    /// Takes a letter with the token of a link, to be sent until it expires. It returns at once.
-    fn sign_in_link(&self, address: &str, token: &str, expires_at: Timestamp);
+    /// Takes a letter with the token of a link, to be sent while it is good for anything. It returns at once.
+    fn sign_in_link(&self, to: &MailAddress, token: &str, lifetime: Duration);
 
     /// Takes a letter with the token of an invite.
-    fn invite(&self, address: &str, token: &str, expires_at: Timestamp);
+    fn invite(&self, to: &MailAddress, token: &str, lifetime: Duration);
 }
 
 /// What an [`Identity`] is made of.

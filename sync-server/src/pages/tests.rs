@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-const PAGES: [fn() -> Response; 2] = [link_page, pair_page];
+const PAGES: [fn() -> Response; 3] = [link_page, invite_page, pair_page];
 
 async fn html(response: Response) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()

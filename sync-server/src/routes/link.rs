@@ -4,7 +4,7 @@
 //! `POST /v1/auth/link/redeem`: body `{token, session?: "cookie" | "token", invite?, device_name?, platform?}`. 200
 //! with the cookie set, or with tokens; 400 `link_invalid`.
 //!
-//! `GET /link`, `GET /pair`: the pages that a letter and a picture lead to. They use nothing up.
+//! `GET /link`, `GET /invite`, `GET /pair`: the pages that letters and pictures lead to. They use nothing up.
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewDevice;
 use crate::limit::Rule;
-use crate::pages::{link_page, pair_page};
+use crate::pages::{invite_page, link_page, pair_page};
 use crate::problem::Code;
 use crate::reply::Response;
 
@@ -35,6 +35,7 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 pub(super) fn pages(app: &App) -> BoxedFilter<(Response,)> {
     first_of([
         resource(warp::path!("link").map(Vec::new), app, get(|_, request| page(request, link_page))),
+        resource(warp::path!("invite").map(Vec::new), app, get(|_, request| page(request, invite_page))),
         resource(warp::path!("pair").map(Vec::new), app, get(|_, request| page(request, pair_page))),
     ])
 }

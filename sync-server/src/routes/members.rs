@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewInvite;
 use crate::limit::Rule;
+use crate::pages::invite_link;
 use crate::problem::{Code, Problem};
 use crate::reply::Response;
 
@@ -103,6 +104,7 @@ async fn create_invite(app: App, request: Request) -> Answer {
     let mut body = json!({"invite": invited.id, "role": given.role, "expires_at": invited.expires_at});
     if !mailed {
         // Who reads the letter has it; whoever asked for the letter does not.
+        body["url"] = invite_link(app.base_url.as_str(), &invited.token).into();
         body["token"] = invited.token.into();
     }
     Ok(json(StatusCode::CREATED, body.to_string()))

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -13,6 +14,7 @@ use sync_core::service::{Limits, Service};
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, Clock, ManualClock, SeededIds, Timestamp, TokioRuntime};
 use sync_server::app::{App, Parts};
+use sync_server::auth::address::MailAddress;
 use sync_server::auth::cookie::SessionCookie;
 use sync_server::auth::password::{HashCost, Passwords};
 use sync_server::auth::registration::Registration;
@@ -70,12 +72,12 @@ impl Letters {
 }
 
 impl Post for Letters {
-    fn sign_in_link(&self, address: &str, token: &str, _: Timestamp) {
-        self.add(address, token);
+    fn sign_in_link(&self, to: &MailAddress, token: &str, _: Duration) {
+        self.add(to.display(), token);
     }
 
-    fn invite(&self, address: &str, token: &str, _: Timestamp) {
-        self.add(address, token);
+    fn invite(&self, to: &MailAddress, token: &str, _: Duration) {
+        self.add(to.display(), token);
     }
 }
 
