@@ -1,12 +1,18 @@
 //! The log tells what became of letters, and nothing about anyone.
 
 use std::io::{self, Write};
+use std::sync::LazyLock;
 
-use tracing::Level;
+use tracing::{Dispatch, Level};
 
 use super::smtp_server::{Fault, SmtpServer};
 use super::*;
 use crate::mail::{LETTERS_MAX, Smtp, SmtpUrl};
+
+/// Listens to everything, for ever, and keeps nothing.
+static SOMEBODY: LazyLock<Dispatch> = LazyLock::new(|| {
+    Dispatch::new(tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(io::sink).finish())
+});
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -18,6 +24,9 @@ impl Lines {
 
     /// Logs everything on this thread from now on.
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // What is logged for the first time while nobody listens anywhere is taken for what nobody wants to hear, also a
+        // moment later; and tests begin and end at any time.
+        LazyLock::force(&SOMEBODY);
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
         tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish())
