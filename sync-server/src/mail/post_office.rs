@@ -145,13 +145,12 @@ impl Office {
                 info!(letter = mail.id(), n_attempts, "a letter was sent");
                 return;
             };
-            let wait = self.patience.wait_after(n_attempts);
-            let is_too_late = self.clock.now().saturating_add(wait) >= until;
-            if !error.is_temporary() || n_attempts == ATTEMPTS_MAX || is_too_late {
+            if !error.is_temporary() || n_attempts == ATTEMPTS_MAX {
                 warn!(letter = mail.id(), n_attempts, %error, "a letter was given up");
                 return;
             }
-            sleep(wait).await;
+            warn!(letter = mail.id(), n_attempts, %error, "a letter could not be sent yet");
+            sleep(self.patience.wait_after(n_attempts)).await;
         }
     }
 

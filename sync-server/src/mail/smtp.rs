@@ -4,6 +4,7 @@
 //! dropped half way leaves a connection whose next answer belongs to the letter before.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -102,8 +103,20 @@ fn explained(error: &Error) -> MailError {
         None if error.is_client() => {
             MailError::permanent("the mail server lacks STARTTLS or a way to sign in that is supported")
         }
-        None if error.is_tls() => MailError::temporary("cannot talk to the mail server by TLS"),
         None if error.is_response() => MailError::temporary("the mail server does not make sense"),
+        None => unreached(error),
+    }
+}
+
+/// What the system said, which knows no addresses of people.
+fn unreached(error: &Error) -> MailError {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let kind = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).next();
+    match kind {
+        Some(io::ErrorKind::InvalidData) => {
+            MailError::temporary("the mail server does not speak TLS, or its certificate is not valid")
+        }
+        Some(kind) => MailError::temporary(format!("cannot reach the mail server: {kind}")),
         None => MailError::temporary("cannot reach the mail server"),
     }
 }

@@ -62,6 +62,7 @@ async fn the_log_has_ids_numbers_and_reasons_only() {
     office.post(letter_to("ada@example.org"));
     until(|| lines.text().contains("a letter was sent")).await;
     let log = lines.text();
+    assert!(log.contains("n_attempts=1 error=the mail server refused it for now with 421"), "{log}");
     assert!(log.contains("n_attempts=3 error=the mail server refused it with 550"), "{log}");
     let id =
         server.arrived()[0].text.split_once("Message-ID: <").unwrap().1.split_once('@').unwrap().0.to_owned();
