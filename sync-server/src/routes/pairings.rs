@@ -141,7 +141,7 @@ async fn first(app: &App, request: &Request, token: &str, given: &Redeeming) -> 
     // Who is signed in as someone else does not slip into another account by a code that was held before them.
     let other = match request.is_anonymous(app) {
         true => None,
-        false => Some(request.signed_in(app).await?.user),
+        false => request.signed_in(app).await.ok().map(|other| other.user),
     };
     let from = request.client.ip().to_string();
     app.identity.redeem_pairing(token, &device, &from, other.as_ref()).await

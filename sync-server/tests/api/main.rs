@@ -9,6 +9,7 @@ mod fixture;
 mod forge;
 mod golden;
 mod log;
+mod matrix;
 mod openapi;
 mod page;
 mod policies;

@@ -66,6 +66,11 @@ impl Document {
         Self(serde_json::from_str(include_str!("../../openapi.json")).unwrap())
     }
 
+    /// Method and path of every operation.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.operations().iter().map(Operation::name).collect()
+    }
+
     fn operations(&self) -> Vec<Operation<'_>> {
         let paths = self.0["paths"].as_object().unwrap();
         let of = |(path, methods)| {

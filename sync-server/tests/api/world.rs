@@ -192,6 +192,17 @@ impl World {
         self.clock.now().as_micros() / 1_000_000
     }
 
+    /// The newest letter to an address, as soon as it is there: letters leave after the answer.
+    pub(crate) async fn letter(&self, address: &str) -> String {
+        for _ in 0..1000 {
+            if let Some(token) = self.letters.to(address).pop() {
+                return token;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("no letter came");
+    }
+
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         let (parts, body) = (self.ask)(request).await.into_parts();
