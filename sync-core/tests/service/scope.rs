@@ -429,9 +429,12 @@ async fn a_waiting_pull_sleeps_through_what_is_hidden() {
         tokio::task::yield_now().await;
     }
     assert!(!waiting.is_finished());
-    set(&world, "a", Some(of("ada", 1))).await;
-    let mut reply = waiting.await.unwrap().unwrap();
-    // Woken late it may be given a page of the hidden ones first, which says that there is more.
+    // In one commit, of which it is woken once, and more than a page before what is for her.
+    let mut batch: Vec<_> = (5..10).map(|n| create(&format!("b{n}"), of("bob", n))).collect();
+    batch.push(create("a", of("ada", 1)));
+    push_as(&world, &root(), PushRequest { batch: None, mutations: batch, after: None }).await;
+    let reply = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    let mut reply = reply.expect("it is told that there is more").unwrap().unwrap();
     while let PullReply::Page(page) = &reply
         && page.changes.is_empty()
     {
