@@ -2,6 +2,8 @@
 
 #[path = "conformance_negative/broken.rs"]
 mod broken;
+#[path = "conformance_negative/broken_accounts.rs"]
+mod broken_accounts;
 #[path = "conformance_negative/broken_txn.rs"]
 mod broken_txn;
 
@@ -117,12 +119,36 @@ noticed! {
         spaces::deleting_waits_for_the_open_writer;
     CreatesTwice: spaces::a_space_is_created_only_once, spaces::of_many_creators_at_once_one_succeeds;
     HintsEarly: hints::no_hint_tells_of_what_is_not_committed, hints::a_hint_comes_after_its_commit;
-    HalfCreatesUsers: accounts::a_taken_name_or_id_is_refused_and_leaves_nothing;
+    HalfCreatesUsers: accounts::a_taken_name_address_or_id_is_refused_and_leaves_nothing;
     CreatesUsersWithOneRole: accounts::a_new_user_has_the_roles_they_were_created_with;
     UsersByName: accounts::users_are_listed_ascending_page_by_page;
     UsersWithoutLimit: accounts::users_are_listed_ascending_page_by_page;
     MembersFromTheLast: accounts::members_are_listed_ascending_page_by_page;
     MembersByPrefix: accounts::members_are_listed_ascending_page_by_page;
+    SpacesFromTheFirst: accounts::spaces_of_an_actor_are_listed_ascending_page_by_page;
+    ListsInHalves: account_changes::a_list_is_made_whole_or_not_at_all;
+    RefusesTheFirst: account_changes::a_list_is_made_whole_or_not_at_all;
+    ChecksConditionsFirst: account_changes::a_change_sees_those_before_it_in_its_list,
+        account_races::of_two_owners_who_leave_at_once_one_stays;
+    UsersLeaveCredentials: account_changes::a_deleted_user_takes_their_roles_and_credentials_along;
+    SpacesLeaveCredentials: account_changes::a_forgotten_space_takes_what_is_its_own_along;
+    ReplacesAnyRevision: credentials::a_credential_is_replaced_by_its_next_revision_only,
+        account_races::of_many_who_replace_a_credential_at_once_one_succeeds;
+    TakesTwice: credentials::a_credential_is_taken_once,
+        account_races::of_many_who_take_a_credential_at_once_one_succeeds,
+        account_races::nothing_slips_past_who_ends_everything;
+    EndsEveryKind: credentials::only_what_was_meant_is_ended;
+    ExpiredAreHidden: credentials::a_credential_comes_back_as_it_was,
+        credentials::what_has_expired_is_there_until_it_is_forgotten;
+    ForgetsWithoutLimit: credentials::what_has_expired_is_there_until_it_is_forgotten;
+    CredentialsFromTheLast: credentials::credentials_are_listed_ascending_page_by_page;
+    NotesOnlyTheFirst: credentials::how_far_devices_are_is_noted;
+    PositionsStay: credentials::how_far_devices_are_is_noted, credentials::what_a_device_has_synced_goes_with_it;
+    NoticesOfRefusals: notices::a_refused_list_leaves_no_notice, account_changes::a_list_is_made_whole_or_not_at_all;
+    NoticesNewestFirst: notices::changes_leave_their_notices_in_order;
+    NoticesNeverMissed: notices::who_was_away_for_too_long_is_told;
+    NoticesOncePerList: notices::changes_leave_their_notices_in_order;
+    PositionsRunAhead: notices::who_follows_hears_of_everything;
     IdsFoldCase: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,
         differential::random_pushes_have_the_same_outcomes_as_on_the_memory_store;
     NumbersAreFloats: differential::random_scripts_have_the_same_effect_as_on_the_memory_store,

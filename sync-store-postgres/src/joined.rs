@@ -36,7 +36,7 @@ fn append(sql: &mut String, statement: &str, n_before: usize) {
 }
 
 /// The statement with its parameters written out, if all of them are numbers and texts that mean nothing but
-/// themselves in SQL. Names of spaces are such texts.
+/// themselves in SQL. Names of spaces are such texts, and so are most mail addresses.
 pub(crate) fn with_literals(statement: &Statement) -> Option<String> {
     let literals: Option<Vec<String>> = statement.values.0.iter().map(literal).collect();
     let (literals, mut sql) = (literals?, String::with_capacity(statement.sql.len() + 64));
@@ -55,7 +55,7 @@ fn literal(value: &Value) -> Option<String> {
         Value::BigInt(Some(number)) => Some(number.to_string()),
         Value::BigUnsigned(Some(number)) => Some(number.to_string()),
         Value::String(Some(text)) => {
-            let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':');
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'@');
             text.bytes().all(is_plain).then(|| format!("'{text}'"))
         }
         _ => None,
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn only_texts_that_mean_nothing_in_sql_are_written_out() {
-        let plain = statement("s = $1 AND n > $2", ["family-7_a.b:c".into(), (-3_i64).into()]);
-        assert_eq!(with_literals(&plain).unwrap(), "s = 'family-7_a.b:c' AND n > -3");
+        let plain = statement("s = $1 AND n > $2", ["family-7_a.b:c@d".into(), (-3_i64).into()]);
+        assert_eq!(with_literals(&plain).unwrap(), "s = 'family-7_a.b:c@d' AND n > -3");
         for text in ["it's", "a b", "a\\", "ä", "a;b", "$1", "a\0", "a\u{1f}b"] {
             assert!(with_literals(&statement("s = $1", [text.into()])).is_none(), "{text:?}");
         }

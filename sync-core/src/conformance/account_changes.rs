@@ -1,5 +1,7 @@
 //! Lists of changes: all or nothing, each after the one before it. A subject without accounts passes.
 
+use std::slice::from_ref;
+
 use crate::accounts::{Change, Changed, Holder, Role, User};
 use crate::conformance::{
     Subject, Verdict, actor, device, held_by, invite, make, pairing, people, set_role, space_id, synced,
@@ -73,7 +75,7 @@ pub async fn a_change_sees_those_before_it_in_its_list(subject: &dyn Subject) ->
     ];
     make(&*accounts, &all).await?;
     assert_eq!(accounts.credential(&phone.id).await?.map(|found| found.revision), Some(3));
-    assert_eq!(accounts.synced(&[phone.id.clone()], 9).await?, [synced("phone", "home", 2)]);
+    assert_eq!(accounts.synced(from_ref(&phone.id), 9).await?, [synced("phone", "home", 2)]);
     for (list, idx) in [
         (vec![Change::DeleteUser(actor("ada")), Change::RequireUser(actor("ada"))], 1),
         (vec![Change::DeleteUser(actor("ada")), Change::RequireOwner(space_id("home"))], 1),
@@ -208,7 +210,7 @@ pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Ver
         (Change::RequireOwner(space_id("family")), false),
         (Change::RequireOwner(space_id("never")), false),
     ] {
-        assert_eq!(accounts.change(&[condition.clone()]).await?.is_done(), holds, "{condition:?}");
+        assert_eq!(accounts.change(from_ref(&condition)).await?.is_done(), holds, "{condition:?}");
         let list = [set_role("club", "ghost", Role::Owner), condition.clone()];
         let wanted = if holds { Changed::Done } else { Changed::Refused(1) };
         assert_eq!(accounts.change(&list).await?, wanted, "{condition:?}");

@@ -1,5 +1,7 @@
 //! Credentials, and how far devices are. A subject without accounts passes.
 
+use std::slice::from_ref;
+
 use crate::accounts::{
     Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite, Link, Pairing, Proof,
     Purpose, Role, SecretHash,
@@ -120,9 +122,9 @@ pub async fn a_credential_is_replaced_by_its_next_revision_only(subject: &dyn Su
     }
     make(&*accounts, &[Change::NoteSynced(synced("phone", "family", 3))]).await?;
     make(&*accounts, &[Change::ReplaceCredential(second.clone())]).await?;
-    assert_eq!(accounts.credentials(&held_by("ada"), None, 9).await?, [second.clone()]);
+    assert_eq!(accounts.credentials(&held_by("ada"), None, 9).await?, from_ref(&second));
     assert_eq!(
-        accounts.synced(&[first.id.clone()], 9).await?,
+        accounts.synced(from_ref(&first.id), 9).await?,
         [synced("phone", "family", 3)],
         "it is the same device"
     );
@@ -150,7 +152,7 @@ pub async fn a_credential_is_taken_once(subject: &dyn Subject) -> Verdict {
         (take("code", 2), Changed::Done),
         (take("code", 2), Changed::Refused(0)),
     ] {
-        assert_eq!(accounts.change(&[change.clone()]).await?, wanted, "{change:?}");
+        assert_eq!(accounts.change(from_ref(&change)).await?, wanted, "{change:?}");
     }
     assert_eq!(accounts.credential(&second.id).await?, None);
     assert_eq!(accounts.credentials(&held_by("ada"), None, 9).await?, [device("phone", "ada")]);
@@ -184,7 +186,7 @@ pub async fn only_what_was_meant_is_ended(subject: &dyn Subject) -> Verdict {
         (end(Holder::Server, devices, None), "abcde"),
     ] {
         make(&*accounts, &list).await?;
-        make(&*accounts, &[change.clone()]).await?;
+        make(&*accounts, from_ref(&change)).await?;
         for credential in &all {
             let stays = stay.contains(&credential.id.as_str()[..1]);
             assert_eq!(
@@ -309,11 +311,11 @@ pub async fn what_a_device_has_synced_goes_with_it(subject: &dyn Subject) -> Ver
         let new = [Change::CreateUser(user("ada", "Ada")), Change::AddCredential(phone.clone())];
         let notes = ["home", "club"].map(|space| Change::NoteSynced(synced("phone", space, 1)));
         make(&*accounts, &[&new[..], &notes, &[set_role("home", "ada", Role::Owner)]].concat()).await?;
-        assert_eq!(accounts.synced(&[phone.id.clone()], 9).await?.len(), 2);
+        assert_eq!(accounts.synced(from_ref(&phone.id), 9).await?.len(), 2);
         make(&*accounts, &way).await?;
-        assert_eq!(accounts.synced(&[phone.id.clone()], 9).await?, [], "{way:?}");
+        assert_eq!(accounts.synced(from_ref(&phone.id), 9).await?, [], "{way:?}");
         make(&*accounts, &[Change::AddCredential(phone.clone())]).await?;
-        assert_eq!(accounts.synced(&[phone.id.clone()], 9).await?, [], "{way:?}");
+        assert_eq!(accounts.synced(from_ref(&phone.id), 9).await?, [], "{way:?}");
         make(&*accounts, &[take("phone", 1)]).await?;
         if accounts.user(&actor("ada")).await?.is_some() {
             make(&*accounts, &[Change::DeleteUser(actor("ada"))]).await?;

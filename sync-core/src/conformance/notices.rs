@@ -1,6 +1,8 @@
 //! Notices of changes. A subject without accounts passes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::accounts::{
     Accounts, Change, Changed, CredentialKind, Holder, NOTICES_KEPT, Notice, Notices, Role,
@@ -125,9 +127,11 @@ pub async fn who_follows_hears_of_everything(subject: &dyn Subject) -> Verdict {
     const N_WRITERS: usize = 6;
     const N_CHANGES: usize = 15;
     let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let n_done = Arc::new(AtomicUsize::new(0));
     let write = |n: usize| {
-        let accounts = accounts.clone();
+        let (accounts, done) = (accounts.clone(), Done(n_done.clone()));
         async move {
+            let _done = done;
             for m in 0..N_CHANGES {
                 make(&*accounts, &[set_role(&format!("s{n}"), &format!("u{m}"), Role::Viewer)]).await?;
             }
@@ -135,17 +139,20 @@ pub async fn who_follows_hears_of_everything(subject: &dyn Subject) -> Verdict {
         }
     };
     let follower = {
-        let (accounts, runtime) = (accounts.clone(), subject.runtime());
+        let (accounts, runtime, n_done) = (accounts.clone(), subject.runtime(), n_done.clone());
         async move {
             let (mut heard, mut position) = (Vec::new(), 0);
-            while heard.len() < N_WRITERS * N_CHANGES {
+            loop {
+                let is_over = n_done.load(Ordering::SeqCst) == N_WRITERS;
                 let news = accounts.notices(Some(position)).await?;
                 assert!(!news.missed && news.position >= position);
                 heard.extend(news.notices);
                 position = news.position;
-                runtime.sleep(std::time::Duration::from_micros(200)).await;
+                if is_over {
+                    return Ok(heard);
+                }
+                runtime.sleep(Duration::from_micros(200)).await;
             }
-            Ok(heard)
         }
     };
     let mut tasks: Vec<futures_util::future::BoxFuture<'static, Result<Vec<Notice>, Failure>>> =
@@ -163,4 +170,13 @@ pub async fn who_follows_hears_of_everything(subject: &dyn Subject) -> Verdict {
         );
     }
     Ok(())
+}
+
+/// Says that a writer is done, also when it panics.
+struct Done(Arc<AtomicUsize>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }

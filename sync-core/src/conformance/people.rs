@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::accounts::{
-    Accounts, Change, Changed, Credential, Device, Holder, Invite, Notices, Pairing, Proof, Purpose, Role,
-    SecretHash, Synced, User,
+    Accounts, Change, Changed, Credential, CredentialKind, Device, Holder, Invite, Notices, Pairing, Proof,
+    Purpose, Role, SecretHash, Synced, User,
 };
 use crate::clock::Timestamp;
 use crate::conformance::{Verdict, actor, seq, space_id};
@@ -149,4 +149,55 @@ pub async fn people(accounts: &Arc<dyn Accounts>, spaces: &[&str], ids: &[&str])
         synced: accounts.synced(&devices, usize::MAX).await?,
         notices: accounts.notices(Some(0)).await?,
     })
+}
+
+/// One of every kind of change, each possible after those before it, and then everything that can be asked: for backends
+/// that look at the statements by which they do it. Refusals do not end it.
+///
+/// # Errors
+///
+/// Those of the store.
+pub async fn everything_about_people(accounts: &dyn Accounts, space: &str, id: &str) -> Result<()> {
+    let (space_id, actor, phone) = (space_id(space), actor(id), device("phone", id));
+    let end = |except| Change::EndCredentials { holder: held_by(id), kind: CredentialKind::Device, except };
+    let changes = [
+        Change::CreateUser(user(id, id)),
+        Change::UpdateUser(User { address: Some("a@b.c".into()), ..user(id, id) }),
+        set_role(space, id, Role::Owner),
+        set_role(space, id, None),
+        Change::AddCredential(phone.clone()),
+        Change::ReplaceCredential(phone.changed(|_| {})),
+        Change::NoteSynced(synced("phone", space, 1)),
+        take("phone", 2),
+        end(Some(phone.id.clone())),
+        end(None),
+        Change::ForgetExpired { before: time(1), limit: 100 },
+        Change::RequireUser(actor.clone()),
+        Change::RequireRole { space: space_id.clone(), actor: actor.clone(), role: None },
+        Change::RequireOwner(space_id.clone()),
+        Change::DeleteUser(actor.clone()),
+        Change::ForgetSpace(space_id.clone()),
+    ];
+    for change in changes {
+        let _ = accounts.change(&[change]).await?;
+    }
+    accounts.user(&actor).await?;
+    accounts.user_by_name(id).await?;
+    accounts.user_by_address("a@b.c").await?;
+    accounts.role(&space_id, &actor).await?;
+    accounts.credential(&phone.id).await?;
+    for n in [1, 2, 50] {
+        let devices: Vec<CredentialId> = (0..n).map(|n| credential_id(&format!("phone-{n}"))).collect();
+        accounts.synced(&devices, 9).await?;
+    }
+    for (after_user, after_space, after_device) in
+        [(None, None, None), (Some(&actor), Some(&space_id), Some(&phone.id))]
+    {
+        accounts.users(after_user, 9).await?;
+        accounts.members(&space_id, after_user, 9).await?;
+        accounts.spaces_of(&actor, after_space, 9).await?;
+        accounts.credentials(&held_by(id), after_device, 9).await?;
+    }
+    accounts.notices(None).await?;
+    accounts.notices(Some(5)).await.map(drop)
 }

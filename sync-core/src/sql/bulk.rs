@@ -249,6 +249,17 @@ pub(super) fn is_any_of<'a, I: Iden + Copy>(
     }
 }
 
+/// The condition that a column is among what `select` yields, which is run first and by itself: as a list to be in,
+/// Postgres may take it for a reason to read the whole table and compare.
+pub(super) fn is_among<I: Iden + Copy>(dialect: Dialect, column: I, select: SelectStatement) -> Expr {
+    match dialect {
+        Dialect::Sqlite => Expr::col(Alias::new(column.unquoted())).in_subquery(select),
+        Dialect::Postgres => {
+            Expr::cust_with_expr(format!("\"{}\" = ANY(ARRAY $1)", column.unquoted()), select)
+        }
+    }
+}
+
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for (n, text) in texts.enumerate() {

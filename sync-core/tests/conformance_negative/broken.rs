@@ -8,10 +8,7 @@ use futures_util::stream::BoxStream;
 use sync_core::store::{
     ClientState, HintHub, LogEntry, MemoryStore, Mode, SpaceStats, Store, StoreExt, StoreTxn,
 };
-use sync_core::{
-    Accounts, AccountsExt, ActorId, Change, Changed, ClientId, Credential, CredentialId, Epoch, Error,
-    ErrorKind, Holder, Notices, Result, Role, Seq, SpaceId, Synced, User,
-};
+use sync_core::{ClientId, CredentialId, Epoch, Error, ErrorKind, Result, Seq, SpaceId, Synced};
 
 use crate::broken_txn::BrokenTxn;
 
@@ -68,6 +65,25 @@ pub(crate) enum Fault {
     UsersWithoutLimit,
     MembersFromTheLast,
     MembersByPrefix,
+    SpacesFromTheFirst,
+    ListsInHalves,
+    RefusesTheFirst,
+    ChecksConditionsFirst,
+    UsersLeaveCredentials,
+    SpacesLeaveCredentials,
+    ReplacesAnyRevision,
+    TakesTwice,
+    EndsEveryKind,
+    ExpiredAreHidden,
+    ForgetsWithoutLimit,
+    CredentialsFromTheLast,
+    NotesOnlyTheFirst,
+    PositionsStay,
+    NoticesOfRefusals,
+    NoticesNewestFirst,
+    NoticesNeverMissed,
+    NoticesOncePerList,
+    PositionsRunAhead,
     IdsFoldCase,
     NumbersAreFloats,
     ScanByUtf16,
@@ -90,6 +106,7 @@ pub(crate) struct Memory {
     pub(crate) hidden: BTreeSet<SpaceId>,
     pub(crate) floor: Seq,
     pub(crate) clients: BTreeMap<ClientId, ClientState>,
+    pub(crate) synced: BTreeMap<(CredentialId, SpaceId), Synced>,
 }
 
 impl BrokenStore {
@@ -166,94 +183,5 @@ impl Store for BrokenStore {
         } else {
             self.inner.hints(space)
         }
-    }
-}
-
-#[async_trait]
-impl Accounts for BrokenStore {
-    async fn change(&self, changes: &[Change]) -> Result<Changed> {
-        let mut changes = changes.to_vec();
-        if self.has(Fault::HalfCreatesUsers) {
-            for change in changes.iter().filter(|change| matches!(change, Change::SetRole { .. })) {
-                self.inner.unconditionally(change.clone()).await?;
-            }
-        }
-        if let (Fault::CreatesUsersWithOneRole, Some(Change::CreateUser(_))) = (self.fault, changes.first()) {
-            changes.truncate(2);
-        }
-        self.inner.change(&changes).await
-    }
-
-    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
-        let limit = if self.has(Fault::UsersWithoutLimit) { usize::MAX } else { limit };
-        let mut users = self.inner.users(after, limit).await?;
-        if self.has(Fault::UsersByName) {
-            users.sort_by(|a, b| a.name_key.cmp(&b.name_key));
-        }
-        Ok(users)
-    }
-
-    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
-        self.inner.user(id).await
-    }
-
-    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        self.inner.user_by_name(name_key).await
-    }
-
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        self.inner.role(space, actor).await
-    }
-
-    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
-        self.inner.user_by_address(address).await
-    }
-
-    async fn spaces_of(
-        &self,
-        actor: &ActorId,
-        after: Option<&SpaceId>,
-        limit: usize,
-    ) -> Result<Vec<(SpaceId, Role)>> {
-        self.inner.spaces_of(actor, after, limit).await
-    }
-
-    async fn members(
-        &self,
-        space: &SpaceId,
-        after: Option<&ActorId>,
-        limit: usize,
-    ) -> Result<Vec<(ActorId, Role)>> {
-        let mut members = self.inner.members(space, after, limit).await?;
-        if let (Fault::MembersFromTheLast, Some(after)) = (self.fault, after) {
-            let last = self.inner.role(space, after).await?;
-            members.splice(0..0, last.map(|role| (after.clone(), role)));
-        }
-        if self.has(Fault::MembersByPrefix) {
-            let other = SpaceId::new(format!("{space}2")).expect("a valid name");
-            members.extend(self.inner.members(&other, after, limit).await?);
-        }
-        Ok(members)
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        self.inner.credential(id).await
-    }
-
-    async fn credentials(
-        &self,
-        holder: &Holder,
-        after: Option<&CredentialId>,
-        limit: usize,
-    ) -> Result<Vec<Credential>> {
-        self.inner.credentials(holder, after, limit).await
-    }
-
-    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
-        self.inner.synced(devices, limit).await
-    }
-
-    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
-        self.inner.notices(after).await
     }
 }

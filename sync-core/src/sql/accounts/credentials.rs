@@ -5,6 +5,7 @@ use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use crate::accounts::{Credential, CredentialKind, Holder};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sql::bulk::is_among;
 use crate::sql::driver::{self, Dialect, Driver, Statement};
 use crate::sql::pack::{self, Field, damaged, row, split_rows};
 use crate::sql::tables::Credentials;
@@ -88,7 +89,7 @@ pub(super) fn forget_expired(dialect: Dialect, before: Timestamp, limit: usize) 
         .order_by(Credentials::ExpiresAt, sea_query::Order::Asc)
         .limit(driver::limit(limit))
         .take();
-    let is_ended = Expr::col(Credentials::Id).in_subquery(ended);
+    let is_ended = is_among(dialect, Credentials::Id, ended);
     Statement::new(dialect, &Query::delete().from_table(Credentials::Table).and_where(is_ended).take())
 }
 

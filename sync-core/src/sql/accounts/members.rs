@@ -34,6 +34,7 @@ pub(super) async fn has_owner<D: Driver>(driver: &mut D, space: &SpaceId) -> Res
         .from(Members::Table)
         .and_where(Expr::col(Members::Space).eq(space.as_str()))
         .and_where(Expr::col(Members::Role).eq(Role::Owner.as_str()))
+        .order_by(Members::Actor, sea_query::Order::Asc)
         .limit(1);
     Ok(driver.text(Statement::new(driver.dialect(), &select)).await?.is_some())
 }
