@@ -16,6 +16,7 @@ mod outage;
 mod pool;
 mod race;
 mod refused;
+mod rights;
 mod sessions;
 mod site;
 mod soak;

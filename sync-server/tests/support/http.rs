@@ -98,6 +98,10 @@ impl Http {
         self.ask("POST", path, body)
     }
 
+    pub(crate) fn delete(&mut self, path: &str) -> io::Result<Answer> {
+        self.ask("DELETE", path, "")
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         let answer = self.send_head(method, path, body.len(), "").and_then(|()| {
             self.send_body(body)?;
