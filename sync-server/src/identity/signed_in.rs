@@ -57,7 +57,7 @@ impl Identity {
     async fn by_access_token(&self, text: &str) -> Result<SignedIn, Problem> {
         let access = self.0.tokens.verify(text, self.now_s())?;
         let user = ActorId::new(&access.user).map_err(|_| Code::InvalidToken)?;
-        let device = self.device_in_use(&access.device).await?.ok_or(Code::TokenRevoked)?;
+        let device = self.device_in_use(&access.device).await?;
         if device.holder != Holder::User(user.clone()) {
             return Err(Code::InvalidToken.into());
         }
@@ -69,7 +69,7 @@ impl Identity {
     /// credential is not there.
     async fn shown(&self, kind: TokenKind, proof: Proof, text: &str) -> Result<SignedIn, Problem> {
         let token = OpaqueToken::parse(kind, text).ok_or(Code::InvalidToken)?;
-        let device = self.device_in_use(token.id()).await?.ok_or(Code::TokenRevoked)?;
+        let device = self.device_in_use(token.id()).await?;
         let Purpose::Device(details) = &device.purpose else { return Err(Code::InvalidToken.into()) };
         let (true, Holder::User(user)) =
             (details.proof == proof && token.is_of(&device.secret), &device.holder)
@@ -79,11 +79,12 @@ impl Identity {
         Ok(SignedIn { user: user.clone(), device: device.id.clone(), until: device.expires_at })
     }
 
-    /// A device that has not ended.
-    async fn device_in_use(&self, id: &CredentialId) -> Result<Option<Arc<Credential>>, Problem> {
+    /// A device that is there and has not ended.
+    async fn device_in_use(&self, id: &CredentialId) -> Result<Arc<Credential>, Problem> {
         let found = self.0.rights.credential(id, self.now()).await?;
-        let now = self.now();
-        Ok(found.filter(|device| !device.is_expired(now) && matches!(device.purpose, Purpose::Device(_))))
+        let found = found.filter(|device| matches!(device.purpose, Purpose::Device(_)));
+        let device = found.ok_or(Code::TokenRevoked)?;
+        if device.is_expired(self.now()) { Err(Code::TokenExpired.into()) } else { Ok(device) }
     }
 
     /// What someone may do in a space.
@@ -126,7 +127,7 @@ impl Identity {
         if who.until.is_some_and(|until| until <= self.now()) {
             return Err(Code::TokenExpired.into());
         }
-        self.device_in_use(&who.device).await?.ok_or(Code::TokenRevoked)?;
+        self.device_in_use(&who.device).await?;
         match space {
             Some(space) => self.member(who, space).await.map(drop),
             None => Ok(()),

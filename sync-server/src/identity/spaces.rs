@@ -1,6 +1,6 @@
 //! Spaces as their members see them: made, listed, left and deleted.
 
-use sync_core::{Change, ErrorKind, Role, SpaceId};
+use sync_core::{ActorId, Change, ErrorKind, Role, SpaceId};
 
 use super::signed_in::SignedIn;
 use crate::identity::Identity;
@@ -30,6 +30,8 @@ impl Identity {
         let (of, actor, role) = (space.clone(), who.user.clone(), Some(Role::Owner));
         let changes = vec![
             (Change::RequireUser(actor.clone()), Code::TokenRevoked),
+            // Whoever was in a space of this name before, and was not removed with it, is not in this one.
+            (Change::ForgetSpace(space.clone()), Code::Internal),
             (Change::SetRole { space: of, actor, role }, Code::Internal),
         ];
         if let Err(problem) = self.change_or(changes).await {
@@ -61,11 +63,30 @@ impl Identity {
     /// `space_not_found`, `forbidden_role`.
     pub async fn delete_space(&self, who: &SignedIn, space: &SpaceId) -> Result<(), Problem> {
         self.owner(who, space).await?;
-        self.remove_space(space).await
+        self.remove_own_space(space, &who.user).await
     }
 
-    /// Deletes a space, whoever its members are. First nobody gets in any more, then it goes; if the process dies between
-    /// the two, what is left belongs to nobody.
+    /// Deletes a space of which someone is an owner. First nobody else gets in any more, then it goes, then the owner; if the
+    /// process dies in between, they find it in their list and delete it again.
+    pub(super) async fn remove_own_space(&self, space: &SpaceId, owner: &ActorId) -> Result<(), Problem> {
+        let is_owner = |role| {
+            let (space, actor) = (space.clone(), owner.clone());
+            Change::RequireRole { space, actor, role: Some(role) }
+        };
+        let set = |role| Change::SetRole { space: space.clone(), actor: owner.clone(), role };
+        let alone = vec![
+            (is_owner(Role::Owner), Code::ForbiddenRole),
+            (Change::ForgetSpace(space.clone()), Code::Internal),
+            (set(Some(Role::Owner)), Code::Internal),
+        ];
+        self.change_or(alone).await?;
+        self.0.service.delete_space(space).await?;
+        // Refused, when someone has made a new space of this name meanwhile: that one is not touched.
+        let gone = [is_owner(Role::Owner), set(None)];
+        self.change(&gone).await.map(drop)
+    }
+
+    /// Deletes a space for an operator, whoever its members are.
     pub(super) async fn remove_space(&self, space: &SpaceId) -> Result<(), Problem> {
         self.change_or(vec![(Change::ForgetSpace(space.clone()), Code::Internal)]).await?;
         self.0.service.delete_space(space).await?;

@@ -48,7 +48,7 @@ impl Identity {
                 .extra("spaces", owned.shared.iter().map(ToString::to_string).collect::<Vec<_>>()));
         }
         for space in owned.private.iter().chain(&owned.shared) {
-            self.remove_space(space).await?;
+            self.remove_own_space(space, id).await?;
         }
         let spaces: Vec<SpaceId> = self.all_spaces_of(id).await?;
         let mut changes = vec![(Change::DeleteUser(id.clone()), Code::NotFound)];
