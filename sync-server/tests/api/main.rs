@@ -16,4 +16,5 @@ mod policies;
 mod schema;
 mod table;
 mod template;
+mod timing;
 mod world;
