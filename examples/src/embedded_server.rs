@@ -7,9 +7,6 @@
 //! Both halves run in this one program, so that it can be watched; a real phone would be elsewhere.
 #![expect(clippy::print_stdout, reason = "it shows what it does")]
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,10 +14,14 @@ use futures_util::StreamExt;
 use serde_json::json;
 use sync_core::replica::{Event, Replica, ReplicaOptions};
 use sync_core::service::Actor;
-use sync_core::transport::{HttpTransport, Loopback};
-use sync_core::{ErrorKind, IdSource, OsIds, Role, Session, TokioRuntime};
+use sync_core::transport::{HttpTransport, Loopback, Paired};
+use sync_core::{ActorId, PairingCode, Role, SpaceId, TokioRuntime, User};
 use sync_server::Server;
+use sync_server::auth::username::UserName;
 use sync_server::config::{Config, Settings};
+use sync_server::identity::{Identity, NewSignIn};
+use sync_server::problem::{Code, Problem};
+use sync_server::qr::{Ink, Qr};
 use sync_store_sqlite::SqliteStore;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -46,22 +47,27 @@ async fn main() -> Result<(), Error> {
     let server = Server::start(Config::load(settings, |_| None, None)?).await?;
     let url = format!("http://{}", server.address());
     // The desktop's own way to the very service that answers the phone: no socket, no token, no second copy of the data.
-    let service = server.service().clone();
+    let (service, identity) = (server.service().clone(), server.identity().clone());
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
 
-    // The owner's account. A phone pairs with its name and this password, which the app would show as a QR code.
-    let password = password(&folder)?;
-    let me = sign_in_or_up(&url, &password).await?;
-    println!("serving {url} for space {}", me.space);
+    // The owner's account, which is made at the first start. They need no password: whoever sits at the desktop lets others in.
+    let me = owner(&identity).await?;
+    let space = me.home.clone().ok_or("every user has a space of their own")?;
+    println!("serving {url} for space {space}");
 
     // The window: a replica beside the server, in a file of its own. `Loopback` says who it acts for.
-    let desktop = open(&folder.join("desktop.db"), &me).await?;
-    let inside = Loopback::new(service, Actor::new(me.user.clone(), Role::Owner));
+    let desktop = open(&folder.join("desktop.db"), &space, &me.id).await?;
+    let inside = Loopback::new(service, Actor::new(me.id.clone(), Role::Owner));
 
-    // The phone knows a URL, a name and a password, and nothing of what is behind them.
-    let outside = HttpTransport::new(&url, None)?;
-    let phone = open(&folder.join("phone.db"), &outside.login(OWNER, &password).await?).await?;
+    // The phone scans what the window shows, and gets a token of its own, which the owner can take back.
+    let offered = identity.offer_pairing(&me.id, false).await.map_err(refused)?;
+    let shown = PairingCode::new(&url, &offered.token)?.to_url();
+    let picture = Qr::new(&shown).ok_or("an address is short enough for a picture")?.terminal(Ink::Plain);
+    println!("{} lines of QR code to scan", picture.lines().count());
+    let (outside, paired) = HttpTransport::pair(&PairingCode::parse(&shown)?, "phone").await?;
+    let Paired::SignedIn(session) = paired else { return Err("nobody asked to be asked".into()) };
+    let phone = open(&folder.join("phone.db"), &session.space, &session.user).await?;
 
     // The first sync loads what the space has already. It may be all of it; `sync_with_progress` tells how far it is.
     desktop.sync(&inside).await?;
@@ -102,10 +108,10 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-async fn open(file: &Path, session: &Session) -> Result<Replica, Error> {
+async fn open(file: &Path, space: &SpaceId, user: &ActorId) -> Result<Replica, Error> {
     let store = SqliteStore::open_file(file).await?;
-    let options = ReplicaOptions::for_session(Arc::new(TokioRuntime), session);
-    Ok(Replica::open(Arc::new(store), session.space.clone(), options).await?)
+    let options = ReplicaOptions::new(Arc::new(TokioRuntime), user.clone());
+    Ok(Replica::open(Arc::new(store), space.clone(), options).await?)
 }
 
 /// What a window or a screen would show.
@@ -121,25 +127,18 @@ fn show(who: &str, event: Option<Event>) {
     }
 }
 
-/// The password for pairing, made at the first start.
-fn password(folder: &Path) -> Result<String, Error> {
-    let file = folder.join("pairing-password");
-    // For the eyes of this user alone.
-    match File::options().write(true).create_new(true).mode(0o600).open(&file) {
-        Ok(mut new) => new.write_all(OsIds.new_id().as_bytes())?,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error.into()),
+/// The first start makes the account, later ones find it.
+async fn owner(identity: &Identity) -> Result<User, Error> {
+    match identity.find_user(OWNER).await {
+        Err(problem) if problem.code() == Code::NotFound => {
+            let name = UserName::new(OWNER).map_err(refused)?;
+            identity.add_user(NewSignIn::Devices(name)).await.map_err(refused)
+        }
+        found => found.map_err(refused),
     }
-    Ok(std::fs::read_to_string(&file)?)
 }
 
-/// The first start makes the account, later ones find it.
-async fn sign_in_or_up(url: &str, password: &str) -> Result<Session, Error> {
-    let transport = HttpTransport::new(url, None)?;
-    match transport.login(OWNER, password).await {
-        Err(error) if error.kind() == ErrorKind::Unauthorized => {
-            Ok(transport.register(OWNER, password).await?)
-        }
-        session => Ok(session?),
-    }
+/// What the server would answer to a request.
+fn refused(problem: Problem) -> Error {
+    problem.code().title().into()
 }

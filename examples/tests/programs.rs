@@ -35,7 +35,7 @@ fn a_server_within_an_app_serves_a_phone_at_every_start() {
     let (first, second) = (start(), start());
     assert_eq!(space(&first), space(&second), "it is the same account");
     for out in [first, second] {
-        let said: Vec<&str> = out.lines().skip(1).collect();
+        let said: Vec<&str> = out.lines().skip(2).collect();
         let expected = [
             r#"desktop shows {"stars":4,"title":"Lake"} (Local)"#,
             r#"phone shows {"stars":4,"title":"Lake"} (Remote)"#,

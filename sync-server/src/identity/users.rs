@@ -95,8 +95,7 @@ impl Identity {
         }
     }
 
-    /// Creates a user for an operator, whatever the registration says: with a name and a password, or an address to sign
-    /// in by mail.
+    /// Creates a user for an operator or for the program that embeds the server, whatever the registration says.
     ///
     /// # Errors
     ///
@@ -104,6 +103,10 @@ impl Identity {
     pub async fn add_user(&self, sign_in: NewSignIn) -> Result<User, Problem> {
         let user = match sign_in {
             NewSignIn::Password(name, password) => self.named_user(&name, password).await?,
+            NewSignIn::Devices(name) => {
+                let name_key = Some(name.normal().to_owned());
+                User { name_key, ..self.new_user(name.display().to_owned())? }
+            }
             NewSignIn::Address(address) => {
                 let name = address.normal().split('@').next().unwrap_or_default().to_owned();
                 User { address: Some(address.normal().to_owned()), ..self.new_user(name)? }
@@ -211,6 +214,8 @@ pub enum NewSignIn {
     Password(UserName, Password),
     /// By mail.
     Address(MailAddress),
+    /// By devices that are paired, and in no other way until they are given a password.
+    Devices(UserName),
 }
 
 /// Spaces that are read at once.
