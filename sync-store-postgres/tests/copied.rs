@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_core::conformance::{
-    Contents, Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
+    Contents, Dice, actor, client_state, commit_write, contents, device, epoch, invite, log_entry, make,
+    sample, seq, space_id, user,
 };
 use sync_core::copy::{Source, export, import};
 use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::service::{Actor, Service};
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
 use sync_core::transport::Loopback;
-use sync_core::{Accounts, AccountsExt, ErrorKind, Role, SpaceId, Timestamp, TokioRuntime, User};
+use sync_core::{Accounts, AccountsExt, Change, ErrorKind, Role, SpaceId, Timestamp, TokioRuntime, User};
 use sync_store_postgres::PostgresOptions;
 use sync_store_sqlite::SqliteStore;
 use world::World;
@@ -37,16 +38,12 @@ async fn server(seed: u64) -> MemoryStore {
         txn.commit().await.unwrap();
     }
     for (id, role) in [("u1", Role::Owner), ("u2", Role::Viewer)] {
-        let user = User {
-            id: actor(id),
-            name: format!("Name 'of' {id}"),
-            name_key: Some(id.into()),
-            address: None,
-            password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
-            home: None,
-            created_at: Timestamp::MAX,
-        };
+        let (address, home) = (Some(format!("{id}@example.org")), Some(space_id("space-1")));
+        let user = User { address, home, created_at: Timestamp::MAX, ..user(id, &format!("Name 'of' {id}")) };
         store.create_user(&user, &[(space_id("space-1"), role)]).await.unwrap();
+        let phone = device(&format!("phone-{id}"), id).changed(|next| next.expires_at = Some(Timestamp::MAX));
+        let open = [phone, device(&format!("tablet-{id}"), id), invite(&format!("invite-{id}"), "space-1")];
+        make(&store, &open.map(Change::AddCredential)).await.unwrap();
     }
     store
 }

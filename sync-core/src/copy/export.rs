@@ -1,15 +1,16 @@
 //! Writing everything in a store.
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Holder};
 use crate::copy::check::SpaceCheck;
 use crate::copy::line::{End, HeaderLine, Line, MemberLine, Row, SpaceLine};
+use crate::copy::people;
 use crate::copy::write::LineWriter;
 use crate::copy::{FORMAT, OnProgress, PAGE_BYTES, PAGE_ROWS, Progress, Sink, Totals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{CLIENTS_PAGE, ClientQuery, ScanQuery, Store, StoreExt, StoreTxn};
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
-/// Writes all spaces, users and members of a store to `sink`.
+/// Writes all spaces, users, members, devices and invites of a store to `sink`.
 ///
 /// Each space is read in one transaction, so what is written of it belongs together; different spaces come from different
 /// moments. For a move nobody may write to the store from here on: what is written after a space was read is not in the
@@ -43,7 +44,9 @@ pub async fn export(
     export.users(accounts).await?;
     for name in &names {
         export.members(accounts, name).await?;
+        export.credentials(accounts, &Holder::Space(name.clone())).await?;
     }
+    export.credentials(accounts, &Holder::Server).await?;
     export.end().await
 }
 
@@ -196,8 +199,10 @@ impl Export<'_> {
             let is_last = page.len() < PAGE_ROWS;
             last = page.last().map(|user| user.id.clone());
             for user in page {
+                let holder = Holder::User(user.id.clone());
                 self.out.line(&Line::User(user)).await?;
                 self.totals.n_users += 1;
+                self.credentials(accounts, &holder).await?;
             }
             if is_last {
                 return Ok(());
@@ -221,9 +226,24 @@ impl Export<'_> {
         }
     }
 
+    async fn credentials(&mut self, accounts: &dyn Accounts, holder: &Holder) -> Result<()> {
+        let mut last: Option<CredentialId> = None;
+        loop {
+            let page = accounts.credentials(holder, last.as_ref(), PAGE_ROWS).await?;
+            let is_last = page.len() < PAGE_ROWS;
+            last = page.last().map(|credential| credential.id.clone());
+            for credential in page.into_iter().filter(people::moves) {
+                self.out.line(&Line::Credential(credential)).await?;
+                self.totals.n_credentials += 1;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
     async fn end(mut self) -> Result<Totals> {
-        let Totals { n_spaces, n_records, n_users, n_members, .. } = self.totals;
-        self.out.line(&Line::End(End { n_spaces, n_records, n_users, n_members })).await?;
+        self.out.line(&Line::End(End::of(self.totals))).await?;
         self.out.flush().await?;
         Ok(self.totals)
     }

@@ -3,7 +3,7 @@
 use crate::accounts::Accounts;
 use crate::copy::check::SpaceCheck;
 use crate::copy::fill::{self, Target};
-use crate::copy::line::{End, Line, Row, SpaceLine};
+use crate::copy::line::{End, HeaderLine, Line, Row, SpaceLine};
 use crate::copy::people::People;
 use crate::copy::read::LineReader;
 use crate::copy::{OnProgress, PAGE_ROWS, Progress, Source, Totals};
@@ -14,15 +14,15 @@ use crate::types::SpaceId;
 /// Reads an export into a store that nobody else uses meanwhile.
 ///
 /// Each space is written in one transaction, after its records were compared with the export: it is there whole, or empty.
-/// Users and members come after all spaces, so that nobody gets into a server that is half there. What is in the store
-/// already is never changed: a space, user or role that equals the one in the export is passed over, an empty space is
+/// Users, members and credentials come after all spaces, so that nobody gets into a server that is half there. What is in the store
+/// already is never changed: a space, user, role or credential that equals the one in the export is passed over, an empty space is
 /// replaced, and anything else ends the import. So an import that broke can simply be started again, and a second one of
 /// the same export does nothing. In memory it holds a page of rows.
 ///
 /// # Errors
 ///
 /// [`Invalid`](crate::ErrorKind::Invalid) when the text is no export, and
-/// [`Incompatible`](crate::ErrorKind::Incompatible) when it is one of another format;
+/// [`Incompatible`](crate::ErrorKind::Incompatible) when it is one of a newer format;
 /// [`Corrupt`](crate::ErrorKind::Corrupt) with the number of the line where it is damaged or ends too early, or when the
 /// store does not hold what it was given; [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when something else is in the
 /// way; [`Unavailable`](crate::ErrorKind::Unavailable) when the source fails; and what the store reports.
@@ -33,9 +33,10 @@ pub async fn import(
     on_progress: OnProgress<'_>,
 ) -> Result<Totals> {
     let mut lines = LineReader::new(source);
-    let progress = Progress { n_spaces_total: lines.header().await?, ..Progress::default() };
+    let HeaderLine { format, n_spaces } = lines.header().await?;
+    let progress = Progress { n_spaces_total: n_spaces, ..Progress::default() };
     let mut import = Import { store, lines, on_progress, progress, totals: Totals::default(), last: None };
-    let mut people = People::new(store, accounts);
+    let mut people = People::new(store, accounts, format);
     loop {
         match import.lines.next().await? {
             Line::Space(space) if people.is_empty() => import.space(space).await?,
@@ -48,6 +49,11 @@ pub async fn import(
                 people.check_member(&member).map_err(|why| import.lines.refused(why))?;
                 people.member(&member).await?;
                 import.totals.n_members += 1;
+            }
+            Line::Credential(credential) => {
+                people.check_credential(&credential).map_err(|why| import.lines.refused(why))?;
+                people.credential(&credential).await?;
+                import.totals.n_credentials += 1;
             }
             Line::End(end) => return import.end(end).await,
             _ => return Err(import.lines.refused("it is in the wrong place")),
@@ -128,8 +134,7 @@ impl Import<'_> {
     }
 
     async fn end(mut self, end: End) -> Result<Totals> {
-        let Totals { n_spaces, n_records, n_users, n_members, .. } = self.totals;
-        if end != (End { n_spaces, n_records, n_users, n_members }) {
+        if end != End::of(self.totals) {
             return Err(self.lines.refused("it does not say what came before it"));
         }
         self.lines.finish().await?;

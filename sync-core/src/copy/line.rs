@@ -4,9 +4,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::accounts::{Role, User};
+use crate::accounts::{Credential, Role, User};
 use crate::clock::Timestamp;
-use crate::copy::LINE_BYTES_MAX;
+use crate::copy::{LINE_BYTES_MAX, Totals};
 use crate::json::{Json, Limits};
 use crate::state_hash::StateHash;
 use crate::store::{ClientState, CommitInfo, LogEntry, SpaceHead};
@@ -28,6 +28,7 @@ pub(super) enum Line {
     SpaceEnd(SpaceEnd),
     User(User),
     Member(MemberLine),
+    Credential(Credential),
     End(End),
 }
 
@@ -194,6 +195,16 @@ pub(super) struct End {
     pub(super) n_records: u64,
     pub(super) n_users: u64,
     pub(super) n_members: u64,
+    /// The first format had none.
+    #[serde(default)]
+    pub(super) n_credentials: u64,
+}
+
+impl End {
+    pub(super) fn of(totals: Totals) -> Self {
+        let Totals { n_spaces, n_records, n_users, n_members, n_credentials, n_spaces_there: _ } = totals;
+        Self { n_spaces, n_records, n_users, n_members, n_credentials }
+    }
 }
 
 fn is_zero(version: &Version) -> bool {

@@ -9,7 +9,7 @@
 //! ```text
 //! sync_export                                        once: the format, and how many spaces there are
 //! space   commit…  client…  log…  record…  space_end     for each space, ascending; all from one moment of it
-//! user…   member…                                    when every space is whole
+//! user…   member…   credential…                      when every space is whole
 //! end                                                once: how much there was
 //! ```
 //!
@@ -51,8 +51,8 @@ use async_trait::async_trait;
 pub use export::export;
 pub use import::import;
 
-/// The format that this program writes, and the only one it reads.
-pub const FORMAT: u32 = 1;
+/// The format that this program writes; it reads this one and all before it.
+pub const FORMAT: u32 = 2;
 
 /// Bytes of the longest line. The answer to a batch is the longest thing that is kept as one: it may carry 32 MiB of
 /// contents, and grows by half when it is written as a text within a text.
@@ -112,6 +112,8 @@ pub struct Totals {
     pub n_users: u64,
     /// Roles of someone in a space.
     pub n_members: u64,
+    /// Devices that are signed in, and invites that are open.
+    pub n_credentials: u64,
     /// How many of the spaces an import found in the store already, as they are in the text, and passed over.
     pub n_spaces_there: u64,
 }

@@ -1,37 +1,66 @@
-//! Bringing users and members, after all spaces.
+//! Bringing users, members and credentials, after all spaces.
 
-use crate::accounts::{Accounts, AccountsExt, User};
+use crate::accounts::{
+    Accounts, AccountsExt, Change, Changed, Credential, CredentialKind, Holder, Role, User,
+};
 use crate::copy::check::Checked;
 use crate::copy::line::MemberLine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Store, StoreExt};
-use crate::types::{ActorId, SpaceId};
+use crate::types::{ActorId, CredentialId, SpaceId};
 
-/// Follows the lines of users and members, and writes what is not there yet.
+/// Whether a credential is worth a move. Letters and pairings are not: they live for minutes.
+pub(super) fn moves(credential: &Credential) -> bool {
+    matches!(credential.kind(), CredentialKind::Device | CredentialKind::Invite)
+}
+
+/// Follows the lines of users, members and credentials, and writes what is not there yet.
 #[derive(Debug)]
 pub(super) struct People<'a> {
     store: &'a dyn Store,
     accounts: &'a dyn Accounts,
-    user: Option<ActorId>,
-    member: Option<(SpaceId, ActorId)>,
+    format: u32,
+    last: Option<(Holder, Part)>,
+}
+
+/// What a line is to the user, the space or the server that it belongs to.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Itself,
+    Member(ActorId),
+    Credential(CredentialId),
 }
 
 impl<'a> People<'a> {
-    pub(super) fn new(store: &'a dyn Store, accounts: &'a dyn Accounts) -> Self {
-        Self { store, accounts, user: None, member: None }
+    /// Lines of an export of this format.
+    pub(super) fn new(store: &'a dyn Store, accounts: &'a dyn Accounts, format: u32) -> Self {
+        Self { store, accounts, format, last: None }
     }
 
     /// Whether there was anyone yet.
     pub(super) fn is_empty(&self) -> bool {
-        self.user.is_none() && self.member.is_none()
+        self.last.is_none()
     }
 
-    /// Users come ascending by id, before all members.
     pub(super) fn check_user(&mut self, user: &User) -> Checked {
-        if self.member.is_some() || self.user.as_ref().is_some_and(|before| *before >= user.id) {
-            return Err("the users are not ascending, or come after the members");
+        self.comes_next(Holder::User(user.id.clone()), Part::Itself)
+    }
+
+    pub(super) fn check_member(&mut self, member: &MemberLine) -> Checked {
+        self.comes_next(Holder::Space(member.space.clone()), Part::Member(member.actor.clone()))
+    }
+
+    pub(super) fn check_credential(&mut self, credential: &Credential) -> Checked {
+        self.comes_next(credential.holder.clone(), Part::Credential(credential.id.clone()))
+    }
+
+    /// Users come before spaces and these before the server, each ascending, with what is theirs.
+    fn comes_next(&mut self, of: Holder, part: Part) -> Checked {
+        let place = Some((of, part));
+        if self.last >= place {
+            return Err("the users, members and credentials are not ascending");
         }
-        self.user = Some(user.id.clone());
+        self.last = place;
         Ok(())
     }
 
@@ -39,11 +68,12 @@ impl<'a> People<'a> {
     pub(super) async fn user(&self, user: &User) -> Result<()> {
         match self.accounts.create_user(user, &[]).await {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                if self.accounts.user(&user.id).await?.as_ref() == Some(user) {
+                if self.accounts.user(&user.id).await?.is_some_and(|found| self.is_same(&found, user)) {
                     return Ok(());
                 }
                 let message = format!(
-                    "the store has another user with the id or the name of user {}: import into an empty store",
+                    "the store has another user with the id, the name or the address of user {}: import into an empty \
+                     store",
                     user.id
                 );
                 Err(Error::new(ErrorKind::AlreadyExists, message))
@@ -52,14 +82,10 @@ impl<'a> People<'a> {
         }
     }
 
-    /// Members come ascending by space and id.
-    pub(super) fn check_member(&mut self, member: &MemberLine) -> Checked {
-        let place = Some((member.space.clone(), member.actor.clone()));
-        if self.member >= place {
-            return Err("the members are not ascending");
-        }
-        self.member = place;
-        Ok(())
+    /// Whether this user is the one in the export, of which the first format did not know homes.
+    fn is_same(&self, found: &User, user: &User) -> bool {
+        let home = if self.format == 1 { &found.home } else { &user.home };
+        *found == User { home: home.clone(), ..user.clone() }
     }
 
     /// Gives a member their role, unless they have it from an earlier attempt.
@@ -70,10 +96,51 @@ impl<'a> People<'a> {
             Err(Error::new(ErrorKind::AlreadyExists, message))
         };
         match self.accounts.role(space, actor).await? {
-            Some(found) if found == *role => Ok(()),
-            Some(_) => refused("they have another one in this store; import into an empty store"),
-            None if !self.store.has_space(space).await? => refused("there is no such space"),
-            None => self.accounts.set_role(space, actor, Some(*role)).await,
+            Some(found) if found == *role => {}
+            Some(_) => return refused("they have another one in this store; import into an empty store"),
+            None if !self.store.has_space(space).await? => return refused("there is no such space"),
+            None => self.accounts.set_role(space, actor, Some(*role)).await?,
+        }
+        if self.format == 1 && *role == Role::Owner { self.give_home(actor, space).await } else { Ok(()) }
+    }
+
+    /// Makes the first space that someone owns their home: spaces come ascending.
+    async fn give_home(&self, actor: &ActorId, space: &SpaceId) -> Result<()> {
+        match self.accounts.user(actor).await? {
+            Some(user) if user.home.is_none() => {
+                let with_home = User { home: Some(space.clone()), ..user };
+                self.accounts.unconditionally(Change::UpdateUser(with_home)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a credential, unless it is there from an earlier attempt.
+    pub(super) async fn credential(&self, credential: &Credential) -> Result<()> {
+        let refused = |why: &str| {
+            let message = format!("cannot add credential {}: {why}", credential.id);
+            Err(Error::new(ErrorKind::AlreadyExists, message))
+        };
+        let mut changes = Vec::new();
+        match &credential.holder {
+            Holder::User(id) => changes.push(Change::RequireUser(id.clone())),
+            Holder::Space(space) if !self.store.has_space(space).await? => {
+                return refused("there is no such space");
+            }
+            Holder::Space(_) | Holder::Address(_) | Holder::Server => {}
+        }
+        changes.push(Change::AddCredential(credential.clone()));
+        match self.accounts.change(&changes).await? {
+            Changed::Done => Ok(()),
+            Changed::Refused(idx) if idx + 1 < changes.len() => refused("there is no such user"),
+            Changed::Refused(_)
+                if self.accounts.credential(&credential.id).await?.as_ref() == Some(credential) =>
+            {
+                Ok(())
+            }
+            Changed::Refused(_) => {
+                refused("the store has another one of this id; import into an empty store")
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading lines, one at a time, and trusting none.
 
-use crate::copy::line::Line;
+use crate::copy::line::{HeaderLine, Line};
 use crate::copy::write::{AFTER_SUM, BEFORE_SUM, SUM_DIGITS, Sums, failed};
 use crate::copy::{FORMAT, LINE_BYTES_MAX, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,24 +28,24 @@ impl<'a> LineReader<'a> {
         Self { source, chunk, rest: 0..0, line: Vec::new(), n_lines: 0, sums: Sums::default() }
     }
 
-    /// The number of spaces, from the first line.
-    pub(super) async fn header(&mut self) -> Result<u64> {
+    /// The first line, of a format that this program reads.
+    pub(super) async fn header(&mut self) -> Result<HeaderLine> {
         let is_there = self.fetch().await?;
         let text = std::str::from_utf8(&self.line).ok().and_then(|line| line.strip_prefix(BEGINNING));
         let format = text.and_then(|text| text.split([',', '}']).next()).and_then(|n| n.parse::<u32>().ok());
         match format.filter(|_| is_there) {
-            Some(FORMAT) => {}
+            Some(1..=FORMAT) => {}
             Some(other) => {
                 let message = format!(
-                    "this is an export of format {other}, and this program reads format {FORMAT}: import it with the \
-                     version that wrote it or a newer one"
+                    "this is an export of format {other}, and this program reads formats up to {FORMAT}: import it with \
+                     the version that wrote it or a newer one"
                 );
                 return Err(Error::new(ErrorKind::Incompatible, message));
             }
             None => return Err(Error::new(ErrorKind::Invalid, "this is not the export of a sync server")),
         }
         match self.parse()? {
-            Line::SyncExport(header) => Ok(header.n_spaces),
+            Line::SyncExport(header) => Ok(header),
             _ => Err(self.refused("there is more in it than a beginning")),
         }
     }

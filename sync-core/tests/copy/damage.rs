@@ -1,11 +1,11 @@
 //! Damage is noticed where it is, and leaves spaces that are whole or empty.
 
 use sync_core::conformance::{
-    client_state, commit, commit_write, delete, epoch, log_entry, put, seq, space_id,
+    client_state, commit, commit_write, delete, device, epoch, invite, log_entry, make, put, seq, space_id,
 };
 use sync_core::copy::{LINE_BYTES_MAX, Sink, Source, export, import};
 use sync_core::store::{CommitWrite, MemoryStore, Store};
-use sync_core::{AccountsExt, Error, ErrorKind, Role, Seq};
+use sync_core::{AccountsExt, Change, Credential, Error, ErrorKind, Holder, Role, Seq};
 
 use crate::world::{everything, exported, imported, server, user};
 
@@ -47,6 +47,10 @@ async fn small() -> MemoryStore {
     let roles = [(space_id("a"), Role::Owner), (space_id("b"), Role::Viewer)];
     store.create_user(&user("u1", "Anna"), &roles).await.unwrap();
     store.create_user(&user("u2", "Bob"), &roles).await.unwrap();
+    let all = [device("phone", "u1"), device("tablet", "u1"), device("laptop", "u2"), invite("invite", "a")];
+    let to_server = Credential { holder: Holder::Server, ..invite("welcome", "a") };
+    let changes: Vec<Change> = all.into_iter().chain([to_server]).map(Change::AddCredential).collect();
+    make(&store, &changes).await.unwrap();
     store
 }
 
@@ -183,6 +187,13 @@ async fn nonsense_in_a_line_is_refused_and_the_line_is_named() {
         ("\"role\":\"owner\"", "\"role\":\"king\""),
         ("\"space\":\"a\",\"actor\"", "\"space\":\"c\",\"actor\""),
         ("\"n_users\":2", "\"n_users\":3"),
+        ("\"n_credentials\":5", "\"n_credentials\":4"),
+        ("\"holder\":{\"user\":\"u1\"}", "\"holder\":{\"user\":\"u3\"}"),
+        ("\"holder\":{\"space\":\"a\"}", "\"holder\":{\"space\":\"c\"}"),
+        ("\"holder\":\"server\"", "\"holder\":\"nobody\""),
+        ("\"id\":\"phone---", "\"id\":\"phone"),
+        ("\"secret\":\"", "\"secret\":\"0"),
+        ("\"purpose\":{\"device\"", "\"purpose\":{\"key\""),
         ("{\"user\":", "{\"uzer\":"),
         ("{\"record\":", "{\"record\":[],\"record\":"),
     ];
@@ -201,13 +212,13 @@ async fn nonsense_in_a_line_is_refused_and_the_line_is_named() {
 async fn people_never_come_before_a_space() {
     let old = small().await;
     let whole = exported(&old).await;
-    for kind in ["{\"user\":", "{\"member\":"] {
+    for kind in ["{\"user\":", "{\"member\":", "{\"credential\":"] {
         let mut lines = texts(&whole);
         let at = lines.iter().position(|line| line.starts_with(kind)).unwrap();
         let line = lines.remove(at);
         lines.insert(1, line);
         let refused = refused_and_mended(&summed(&lines), &whole, &old, kind).await;
-        assert!(refused.to_string().contains("line 3 of") || kind.contains("member"), "{refused}");
+        assert!(refused.to_string().contains("line 3 of") || kind != "{\"user\":", "{refused}");
     }
 }
 
@@ -232,7 +243,7 @@ async fn what_is_no_export_is_told_from_one_of_another_format() {
         ("{\"sync_export\":{\"format\":x}}\n", ErrorKind::Invalid),
         ("{\"sync_export\":{\"format\":1", ErrorKind::Invalid),
         ("{\"sync_export\":{\"format\":0}}\n", ErrorKind::Incompatible),
-        ("{\"sync_export\":{\"format\":2,\"news\":[]}}\n", ErrorKind::Incompatible),
+        ("{\"sync_export\":{\"format\":3,\"news\":[]}}\n", ErrorKind::Incompatible),
         ("{\"sync_export\":{\"format\":1}}\n", ErrorKind::Corrupt),
     ] {
         let new = MemoryStore::default();

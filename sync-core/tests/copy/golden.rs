@@ -1,10 +1,13 @@
 //! The format, pinned: exports of today can be imported for ever.
 
 use sync_core::conformance::{
-    client_state, commit, commit_write, delete, epoch, log_entry, put, seq, space_id,
+    client_state, commit, commit_write, credential, delete, device, epoch, held_by, invite, log_entry, make,
+    put, seq, space_id, time,
 };
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
-use sync_core::{AccountsExt, Role};
+use sync_core::{
+    AccountsExt, Change, Credential, Device, Holder, Invite, Proof, Purpose, Role, SecretHash, User,
+};
 
 use crate::world::{everything, exported, imported, user};
 
@@ -39,12 +42,61 @@ async fn server() -> MemoryStore {
     store
 }
 
+/// What was added with the second format.
+async fn server_2() -> MemoryStore {
+    let store = server().await;
+    let anna = User {
+        address: Some("anna@example.org".into()),
+        home: Some(space_id("family")),
+        ..user("u1", "Anna")
+    };
+    let bob = User { name_key: None, password_hash: None, ..user("u2", "Bob") };
+    let phone = Device {
+        proof: Proof::Refresh,
+        name: "Anna's phone".into(),
+        platform: Some("Android".into()),
+        spent: vec![SecretHash::of("first")],
+        exchange: Some(SecretHash::of("nonce")),
+        ends_at: Some(time(9)),
+    };
+    let phone = Credential {
+        expires_at: Some(time(5)),
+        ..credential("phone", held_by("u1"), Purpose::Device(phone))
+    };
+    let by = Some(user("u1", "Anna").id);
+    let to_server =
+        Purpose::Invite(Invite { role: Role::Owner, address: Some("bob@example.org".into()), by });
+    let changes = [
+        Change::UpdateUser(anna),
+        Change::CreateUser(bob),
+        Change::AddCredential(phone.changed(|_| {})),
+        Change::AddCredential(device("tablet", "u2")),
+        Change::AddCredential(invite("invite", "silent")),
+        Change::AddCredential(credential("welcome", Holder::Server, to_server)),
+    ];
+    make(&store, &changes).await.unwrap();
+    store
+}
+
 #[tokio::test]
 async fn the_format_is_what_it_was() {
-    let (old, new) = (server().await, MemoryStore::default());
-    let pinned = include_str!("golden.ndjson");
+    let (old, new) = (server_2().await, MemoryStore::default());
+    let pinned = include_str!("golden_2.ndjson");
     let text = String::from_utf8(exported(&old).await).unwrap();
     assert!(text == pinned, "the export is another:\n{text}");
     imported(&new, pinned.as_bytes()).await.unwrap();
     assert_eq!(everything(&new).await, everything(&old).await);
+}
+
+/// What a server of the first version exported, at once and started again; owners have a home since then.
+#[tokio::test]
+async fn exports_of_the_first_format_are_read() {
+    let pinned = include_str!("golden_1.ndjson").as_bytes();
+    let new = MemoryStore::default();
+    let first = imported(&new, pinned).await.unwrap();
+    let again = imported(&new, pinned).await.unwrap();
+    assert_eq!((again.n_users, again.n_members), (first.n_users, first.n_members));
+    let mut wanted = everything(&server().await).await;
+    wanted.users[0].home = Some(space_id("family"));
+    assert_eq!(everything(&new).await, wanted);
 }

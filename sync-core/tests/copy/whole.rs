@@ -1,12 +1,13 @@
 //! Everything arrives as it was.
 
 use sync_core::conformance::{
-    actor, client_state, commit, commit_write, contents, delete, epoch, key, log_entry, put, seq, space_id,
+    actor, client_state, commit, commit_write, contents, delete, device, epoch, key, log_entry, make,
+    pairing, put, seq, space_id, synced,
 };
 use sync_core::copy::{Progress, Totals, export, import};
 use sync_core::json::Json;
 use sync_core::store::{CommitInfo, CommitWrite, MemoryStore, Store, StoreExt};
-use sync_core::{ErrorKind, Record, Role, Seq, Tag};
+use sync_core::{Accounts, Change, ErrorKind, Record, Role, Seq, Tag};
 
 use crate::world::{everything, exported, imported, server, user};
 
@@ -109,14 +110,23 @@ async fn many_pages_of_everything_arrive() {
         sync_core::AccountsExt::create_user(&old, &user(&id, &name), &[(space.clone(), Role::Viewer)])
             .await
             .unwrap();
+        // More than a page of one holder, and some of many.
+        let holder = if n < 1_100 { "u0" } else { &id };
+        make(&old, &[Change::AddCredential(device(&format!("device-{n}"), holder))]).await.unwrap();
     }
     let mut text = Vec::new();
     let (mut of_export, mut of_import): (Vec<Progress>, Vec<Progress>) = (Vec::new(), Vec::new());
     let written = export(&old, &old, &mut text, &mut |at| of_export.push(at)).await.unwrap();
     let read = import(&new, &new, &mut text.as_slice(), &mut |at| of_import.push(at)).await.unwrap();
     assert_eq!(written, read);
-    let wanted =
-        Totals { n_spaces: 1, n_records: 2_500, n_users: 1_200, n_members: 1_200, n_spaces_there: 0 };
+    let wanted = Totals {
+        n_spaces: 1,
+        n_records: 2_500,
+        n_users: 1_200,
+        n_members: 1_200,
+        n_credentials: 1_200,
+        n_spaces_there: 0,
+    };
     assert_eq!(read, wanted);
     assert_eq!(everything(&new).await, everything(&old).await);
     for progress in [of_export, of_import] {
@@ -202,6 +212,36 @@ async fn another_user_or_role_is_never_replaced() {
     new.set_role(&space, &actor("u1"), Some(Role::Owner)).await.unwrap();
     assert_eq!(imported(&new, &text).await.unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(new.role(&space, &actor("u1")).await.unwrap(), Some(Role::Owner));
+}
+
+#[tokio::test]
+async fn another_credential_is_never_replaced() {
+    let old = MemoryStore::default();
+    let changes = [Change::CreateUser(user("u1", "Anna")), Change::AddCredential(device("phone", "u1"))];
+    make(&old, &changes).await.unwrap();
+    let text = exported(&old).await;
+    for other in [device("phone", "u2"), device("phone", "u1").changed(|_| {})] {
+        let new = MemoryStore::default();
+        make(&new, &[Change::AddCredential(other.clone())]).await.unwrap();
+        assert_eq!(imported(&new, &text).await.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(new.credential(&other.id).await.unwrap(), Some(other));
+    }
+}
+
+/// They live for minutes, which is less than a move takes; and how far a device is, it says again.
+#[tokio::test]
+async fn pairings_and_positions_stay_behind() {
+    let (old, new) = (MemoryStore::default(), MemoryStore::default());
+    let changes = [
+        Change::CreateUser(user("u1", "Anna")),
+        Change::AddCredential(device("phone", "u1")),
+        Change::AddCredential(pairing("code", "u1")),
+        Change::NoteSynced(synced("phone", "family", 7)),
+    ];
+    make(&old, &changes).await.unwrap();
+    imported(&new, &exported(&old).await).await.unwrap();
+    assert_eq!(everything(&new).await.credentials, [device("phone", "u1")]);
+    assert_eq!(new.synced(&[device("phone", "u1").id], 9).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -3,30 +3,41 @@
 use std::collections::BTreeMap;
 
 use sync_core::conformance::{
-    Contents, Dice, actor, client_state, commit_write, contents, epoch, log_entry, sample, seq, space_id,
+    Contents, Dice, actor, client_state, commit_write, contents, device, epoch, invite, log_entry, make,
+    sample, seq, space_id,
 };
 use sync_core::copy::{Totals, export, import};
 use sync_core::store::{ClientState, CommitWrite, LogEntry, MemoryStore, Store, StoreExt};
-use sync_core::{Accounts, AccountsExt, ActorId, Result, Role, SpaceId, Timestamp, User};
+use sync_core::{
+    Accounts, AccountsExt, ActorId, Change, Credential, Holder, Result, Role, SpaceId, Timestamp, User,
+};
 
 /// All there is in a store.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Everything {
     pub(crate) spaces: BTreeMap<SpaceId, Contents>,
-    users: Vec<User>,
+    pub(crate) users: Vec<User>,
     members: BTreeMap<SpaceId, Vec<(ActorId, Role)>>,
+    pub(crate) credentials: Vec<Credential>,
 }
 
 pub(crate) async fn everything(store: &MemoryStore) -> Everything {
     let (mut spaces, mut members) = (BTreeMap::new(), BTreeMap::new());
+    let users = store.users(None, usize::MAX).await.unwrap();
+    let mut holders: Vec<Holder> = users.iter().map(|user| Holder::User(user.id.clone())).collect();
     for name in store.spaces(None, usize::MAX).await.unwrap() {
+        holders.push(Holder::Space(name.clone()));
         members.insert(name.clone(), store.members(&name, None, usize::MAX).await.unwrap());
         let mut found = contents(store, &name).await.unwrap();
         // Commits that end below the floor are on their way out, and are not copied.
         found.commits.retain(|commit| commit.last >= found.head.floor);
         spaces.insert(name.clone(), found);
     }
-    Everything { spaces, users: store.users(None, usize::MAX).await.unwrap(), members }
+    let mut credentials = Vec::new();
+    for holder in holders.iter().chain([&Holder::Server]) {
+        credentials.extend(store.credentials(holder, None, usize::MAX).await.unwrap());
+    }
+    Everything { spaces, users, members, credentials }
 }
 
 pub(crate) async fn exported(store: &MemoryStore) -> Vec<u8> {
@@ -40,15 +51,7 @@ pub(crate) async fn imported(store: &MemoryStore, mut text: &[u8]) -> Result<Tot
 }
 
 pub(crate) fn user(id: &str, name: &str) -> User {
-    User {
-        id: actor(id),
-        name: name.into(),
-        name_key: Some(name.to_lowercase()),
-        address: None,
-        password_hash: Some("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into()),
-        home: None,
-        created_at: Timestamp::MAX,
-    }
+    User { created_at: Timestamp::MAX, ..sync_core::conformance::user(id, name) }
 }
 
 /// A server with spaces of every kind and a few people, which follows from a seed.
@@ -65,11 +68,30 @@ pub(crate) async fn server(seed: u64) -> MemoryStore {
             }
         }
     }
-    store.create_user(&user("u1", "Änna \"O'Neil\""), &[]).await.unwrap();
-    if dice.below(2) == 0 {
-        store.create_user(&user("u2", "bob"), &[]).await.unwrap();
-    }
+    people(&store, &dice).await;
     store
+}
+
+/// One user or two with their devices, and invites to spaces and to the server.
+async fn people(store: &MemoryStore, dice: &Dice) {
+    let home = Some(space_id("space-0"));
+    let anna = User { address: Some("änna@example.org".into()), home, ..user("u1", "Änna \"O'Neil\"") };
+    let bob = User { name_key: None, password_hash: None, ..user("u2", "") };
+    let mut changes = vec![Change::CreateUser(anna)];
+    if dice.below(2) == 0 {
+        changes.push(Change::CreateUser(bob));
+        changes
+            .extend((0..dice.below(3)).map(|n| Change::AddCredential(device(&format!("phone-{n}"), "u2"))));
+    }
+    for n in 0..dice.below(3) {
+        let end = *dice.of(&[None, Some(Timestamp::ZERO), Some(Timestamp::MAX)]);
+        let tablet = Credential { expires_at: end, ..device(&format!("tablet-{n}"), "u1") };
+        changes.push(Change::AddCredential(tablet.changed(|_| {})));
+        changes.push(Change::AddCredential(invite(&format!("space-invite-{n}"), "space-0")));
+        let to_server = Credential { holder: Holder::Server, ..invite(&format!("server-invite-{n}"), "any") };
+        changes.push(Change::AddCredential(to_server));
+    }
+    make(store, &changes).await.unwrap();
 }
 
 /// Commits, replicas and log entries, some of them collected.

@@ -75,12 +75,14 @@ fn line(progress: Progress, per_second: u64) -> String {
 }
 
 fn summary(totals: Totals) -> String {
-    let Totals { n_spaces, n_records, n_users, n_members, n_spaces_there } = totals;
+    let Totals { n_spaces, n_records, n_users, n_members, n_credentials, n_spaces_there } = totals;
     let there = match n_spaces_there {
         0 => String::new(),
         n => format!(" ({n} there already)"),
     };
-    format!("spaces: {n_spaces}{there}, records: {n_records}, users: {n_users}, members: {n_members}")
+    format!(
+        "spaces: {n_spaces}{there}, records: {n_records}, users: {n_users}, members: {n_members}, devices and invites: {n_credentials}"
+    )
 }
 
 #[cfg(test)]
@@ -105,9 +107,19 @@ mod tests {
 
     #[test]
     fn the_end_counts_everything() {
-        let totals = Totals { n_spaces: 3, n_records: 10, n_users: 2, n_members: 4, n_spaces_there: 0 };
-        assert_eq!(summary(totals), "spaces: 3, records: 10, users: 2, members: 4");
+        let totals = Totals {
+            n_spaces: 3,
+            n_records: 10,
+            n_users: 2,
+            n_members: 4,
+            n_credentials: 5,
+            n_spaces_there: 0,
+        };
+        assert_eq!(summary(totals), "spaces: 3, records: 10, users: 2, members: 4, devices and invites: 5");
         let again = summary(Totals { n_spaces_there: 2, ..totals });
-        assert_eq!(again, "spaces: 3 (2 there already), records: 10, users: 2, members: 4");
+        assert_eq!(
+            again,
+            "spaces: 3 (2 there already), records: 10, users: 2, members: 4, devices and invites: 5"
+        );
     }
 }

@@ -29,9 +29,9 @@ fn moves_there_and_back(there: World) {
     let (first, second) = (files.path().join("first"), files.path().join("second"));
 
     let told = export(&old, &first);
-    assert!(told.contains("exported spaces: 2, records: 10, users: 2, members: 2 in "), "{told}");
+    assert!(told.contains("exported spaces: 2, records: 10, users: 2, members: 2, "), "{told}");
     let told = import(&there, &first);
-    assert!(told.contains("imported spaces: 2, records: 10, users: 2, members: 2 in "), "{told}");
+    assert!(told.contains("imported spaces: 2, records: 10, users: 2, members: 2, "), "{told}");
     let told = import(&there, &first);
     assert!(told.contains("spaces: 2 (2 there already)"), "{told}");
     export(&there, &second);
