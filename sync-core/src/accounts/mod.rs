@@ -31,7 +31,7 @@ pub trait Accounts: Send + Sync + std::fmt::Debug {
     /// after the other: each sees all that was done before.
     ///
     /// A refusal is no error. After any error, it is not known whether the changes were made unless the
-    /// [kind](crate::ErrorKind) says so.
+    /// [kind](crate::ErrorKind) says so. A store in which lists can be in each other's way tries again itself, a few times.
     ///
     /// Each change that has a [notice](Change::notice) leaves it, in the order of the lists.
     async fn change(&self, changes: &[Change]) -> Result<Changed>;

@@ -5,6 +5,8 @@ mod credentials;
 mod members;
 mod notices;
 mod synced;
+#[cfg(all(test, feature = "conformance"))]
+mod tests;
 mod users;
 
 use async_trait::async_trait;
