@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -62,7 +62,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Reads the body a second time to find the place of the error; the fast path does not keep track of it.
 fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> Error {
     let message = error.to_string();
-    if error.classify() != Category::Data || message.starts_with("duplicate field") {
+    let is_shape = error.classify() == Category::Data || (message.starts_with(NO_WORD) && is_json(text));
+    if !is_shape || message.starts_with("duplicate field") {
         return Error::invalid(code::MALFORMED_JSON, format!("the body is not valid JSON: {message}"));
     }
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -76,7 +77,16 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
     let pointer = pointer_to(error.path());
     let message = error.into_inner().to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
+    let message =
+        if message == NO_WORD { "a string is expected that is one of a few words" } else { message };
     Error::invalid(code, message).with_pointer(pointer)
+}
+
+/// What serde_json says, as if it were a fault of the syntax, where a word of an enum should stand and a number does.
+const NO_WORD: &str = "expected value";
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// A place in a document, as a JSON Pointer.
@@ -115,5 +125,33 @@ pub fn refuse_content(error: &JsonError, pointer: &str) -> Error {
     match limit {
         Some(limit) => refused.with_limit(limit),
         None => refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Role;
+
+    #[derive(Debug, Deserialize)]
+    struct Seat {
+        #[serde(rename = "role")]
+        _role: Role,
+    }
+
+    #[test]
+    fn what_is_no_word_is_told_from_what_is_no_json() {
+        for value in ["3", "null", "true", "[\"owner\"]", "\"chief\"", "{\"owner\":3}"] {
+            let body = format!("{{\"role\":{value}}}");
+            let error = decode::<Seat>(body.as_bytes()).unwrap_err();
+            assert_eq!(
+                (error.code(), error.pointer()),
+                (Some("validation_failed"), Some("/role")),
+                "{value}"
+            );
+        }
+        for body in ["{\"role\":}", "{\"role\":owner}", "{\"role\":3", "{\"role\":\"owner\"}}"] {
+            assert_eq!(decode::<Seat>(body.as_bytes()).unwrap_err().code(), Some("malformed_json"), "{body}");
+        }
     }
 }
