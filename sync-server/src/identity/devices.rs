@@ -167,7 +167,7 @@ impl Identity {
     ///
     /// `not_found`, `validation_failed`.
     pub async fn rename_device(&self, user: &ActorId, id: &CredentialId, name: &str) -> Result<(), Problem> {
-        let name = plain("/name", name)?;
+        let name = plain("/device_name", name)?;
         let device = self.own_device(user, id).await?;
         let renamed = device.changed(|next| {
             if let Purpose::Device(details) = &mut next.purpose {

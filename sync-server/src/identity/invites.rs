@@ -124,7 +124,8 @@ impl Identity {
     ) -> Result<(), Problem> {
         self.owner(who, space).await?;
         let found = self.accounts().credential(id).await?.ok_or(Code::NotFound)?;
-        if found.holder != Holder::Space(space.clone()) || found.kind() != CredentialKind::Invite {
+        let is_open = found.kind() == CredentialKind::Invite && !found.is_expired(self.now());
+        if found.holder != Holder::Space(space.clone()) || !is_open {
             return Err(Code::NotFound.into());
         }
         self.revoke(&found).await
