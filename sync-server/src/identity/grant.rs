@@ -159,12 +159,15 @@ impl Identity {
         AccessToken { token, expires_in_s: self.0.token_lifetime_s }
     }
 
-    /// A refresh token after another: the credential with the next secret, and the text of it.
-    pub(super) fn refreshed(&self, old: &Credential, exchange: Option<SecretHash>) -> Draft {
+    /// A refresh token after another: the credential with the next secret, and the text of it. `is_again` says that the
+    /// one before it was lost: the one that was shown remains the newest that was, and can be shown a third time.
+    pub(super) fn refreshed(&self, old: &Credential, exchange: Option<SecretHash>, is_again: bool) -> Draft {
         let token = OpaqueToken::for_credential(TokenKind::Refresh, old.id.clone(), self.0.ids.as_ref());
         let credential = old.changed(|next| {
             if let Purpose::Device(device) = &mut next.purpose {
+                let shown = if is_again { device.spent.pop() } else { None };
                 device.spent.push(old.secret);
+                device.spent.extend(shown);
                 let n_old = device.spent.len().saturating_sub(SPENT_KEPT);
                 device.spent.drain(..n_old);
                 device.exchange = exchange;

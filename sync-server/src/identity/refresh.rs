@@ -51,8 +51,9 @@ impl Identity {
                 Shown::Current | Shown::Repeated if device.is_expired(self.now()) => {
                     return Err(Code::TokenExpired.into());
                 }
-                Shown::Current | Shown::Repeated => {
-                    if let Some(grant) = self.exchanged(&device, exchange).await? {
+                shown @ (Shown::Current | Shown::Repeated) => {
+                    let is_again = matches!(shown, Shown::Repeated);
+                    if let Some(grant) = self.exchanged(&device, exchange, is_again).await? {
                         return Ok(grant);
                     }
                 }
@@ -66,15 +67,17 @@ impl Identity {
         &self,
         device: &Credential,
         exchange: Option<SecretHash>,
+        is_again: bool,
     ) -> Result<Option<Grant>, Problem> {
         let Holder::User(user) = &device.holder else { return Err(Code::InvalidToken.into()) };
         let user = self.user(user).await?;
-        let draft = self.refreshed(device, exchange);
+        let draft = self.refreshed(device, exchange, is_again);
         let changed = self.change(&[Change::ReplaceCredential(draft.credential.clone())]).await?;
         Ok(changed.is_done().then(|| self.granted(user, draft)))
     }
 
-    /// Signs out the device that shows this. Done twice it is done as well, for a token that was really issued.
+    /// Signs out the device that shows this. Done twice it is done as well: who is signed out shows a token of a device that
+    /// is not there, and needs nothing more.
     ///
     /// # Errors
     ///
