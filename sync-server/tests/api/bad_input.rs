@@ -1,14 +1,13 @@
 //! Runs every row of the table against the real routes, over each store.
 
 use serde_json::Value;
-use sync_core::service::Actor;
-use sync_core::{ActorId, Role, SpaceId};
 use sync_server::problem::Code;
 
 use super::fixture::{self, CONTENT, FOREIGN, PASSWORD};
 use super::log;
 use super::openapi::Ledger;
-use super::table::{Effect, Group, Row, Table};
+use super::state::{left_behind, state};
+use super::table::{Effect, Group, Row, Table, is_of_accounts};
 use super::template::Values;
 use super::world::{Answer, SECRET, World};
 
@@ -34,21 +33,24 @@ pub(crate) async fn run(world: &World) -> Ledger {
     let values = fixture::fill(world).await;
     let mut ledger = Ledger::default();
     let mut wrong = Vec::new();
-    let mut before = state(world, &values).await;
-    for (group, row) in Table::read().asked() {
+    let mut before = state(world, &values, None).await;
+    let table = Table::read();
+    let mut rows = table.asked().peekable();
+    while let Some((group, row)) = rows.next() {
         let answered = check(world, &values, group, row, &mut ledger).await;
-        let after = state(world, &values).await;
-        if let Err(why) = answered.and_then(|()| left_behind(row.effect(), &before, &after)) {
+        // Asking a database for all there is of accounts takes its time: of rows that change nothing it is asked at the
+        // end of each run of them. Over the memory store it is asked each time.
+        let is_quiet = |(group, row): &(&Group, &Row)| row.effect(group) == Effect::None;
+        let is_amid = rows.peek().is_some_and(is_quiet) && is_quiet(&(group, row)) && world.is_database();
+        let untouched = Some(&before).filter(|_| is_amid || !is_of_accounts(row.ask(group)));
+        let after = state(world, &values, untouched).await;
+        if let Err(why) = answered.and_then(|()| left_behind(row.effect(group), &before, &after)) {
             wrong.push(format!("{} ({}): {why}", row.id, row.what));
         }
         before = after;
     }
     assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
-    let logged = log::since(mark);
-    let tokens = ["ada_token", "bob_token", "vera_token", "ed_token"].map(|name| values.get(name));
-    for secret in tokens.into_iter().chain([SECRET, PASSWORD, CONTENT, FOREIGN, "$argon2"]) {
-        assert!(!logged.contains(secret), "the log shows {secret:?}");
-    }
+    log::shows_nothing(&log::since(mark), &[SECRET, PASSWORD, CONTENT, FOREIGN]);
     ledger
 }
 
@@ -67,7 +69,7 @@ async fn check(
         return Err(format!("expected {}, got {} {}", row.answer, answer.status, shown(&answer)));
     }
     match status {
-        200 | 201 => outcomes(&answer, &words)?,
+        200..300 => outcomes(&answer, &words)?,
         _ => refusal(&answer, row, words.first().copied().unwrap_or_default(), mark)?,
     }
     if answer.status >= 500 {
@@ -131,43 +133,6 @@ fn refusal(answer: &Answer, row: &Row, code: &str, mark: usize) -> Result<(), St
     must((answer.status == 401) == answer.headers.contains_key("www-authenticate"), "www-authenticate")?;
     must((answer.status == 405) == answer.headers.contains_key("allow"), "allow")?;
     must(log::since(mark).contains(&format!("code=\"{code}\"")), "the log does not say so")
-}
-
-/// What could have changed: both spaces, and how many there are.
-#[derive(Debug, PartialEq)]
-struct State {
-    /// Head, counts, replicas and hash of each space.
-    spaces: Vec<Value>,
-    /// Number of the last entry of each space's log.
-    logs: Vec<i64>,
-    n_spaces: usize,
-}
-
-async fn state(world: &World, values: &Values) -> State {
-    let service = &world.app.service;
-    let somebody = Actor::new(ActorId::new("somebody").unwrap(), Role::Viewer);
-    let (mut spaces, mut logs) = (Vec::new(), Vec::new());
-    for name in ["space", "foreign_space"] {
-        let space = SpaceId::new(values.get(name)).unwrap();
-        spaces.push(serde_json::to_value(service.status(&somebody, &space, true).await.unwrap()).unwrap());
-        let last = service.log(&somebody, &space, None, Some(1)).await.unwrap();
-        logs.push(last.first().map_or(0, |entry| entry.entry));
-    }
-    let n_spaces = world.app.store.spaces(None, 10_000).await.unwrap().len();
-    State { spaces, logs, n_spaces }
-}
-
-fn left_behind(effect: Effect, before: &State, after: &State) -> Result<(), String> {
-    let holds = match effect {
-        Effect::None => before == after,
-        Effect::Logged => {
-            before.spaces == after.spaces
-                && before.logs[0] + 1 == after.logs[0]
-                && before.logs[1] == after.logs[1]
-        }
-        Effect::Written => before != after && before.spaces[1] == after.spaces[1],
-    };
-    if holds { Ok(()) } else { Err(format!("it should leave {effect:?}: {before:?} became {after:?}")) }
 }
 
 async fn stored(world: &World, values: &Values, row: &Row, expected: &str) -> Result<(), String> {

@@ -9,6 +9,7 @@ use sync_core::{
     Tag,
 };
 
+use super::people;
 use super::template::Values;
 use super::world::World;
 
@@ -32,11 +33,13 @@ const RETENTION: Duration = Duration::from_secs(40 * 24 * 3600);
 pub(crate) async fn fill(world: &World) -> Values {
     let mut fixture = Fixture { world, values: Values::default() };
     fixture.people().await;
+    people::ended(world, &mut fixture.values).await;
     fixture.ancient_history().await;
     fixture.records().await;
     fixture.conflicts().await;
     fixture.foreign().await;
     fixture.cursors().await;
+    people::current(world, &mut fixture.values).await;
     fixture.values
 }
 

@@ -5,10 +5,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hyper::header::{HeaderName, HeaderValue, SET_COOKIE};
 use sync_core::{AccountsExt, ActorId, Role, SpaceId};
 
+use super::log;
 use super::openapi::{Document, Ledger};
-use super::world::{Answer, World};
+use super::world::{Answer, SECRET, World};
 
 /// Compares a file beside the manifest with what it should hold, or writes it when told to.
 pub(crate) fn hold(path: &str, expected: &str) {
@@ -39,6 +41,7 @@ async fn answers_are_the_same_for_ever_over_postgres() {
 
 /// A life of one space, and every kind of answer on the way.
 pub(crate) async fn run(world: &World) -> Ledger {
+    let mark = log::mark();
     let mut story = Story {
         world,
         token: String::new(),
@@ -54,22 +57,24 @@ pub(crate) async fn run(world: &World) -> Ledger {
     story.some_collections().await;
     story.resync().await;
     story.operations().await;
+    story.accounts().await;
+    log::shows_nothing(&log::since(mark), &["correct horse", SECRET]);
     story.ledger
 }
 
 const CHANGES: &str = "/v1/spaces/SPACE/changes";
 
-struct Story<'w> {
-    world: &'w World,
-    token: String,
-    space: String,
-    ledger: Ledger,
-    document: Document,
+pub(crate) struct Story<'w> {
+    pub(super) world: &'w World,
+    pub(super) token: String,
+    pub(super) space: String,
+    pub(super) ledger: Ledger,
+    pub(super) document: Document,
 }
 
 impl Story<'_> {
     /// Asks and holds the answer against `golden/<name>.http`.
-    async fn step(&mut self, name: &str, ask: &str, body: Option<&str>) -> Answer {
+    pub(super) async fn step(&mut self, name: &str, ask: &str, body: Option<&str>) -> Answer {
         let ask = &ask.replace("SPACE", &self.space);
         let token = Some(self.token.as_str()).filter(|token| !token.is_empty());
         let answer = self.world.ask(ask, token, body).await;
@@ -210,15 +215,22 @@ fn first_version(answer: &Answer) -> String {
     answer.json()["outcomes"][0]["version"].to_string()
 }
 
-/// A request and its answer as text; only the token, which has a secret in it, is masked.
+/// A request and its answer as text; only tokens, which have secrets in them, are masked.
 fn text_of(ask: &str, body: Option<&str>, answer: &Answer) -> String {
     let mut text = format!("{ask}\n");
     if let Some(body) = body {
-        text.push_str(&format!("content-type: application/json\n\n{body}\n"));
+        text.push_str(&format!("content-type: application/json\n\n{}\n", masked(body)));
     }
     text.push_str(&format!("\n{}\n", answer.status));
-    let mut headers: Vec<_> =
-        answer.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = value.to_str().unwrap();
+        let value = match value.split_once(';') {
+            Some((_, attributes)) if name == SET_COOKIE => format!("__Host-session=***;{attributes}"),
+            _ => value.to_owned(),
+        };
+        format!("{name}: {value}\n")
+    };
+    let mut headers: Vec<_> = answer.headers.iter().map(shown).collect();
     headers.sort_unstable();
     text.push_str(&format!("{}\n{}\n", headers.concat(), masked(answer.text())));
     text
@@ -227,7 +239,7 @@ fn text_of(ask: &str, body: Option<&str>, answer: &Answer) -> String {
 /// The body without the tokens in it, which are others in each run.
 fn masked(body: &str) -> String {
     let mut text = body.to_owned();
-    for name in ["access_token", "refresh_token", "device_token"] {
+    for name in ["access_token", "refresh_token", "device_token", "token", "url", "claim"] {
         let Some((before, rest)) = text.split_once(&format!("\"{name}\":\"")) else { continue };
         let after = rest.find('"').map_or("", |end| &rest[end..]);
         text = format!("{before}\"{name}\":\"***{after}");

@@ -41,3 +41,22 @@ pub(crate) fn since(mark: usize) -> String {
 pub(crate) fn mark() -> usize {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).len()
 }
+
+/// Fails when a log shows one of these, or anything that no log may show: a token of any kind, a cookie, a mail address,
+/// a hash of a password.
+pub(crate) fn shows_nothing(logged: &str, secrets: &[&str]) {
+    let always = ["$argon2", "@example.", "__Host-session=", "eyJ"];
+    for secret in secrets.iter().chain(&always) {
+        let at = logged.find(secret).map(|at| logged[..at].lines().last().unwrap_or_default());
+        assert!(at.is_none(), "the log shows {secret:?} after {at:?}");
+    }
+    for prefix in ["sd_", "sr_", "sc_", "sl_", "sp_", "sq_", "si_"] {
+        for (at, _) in logged.match_indices(prefix) {
+            let id = &logged.as_bytes()[at + 3..logged.len().min(at + 35)];
+            assert!(
+                id.iter().filter(|byte| byte.is_ascii_hexdigit()).count() < 32,
+                "the log shows a token of the kind {prefix}"
+            );
+        }
+    }
+}

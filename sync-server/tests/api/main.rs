@@ -3,17 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod accounts_golden;
 mod bad_input;
+mod dump;
+mod ends;
 mod faults;
 mod fixture;
 mod forge;
 mod golden;
+mod limits;
 mod log;
 mod matrix;
 mod openapi;
 mod page;
+mod people;
 mod policies;
+mod races;
 mod schema;
+mod sessions;
+mod state;
+mod steps;
 mod table;
 mod template;
 mod timing;

@@ -6,8 +6,8 @@ use super::table::{Group, Row, Table};
 const HEAD: &str = "# Bad input
 
 What is sent, and what is answered.
-Each row is asked in a test, over the memory store and over SQLite, which also checks that the refusal is a problem
-document with these words, that nothing changed, and that the log shows neither a secret nor content.
+Each row is asked in a test, over the memory store, SQLite and Postgres, which also checks that the refusal is a problem
+document with these words, that nothing changed in spaces or accounts, and that the log shows neither a secret nor content.
 The inputs themselves are in `sync-server/tests/bad_input.toml`, from which this page is made:
 `UPDATE_GOLDEN=1 cargo test -p sync-server --test api` writes it anew.
 
@@ -39,14 +39,24 @@ fn rows_that_are_held_elsewhere_name_a_test_that_exists() {
         include_str!("../wire/requests.rs"),
         include_str!("../wire/connections.rs"),
         include_str!("../wire/limited.rs"),
-        include_str!("../../src/client/forwarded/tests.rs"),
-        include_str!("../../src/limit/tests.rs"),
-        include_str!("../../src/limit/table.rs"),
         include_str!("../../src/auth/secret/tests.rs"),
         include_str!("../../src/auth/token/tests.rs"),
         include_str!("accounts.rs"),
         include_str!("openapi.rs"),
         include_str!("faults.rs"),
+        include_str!("bad_input.rs"),
+        include_str!("races.rs"),
+        include_str!("ends.rs"),
+        include_str!("limits.rs"),
+        include_str!("sessions.rs"),
+        include_str!("dump.rs"),
+        include_str!("../../src/client.rs"),
+        include_str!("../../src/client/forwarded/tests.rs"),
+        include_str!("../../src/cors.rs"),
+        include_str!("../../src/edge/same_site.rs"),
+        include_str!("../../src/limit/tests.rs"),
+        include_str!("../../src/mail/tests/writing.rs"),
+        include_str!("../../src/limit/table.rs"),
     ];
     for row in Table::read().groups.iter().flat_map(|group| &group.rows) {
         let Some(name) = &row.see else { continue };

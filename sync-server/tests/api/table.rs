@@ -64,6 +64,16 @@ pub(crate) enum Effect {
     Logged,
     /// What it asked for.
     Written,
+    /// A change of accounts, and nothing in spaces.
+    Accounts,
+}
+
+/// Whether a request is about accounts, and not about what is in a space.
+pub(crate) fn is_of_accounts(ask: &str) -> bool {
+    let (_, address) = ask.split_once(' ').unwrap();
+    let of_a_space = address.strip_prefix("/v1/spaces/").and_then(|rest| rest.split_once('/'));
+    address.starts_with("/v1/")
+        && of_a_space.is_none_or(|(_, what)| what.starts_with("members") || what.starts_with("invites"))
 }
 
 impl Table {
@@ -91,13 +101,16 @@ impl Row {
     }
 
     /// What it may leave behind.
-    pub(crate) fn effect(&self) -> Effect {
+    pub(crate) fn effect(&self, group: &Group) -> Effect {
         let (status, words) = self.expected();
         let writes = ["applied", "merged", "conflict"];
+        let ask = self.ask(group);
         match self.effect.as_deref() {
             Some("none") => Effect::None,
             Some("logged") => Effect::Logged,
+            Some("accounts") => Effect::Accounts,
             Some(other) => panic!("no such effect: {other}"),
+            None if is_of_accounts(ask) && !ask.starts_with("GET ") && status < 300 => Effect::Accounts,
             None if status == 201 || words.iter().any(|word| writes.contains(word)) => Effect::Written,
             None if status == 200 && !words.is_empty() => Effect::Logged,
             None if self.body.as_ref().is_some_and(|body| body.contains("{deletes:1000}")) => Effect::Logged,

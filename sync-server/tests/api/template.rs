@@ -15,6 +15,11 @@ impl Values {
         self.0.get(name).unwrap_or_else(|| panic!("there is no value {name}"))
     }
 
+    /// All of them, with their names.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// `text` with its values in place. Braces around anything else stay.
     pub(crate) fn fill(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());

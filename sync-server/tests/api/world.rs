@@ -1,6 +1,7 @@
 //! A server without sockets: the edge over the routes over a store, with a clock and ids that repeat.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(crate) const LIFETIME_S: u32 = 3600;
 const START_US: i64 = 1_767_225_600_000_000;
 
 /// Hashing at almost no cost; what it costs in earnest is tested where it matters.
-const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
+pub(crate) const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };
 
 type Ask = Box<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -52,7 +53,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     ask: Ask,
     /// Where the data is, deleted with the world.
-    _home: Option<Box<dyn Any>>,
+    home: Option<Box<dyn Any>>,
 }
 
 /// The letters that would have been sent: to whom, and the token in it.
@@ -66,6 +67,11 @@ impl Letters {
         letters.iter().filter(|(to, _)| to == address).map(|(_, token)| token.clone()).collect()
     }
 
+    /// How many letters there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
     fn add(&self, address: &str, token: &str) {
         self.0.lock().unwrap().push((address.to_owned(), token.to_owned()));
     }
@@ -73,11 +79,11 @@ impl Letters {
 
 impl Post for Letters {
     fn sign_in_link(&self, to: &MailAddress, token: &str, _: Duration) {
-        self.add(to.display(), token);
+        self.add(to.normal(), token);
     }
 
     fn invite(&self, to: &MailAddress, token: &str, _: Duration) {
-        self.add(to.display(), token);
+        self.add(to.normal(), token);
     }
 }
 
@@ -119,8 +125,25 @@ impl World {
     /// A world that takes new users in another way, and limits what is asked as a server does.
     pub(crate) fn strict(registration: Registration) -> Self {
         let store = MemoryStore::default();
+        Self::strict_over(Arc::new(store.clone()), Arc::new(store), CHEAP, registration)
+    }
+
+    /// As [`strict`](World::strict), over this store and with hashes that cost this much.
+    pub(crate) fn strict_over(
+        store: Arc<dyn Store>,
+        accounts: Arc<dyn Accounts>,
+        cost: HashCost,
+        registration: Registration,
+    ) -> Self {
         let limiter = |clock: Arc<ManualClock>| Limiter::new(clock, [7; 16]);
-        Self::built(Arc::new(store.clone()), Arc::new(store), CHEAP, None, registration, limiter)
+        Self::built(store, accounts, cost, None, registration, limiter, true)
+    }
+
+    /// A world from which no letter leaves.
+    pub(crate) fn without_mail() -> Self {
+        let store = MemoryStore::default();
+        let limiter = |_| Limiter::off();
+        Self::built(Arc::new(store.clone()), Arc::new(store), CHEAP, None, Registration::Open, limiter, false)
     }
 
     pub(crate) fn over(
@@ -129,7 +152,7 @@ impl World {
         cost: HashCost,
         home: Option<Box<dyn Any>>,
     ) -> Self {
-        Self::built(store, accounts, cost, home, Registration::Open, |_| Limiter::off())
+        Self::built(store, accounts, cost, home, Registration::Open, |_| Limiter::off(), true)
     }
 
     fn built(
@@ -139,6 +162,7 @@ impl World {
         home: Option<Box<dyn Any>>,
         registration: Registration,
         limiter: impl FnOnce(Arc<ManualClock>) -> Limiter,
+        mails: bool,
     ) -> Self {
         super::log::start();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(START_US).unwrap()));
@@ -165,7 +189,7 @@ impl World {
             rights,
             synced: SyncNotes::default(),
             registration,
-            post: Some(letters.clone()),
+            post: mails.then(|| letters.clone() as Arc<dyn Post>),
         });
         let app = App::new(Parts {
             service,
@@ -178,13 +202,20 @@ impl World {
             body_bytes_max,
         });
         let gate = Gate::new(GateLimits { body_bytes_max, ..GateLimits::default() });
-        let around = Around { gate, ..Around::default() };
+        // The requests below name the host `h`. Without TLS, as answers would tell browsers to stay with it.
+        let own_origin = Some("http://h".parse().unwrap());
+        let around = Around { gate, limiter, own_origin, ..Around::default() };
         let edge = Edge::new(around, warp::service(routes(&app)));
         let ask: Ask = Box::new(move |request| {
             let edge = edge.clone();
             Box::pin(async move { edge.answer(request).await })
         });
-        Self { app, accounts, tokens, letters, clock, ask, _home: home }
+        Self { app, accounts, tokens, letters, clock, ask, home }
+    }
+
+    /// Whether its data is in a database.
+    pub(crate) fn is_database(&self) -> bool {
+        self.home.is_some()
     }
 
     /// The time in seconds.
@@ -194,13 +225,7 @@ impl World {
 
     /// The newest letter to an address, as soon as it is there: letters leave after the answer.
     pub(crate) async fn letter(&self, address: &str) -> String {
-        for _ in 0..1000 {
-            if let Some(token) = self.letters.to(address).pop() {
-                return token;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        panic!("no letter came");
+        self.nth_letter(address, 1).await
     }
 
     /// Sends a request as it is.
@@ -211,18 +236,55 @@ impl World {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// As [`letter`](World::letter), as soon as there are `n` of them.
+    pub(crate) async fn nth_letter(&self, address: &str, n: usize) -> String {
+        for _ in 0..10_000 {
+            let letters = self.letters.to(address);
+            if let Some(newest) = letters.last().filter(|_| letters.len() >= n) {
+                return newest.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("{address} got no letter");
+    }
+
+    /// Lets what goes on in the background come to its end, over the memory store.
+    pub(crate) async fn quiet(&self) {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// As [`ask`](World::ask), from another machine.
+    pub(crate) async fn ask_from(
+        &self,
+        ip: &str,
+        ask: &str,
+        token: Option<&str>,
+        body: Option<&str>,
+    ) -> Answer {
+        let mut asked = asking(ask, token, body);
+        asked.extensions_mut().insert(SocketAddr::new(ip.parse().unwrap(), 40_000));
+        self.send(asked).await
+    }
+
     /// Sends `GET /path` or `POST /path` with a token and a JSON body, where there are any.
     pub(crate) async fn ask(&self, ask: &str, token: Option<&str>, body: Option<&str>) -> Answer {
-        let mut headers = HeaderMap::new();
-        headers.insert("host", HeaderValue::from_static("h"));
-        if let Some(token) = token {
-            headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-        }
-        if body.is_some() {
-            headers.insert("content-type", HeaderValue::from_static("application/json"));
-        }
-        self.send(request(ask, headers, body.map(|body| Bytes::from(body.to_owned())))).await
+        self.send(asking(ask, token, body)).await
     }
+}
+
+/// A request with a token and a JSON body, where there are any.
+pub(crate) fn asking(ask: &str, token: Option<&str>, body: Option<&str>) -> Request<Full<Bytes>> {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("h"));
+    if let Some(token) = token {
+        headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    }
+    if body.is_some() {
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+    }
+    request(ask, headers, body.map(|body| Bytes::from(body.to_owned())))
 }
 
 /// Puts a request together; `ask` is a method and an address.
