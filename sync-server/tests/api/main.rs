@@ -13,6 +13,7 @@ mod forge;
 mod golden;
 mod limits;
 mod log;
+mod manual;
 mod matrix;
 mod openapi;
 mod page;
