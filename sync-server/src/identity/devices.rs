@@ -99,6 +99,17 @@ pub struct DeviceStatus {
     pub synced: Vec<SyncedSpace>,
 }
 
+impl DeviceStatus {
+    /// What people call its way of signing in: `sign_in`, `browser` or `device`.
+    pub fn kind(&self) -> &'static str {
+        match self.proof {
+            Proof::Refresh => "sign_in",
+            Proof::Cookie => "browser",
+            Proof::Token => "device",
+        }
+    }
+}
+
 /// How far a device is in one space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncedSpace {

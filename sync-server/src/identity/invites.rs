@@ -7,7 +7,6 @@ use sync_core::{
     Timestamp,
 };
 
-use super::members::MEMBERS_MAX;
 use super::signed_in::SignedIn;
 use crate::auth::address::MailAddress;
 use crate::auth::opaque::{OpaqueToken, TokenKind};
@@ -145,9 +144,7 @@ impl Identity {
         if let Some(before) = before.filter(|before| *before >= role) {
             return Ok((space, before));
         }
-        if self.accounts().members(&space, None, MEMBERS_MAX).await?.len() >= MEMBERS_MAX {
-            return Err(Problem::new(Code::QuotaExceeded).limit(MEMBERS_MAX as u64));
-        }
+        self.check_room_for_member(&space).await?;
         let mut changes = vec![(Change::RequireUser(user.id.clone()), Code::TokenRevoked)];
         changes.extend(ticket.changes(&user.id).into_iter().map(|change| (change, Code::InviteInvalid)));
         self.change_or(changes).await?;

@@ -9,6 +9,7 @@ use sync_core::{Change, Credential, CredentialKind, Holder, Link, Proof, Purpose
 
 use super::devices::NewDevice;
 use super::grant::Grant;
+use super::invites::Invited;
 use super::joining::Created;
 use crate::auth::address::MailAddress;
 use crate::auth::opaque::{OpaqueToken, TokenKind};
@@ -40,6 +41,13 @@ impl Identity {
         if !self.may_sign_in(address, invite).await? {
             return Ok(());
         }
+        let link = self.new_link(address).await?;
+        post.sign_in_link(address, &link.token, LINK_LIFETIME);
+        Ok(())
+    }
+
+    /// Makes a link for an address. Those from before are void.
+    pub(super) async fn new_link(&self, address: &MailAddress) -> Result<Invited, Problem> {
         let token = OpaqueToken::new(TokenKind::Link, self.0.ids.as_ref());
         let now = self.now();
         let expires_at = now.saturating_add(LINK_LIFETIME);
@@ -55,8 +63,7 @@ impl Identity {
         };
         let changes = [Self::end_links(holder), Change::AddCredential(link)];
         self.change_or(changes.map(|change| (change, Code::Internal)).into()).await?;
-        post.sign_in_link(address, &token.text(), LINK_LIFETIME);
-        Ok(())
+        Ok(Invited { id: token.id().clone(), token: token.text(), expires_at })
     }
 
     /// A letter to someone who cannot come in would only tell them so.

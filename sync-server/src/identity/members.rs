@@ -34,6 +34,20 @@ impl Identity {
         limit: usize,
     ) -> Result<Vec<Member>, Problem> {
         self.member(who, space).await?;
+        self.members_of(space, after, limit).await
+    }
+
+    /// The members of a space for an operator, after `after`, ascending by id.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn members_of(
+        &self,
+        space: &SpaceId,
+        after: Option<&ActorId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, Problem> {
         let mut members = Vec::new();
         for (user, role) in self.accounts().members(space, after, limit).await? {
             let name = self.accounts().user(&user).await?.map(|user| user.name);
@@ -100,6 +114,14 @@ impl Identity {
         self.change_or(changes).await?;
         self.0.service.barrier(space).await?;
         Ok(())
+    }
+
+    /// Whether one more may join a space.
+    pub(super) async fn check_room_for_member(&self, space: &SpaceId) -> Result<(), Problem> {
+        match self.accounts().members(space, None, MEMBERS_MAX).await?.len() < MEMBERS_MAX {
+            true => Ok(()),
+            false => Err(Problem::new(Code::QuotaExceeded).limit(MEMBERS_MAX as u64)),
+        }
     }
 
     /// Spaces in which a user is the only owner: those with no other member, and those with others.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! One small file for each way in: [`password`], [`refresh`], [`link`], [`pairing`]; what is managed afterwards in
-//! `devices`, `spaces`, `members`, `invites` and `users`. All that changes accounts goes through `change`, which makes sure
+//! `devices`, `spaces`, `members`, `invites` and `users`, and what an operator alone does in `operator`. All that changes accounts goes through `change`, which makes sure
 //! that what was taken away is gone before anyone hears that it is.
 //!
 //! The routes of the server call it, and so may a program that embeds the server:
@@ -19,6 +19,7 @@ mod invites;
 mod joining;
 pub mod link;
 mod members;
+mod operator;
 pub mod pairing;
 pub mod password;
 pub mod refresh;

@@ -18,7 +18,6 @@ use sync_core::{
 
 use super::devices::NewDevice;
 use super::grant::Grant;
-use super::signed_in::SignedIn;
 use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
@@ -100,8 +99,8 @@ impl Identity {
     /// # Errors
     ///
     /// `not_found` when it is not theirs, or over.
-    pub async fn pairing_code(&self, who: &SignedIn, id: &CredentialId) -> Result<String, Problem> {
-        let (_, pairing) = self.own_pairing(&who.user, id).await?;
+    pub async fn pairing_code(&self, user: &ActorId, id: &CredentialId) -> Result<String, Problem> {
+        let (_, pairing) = self.own_pairing(user, id).await?;
         match pairing.claim {
             None => Ok(self.pairing_token(id).text()),
             Some(_) => Err(Code::NotFound.into()),
@@ -113,8 +112,8 @@ impl Identity {
     /// # Errors
     ///
     /// `not_found` when it is not theirs, or over: redeemed without asking, fetched, cancelled or too old.
-    pub async fn pairing(&self, who: &SignedIn, id: &CredentialId) -> Result<PairingState, Problem> {
-        let (_, pairing) = self.own_pairing(&who.user, id).await?;
+    pub async fn pairing(&self, user: &ActorId, id: &CredentialId) -> Result<PairingState, Problem> {
+        let (_, pairing) = self.own_pairing(user, id).await?;
         Ok(match pairing.claim {
             None => PairingState::Offered,
             Some(claim) if claim.is_confirmed => PairingState::Confirmed(claim),
@@ -127,8 +126,8 @@ impl Identity {
     /// # Errors
     ///
     /// `not_found`, also when nobody has claimed it.
-    pub async fn confirm_pairing(&self, who: &SignedIn, id: &CredentialId) -> Result<(), Problem> {
-        let (credential, pairing) = self.own_pairing(&who.user, id).await?;
+    pub async fn confirm_pairing(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
+        let (credential, pairing) = self.own_pairing(user, id).await?;
         let claim = pairing.claim.clone().ok_or(Code::NotFound)?;
         let claim = Some(Claim { is_confirmed: true, ..claim });
         let next = credential.changed(|next| next.purpose = Purpose::Pairing(Pairing { claim, ..pairing }));
@@ -140,8 +139,8 @@ impl Identity {
     /// # Errors
     ///
     /// `not_found`.
-    pub async fn cancel_pairing(&self, who: &SignedIn, id: &CredentialId) -> Result<(), Problem> {
-        let (credential, _) = self.own_pairing(&who.user, id).await?;
+    pub async fn cancel_pairing(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
+        let (credential, _) = self.own_pairing(user, id).await?;
         self.revoke(&credential).await
     }
 

@@ -1,10 +1,11 @@
 //! In by a password: registering, signing in, changing it.
 
-use sync_core::{ActorId, Change, CredentialKind, Holder, Proof, User};
+use sync_core::{ActorId, Change, Proof, User};
 
 use super::devices::NewDevice;
 use super::grant::Grant;
 use super::joining::Created;
+use super::operator::end_devices;
 use super::signed_in::SignedIn;
 use crate::auth::password::Password;
 use crate::auth::username::UserName;
@@ -91,13 +92,10 @@ impl Identity {
         except: Option<&sync_core::CredentialId>,
     ) -> Result<(), Problem> {
         let hash = self.hash(new).await?;
-        let holder = Holder::User(user.id.clone());
-        let end = |kind, except| Change::EndCredentials { holder: holder.clone(), kind, except };
-        let changes = vec![
-            (Change::UpdateUser(User { password_hash: Some(hash), ..user }), Code::TokenRevoked),
-            (end(CredentialKind::Device, except.cloned()), Code::Internal),
-            (end(CredentialKind::Pairing, None), Code::Internal),
-        ];
+        let ends = end_devices(&user.id, except);
+        let mut changes =
+            vec![(Change::UpdateUser(User { password_hash: Some(hash), ..user }), Code::TokenRevoked)];
+        changes.extend(ends.map(|end| (end, Code::Internal)));
         self.change_or(changes).await
     }
 

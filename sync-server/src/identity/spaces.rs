@@ -16,18 +16,27 @@ impl Identity {
     ///
     /// `id_conflict` when there is one of this name, whoever it belongs to; `quota_exceeded`.
     pub async fn create_space(&self, who: &SignedIn, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
+        self.create_space_for(&who.user, name).await
+    }
+
+    /// Creates a space that belongs to `owner`, for an operator.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_space`](Identity::create_space).
+    pub async fn create_space_for(&self, owner: &ActorId, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
         let space = match name {
             Some(name) => name,
             None => SpaceId::new(self.0.ids.new_hex_id()).map_err(|_| Code::Internal)?,
         };
-        if self.accounts().spaces_of(&who.user, None, SPACES_MAX).await?.len() >= SPACES_MAX {
+        if self.accounts().spaces_of(owner, None, SPACES_MAX).await?.len() >= SPACES_MAX {
             return Err(Problem::new(Code::QuotaExceeded).limit(SPACES_MAX as u64));
         }
         self.0.service.create_space(&space).await.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Problem::from(Code::IdConflict),
             _ => error.into(),
         })?;
-        let (of, actor, role) = (space.clone(), who.user.clone(), Some(Role::Owner));
+        let (of, actor, role) = (space.clone(), owner.clone(), Some(Role::Owner));
         let changes = vec![
             (Change::RequireUser(actor.clone()), Code::TokenRevoked),
             // Whoever was in a space of this name before, and was not removed with it, is not in this one.

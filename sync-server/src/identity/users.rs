@@ -50,11 +50,11 @@ impl Identity {
         for space in owned.private.iter().chain(&owned.shared) {
             self.remove_own_space(space, id).await?;
         }
-        let spaces: Vec<SpaceId> = self.all_spaces_of(id).await?;
+        let spaces = self.all_spaces_of(id).await?;
         let mut changes = vec![(Change::DeleteUser(id.clone()), Code::NotFound)];
         changes.extend(end_all_links(&user).map(|end| (end, Code::Internal)));
         self.change_or(changes).await?;
-        for space in &spaces {
+        for (space, _) in &spaces {
             self.0.service.barrier(space).await?;
         }
         Ok(())
@@ -82,13 +82,18 @@ impl Identity {
         self.delete_user(&who.user, shared).await
     }
 
-    async fn all_spaces_of(&self, user: &ActorId) -> Result<Vec<SpaceId>, Problem> {
+    /// Every space of a user, ascending by name.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn all_spaces_of(&self, user: &ActorId) -> Result<Vec<(SpaceId, Role)>, Problem> {
         let (mut spaces, mut last) = (Vec::new(), None::<SpaceId>);
         loop {
             let page = self.accounts().spaces_of(user, last.as_ref(), PAGE).await?;
             let is_last = page.len() < PAGE;
             last = page.last().map(|(space, _)| space.clone());
-            spaces.extend(page.into_iter().map(|(space, _)| space));
+            spaces.extend(page);
             if is_last {
                 return Ok(spaces);
             }
@@ -127,24 +132,26 @@ impl Identity {
         Ok(self.accounts().users(after, limit).await?)
     }
 
-    /// The user whose name, mail address or id this is.
+    /// The user whose id, mail address or name this is.
+    ///
+    /// Names are chosen by their owners: one that reads like the id or the address of somebody else finds nobody, so that
+    /// nobody is given what was meant for another.
     ///
     /// # Errors
     ///
     /// `not_found`.
     pub async fn find_user(&self, text: &str) -> Result<User, Problem> {
-        if let Ok(name) = UserName::new(text)
-            && let Some(user) = self.accounts().user_by_name(name.normal()).await?
+        if let Ok(id) = ActorId::new(text)
+            && let Some(user) = self.accounts().user(&id).await?
         {
             return Ok(user);
         }
-        if let Ok(address) = MailAddress::new(text)
-            && let Some(user) = self.accounts().user_by_address(address.normal()).await?
-        {
-            return Ok(user);
-        }
-        let Ok(id) = ActorId::new(text) else { return Err(Code::NotFound.into()) };
-        Ok(self.accounts().user(&id).await?.ok_or(Code::NotFound)?)
+        let found = match (MailAddress::new(text), UserName::new(text)) {
+            (Ok(address), _) => self.accounts().user_by_address(address.normal()).await?,
+            (_, Ok(name)) => self.accounts().user_by_name(name.normal()).await?,
+            _ => None,
+        };
+        Ok(found.ok_or(Code::NotFound)?)
     }
 
     /// Gives a user a new password and signs them out everywhere, for an operator.
@@ -179,8 +186,11 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `not_found` when there is no such user; `last_owner`.
+    /// `not_found` when there is no such user; `last_owner`; `quota_exceeded`.
     pub async fn put_role(&self, space: &SpaceId, user: &ActorId, role: Option<Role>) -> Result<(), Problem> {
+        if role.is_some() && self.accounts().role(space, user).await?.is_none() {
+            self.check_room_for_member(space).await?;
+        }
         let (of, actor) = (space.clone(), user.clone());
         let changes = vec![
             (Change::RequireUser(actor.clone()), Code::NotFound),
@@ -190,20 +200,6 @@ impl Identity {
         self.change_or(changes).await?;
         self.0.service.barrier(space).await?;
         Ok(())
-    }
-
-    /// The members of a space for an operator, after `after`, ascending by id.
-    ///
-    /// # Errors
-    ///
-    /// What the store reports.
-    pub async fn members_of(
-        &self,
-        space: &SpaceId,
-        after: Option<&ActorId>,
-        limit: usize,
-    ) -> Result<Vec<(ActorId, Role)>, Problem> {
-        Ok(self.accounts().members(space, after, limit).await?)
     }
 }
 

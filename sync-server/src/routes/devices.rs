@@ -9,7 +9,7 @@
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sync_core::{CredentialId, Proof};
+use sync_core::CredentialId;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
@@ -100,19 +100,11 @@ async fn shown(app: &App, who: &SignedIn, device: &DeviceStatus) -> Result<Value
         "device": device.id,
         "name": device.name,
         "platform": device.platform,
-        "kind": kind(device.proof),
+        "kind": device.kind(),
         "current": device.id == who.device,
         "created_at": device.created_at,
         "expires_at": device.expires_at,
         "last_sync_at": device.synced.iter().map(|synced| synced.at).max(),
         "spaces": spaces,
     }))
-}
-
-fn kind(proof: Proof) -> &'static str {
-    match proof {
-        Proof::Refresh => "sign_in",
-        Proof::Cookie => "browser",
-        Proof::Token => "device",
-    }
 }

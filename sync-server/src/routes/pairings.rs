@@ -68,7 +68,7 @@ async fn offer(app: App, request: Request) -> Answer {
 async fn show(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    let state = app.identity.pairing(&who, &id(&request)?).await?;
+    let state = app.identity.pairing(&who.user, &id(&request)?).await?;
     let body = match &state {
         PairingState::Offered => json!({"state": "offered"}),
         PairingState::Claimed(claim) => json!({"state": "claimed", "claim": claimed(claim)}),
@@ -86,7 +86,7 @@ fn claimed(claim: &Claim) -> Value {
 async fn draw(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    let token = app.identity.pairing_code(&who, &id(&request)?).await?;
+    let token = app.identity.pairing_code(&who.user, &id(&request)?).await?;
     // A code that is too long for a picture is one that `pairing_code` refuses.
     let picture = Qr::new(&app.pairing_code(&token)?.to_url()).ok_or(Code::Internal)?.png();
     let mut response = Response::new(picture.into());
@@ -97,14 +97,14 @@ async fn draw(app: App, request: Request) -> Answer {
 async fn confirm(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    app.identity.confirm_pairing(&who, &id(&request)?).await?;
+    app.identity.confirm_pairing(&who.user, &id(&request)?).await?;
     Ok(no_content())
 }
 
 async fn cancel(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    app.identity.cancel_pairing(&who, &id(&request)?).await?;
+    app.identity.cancel_pairing(&who.user, &id(&request)?).await?;
     Ok(no_content())
 }
 

@@ -101,7 +101,6 @@ async fn a_device_is_paired_by_a_code_once() {
 async fn a_device_waits_until_its_user_agrees_or_refuses() {
     let site = Site::start().await;
     let (_, ada) = site.ada().await;
-    let who = site.who(&ada).await;
     for agrees in [true, false] {
         let offered = site.identity.offer_pairing(&ada.user, true).await.unwrap();
         let code = PairingCode::new(&site.base, &offered.token).unwrap();
@@ -111,8 +110,8 @@ async fn a_device_waits_until_its_user_agrees_or_refuses() {
         assert!(matches!(phone.paired(&claim).await.unwrap(), Paired::Waiting { .. }));
         assert_eq!(HttpTransport::pair(&code, "thief").await.unwrap_err().code(), Some("pairing_invalid"));
         match agrees {
-            true => site.identity.confirm_pairing(&who, &offered.id).await.unwrap(),
-            false => site.identity.cancel_pairing(&who, &offered.id).await.unwrap(),
+            true => site.identity.confirm_pairing(&ada.user, &offered.id).await.unwrap(),
+            false => site.identity.cancel_pairing(&ada.user, &offered.id).await.unwrap(),
         }
         let answer = phone.paired(&claim).await;
         assert_eq!(answer.is_ok_and(|paired| matches!(paired, Paired::SignedIn(_))), agrees);
