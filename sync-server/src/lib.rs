@@ -36,6 +36,7 @@ pub mod edge;
 pub mod gate;
 pub mod health;
 pub mod identity;
+mod inside;
 mod letters;
 pub mod limit;
 pub mod listen;

@@ -3,20 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sync_core::service::{Limits, Service, ServiceBuilder};
+use sync_core::service::{Service, ServiceBuilder};
 use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
 
 use crate::app::{App, Parts};
 use crate::auth::cookie::SessionCookie;
-use crate::auth::password::{HashCost, Passwords};
-use crate::auth::secret::JwtSecret;
-use crate::auth::token::Tokens;
 use crate::backend::Backend;
 use crate::config::{Config, Hidden};
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
-use crate::identity::{self, Identity, Post, Rights, SyncNotes};
+use crate::identity::{Identity, Post};
+use crate::inside::Inside;
 use crate::letters::Letters;
 use crate::limit::Limiter;
 use crate::listen::{ListenLimits, Listener, serve};
@@ -116,13 +114,8 @@ impl Server {
         config: Config,
         rules: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
     ) -> Result<Self, String> {
-        let ids: Arc<dyn IdSource> = Arc::new(OsIds);
+        let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdSource>) = (Arc::new(SystemClock), Arc::new(OsIds));
         let backend = Backend::open(&config.store).await?;
-        let secret = match &config.jwt_secret {
-            Some(secret) => secret.clone(),
-            None => backend.secret(&config.store, ids.as_ref()).await?,
-        };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tls = config.tls.clone().map(Tls::load).transpose()?;
         let (socket, address) = bind(config.listen).await?;
         let base_url = config.base_url.clone();
@@ -132,23 +125,11 @@ impl Server {
         let cookie =
             if config.insecure_cookies { SessionCookie::insecure() } else { SessionCookie::default() };
         let data = DataRuntime::start()?;
-        let rights = Arc::new(Rights::new(backend.accounts(), backend.is_shared()));
-        let service = rules(service(&config, &backend, &rights, &data)).build();
-        let identity = Identity::new(identity::Parts {
-            accounts: backend.accounts(),
-            service: service.clone(),
-            tokens: tokens(&config, &secret, clock.as_ref()),
-            token_lifetime_s: config.jwt_expire_s,
-            passwords: Passwords::new(HashCost::default())?,
-            clock,
-            ids,
-            rights,
-            synced: SyncNotes::default(),
-            registration: config.registration,
-            post: office.clone().map(|office| -> Arc<dyn Post> {
-                Arc::new(Letters::new(office, base_url.as_str().to_owned()))
-            }),
-        });
+        let post = office
+            .clone()
+            .map(|office| -> Arc<dyn Post> { Arc::new(Letters::new(office, base_url.as_str().to_owned())) });
+        let inside = Inside::over(&backend, &config, Arc::new(data.handle()), post, rules).await?;
+        let Inside { service, identity } = inside;
         let app = App::new(Parts {
             service,
             store: backend.store(),
@@ -224,14 +205,6 @@ impl Server {
     }
 }
 
-/// The service, which asks for everyone's role in each commit.
-fn service(config: &Config, backend: &Backend, rights: &Arc<Rights>, data: &DataRuntime) -> ServiceBuilder {
-    let mutations_max = usize::try_from(config.max_sync_items).unwrap_or(usize::MAX);
-    let limits = Limits { mutations_max, ..Limits::default() };
-    let service = Service::builder(backend.store(), Arc::new(data.handle()));
-    service.limits(limits).policies(config.policies.clone()).roles(rights.clone())
-}
-
 /// The way letters leave, if there is one.
 fn post_office(
     config: &Config,
@@ -246,18 +219,6 @@ fn post_office(
         base_url: base_url.as_str(),
     };
     settings.open(Arc::clone(clock), Arc::clone(ids))
-}
-
-fn tokens(config: &Config, secret: &JwtSecret, clock: &dyn Clock) -> Tokens {
-    let tokens = Tokens::new(secret, config.jwt_expire_s);
-    match &config.jwt_secret_previous {
-        Some(previous) => {
-            // What it signed before this start has expired by then.
-            let until_s = clock.now().as_micros() / 1_000_000 + i64::from(config.jwt_expire_s);
-            tokens.with_previous(previous, until_s)
-        }
-        None => tokens,
-    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
