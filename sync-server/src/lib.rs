@@ -20,6 +20,7 @@
 //! - [`pages`] are what a browser shows when a magic link or a pairing code is opened;
 //!   [`mail`] sends letters with such links, [`qr`] draws pairing codes.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
+//! - [`operate`] is what an operator may do about users, devices and spaces.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
@@ -42,6 +43,7 @@ pub mod limit;
 pub mod listen;
 pub mod log;
 pub mod mail;
+pub mod operate;
 pub mod origin;
 pub mod pages;
 mod private_file;

@@ -51,6 +51,16 @@ impl Problem {
         self
     }
 
+    /// What was wrong, in words.
+    pub fn text(&self) -> &str {
+        &self.detail
+    }
+
+    /// The further members of the document.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
     /// The place in the request body that was refused, as a JSON Pointer.
     pub fn pointer(self, pointer: &str) -> Self {
         self.extra("pointer", pointer)

@@ -19,6 +19,7 @@ use crate::letters::Letters;
 use crate::limit::Limiter;
 use crate::listen::{ListenLimits, Listener, serve};
 use crate::mail::{MailSettings, PostOffice};
+use crate::operate::Operator;
 use crate::origin::Origin;
 use crate::routes::routes;
 use crate::stopping::Stopping;
@@ -175,6 +176,16 @@ impl Server {
     /// revoke.
     pub fn identity(&self) -> &Identity {
         &self.app.identity
+    }
+
+    /// What an operator may do about users, devices and spaces, for a program that embeds the server and is its console.
+    pub fn operator(&self) -> Operator {
+        Operator::new(
+            self.app.identity.clone(),
+            self.app.service.clone(),
+            Arc::clone(&self.app.store),
+            self.app.base_url.clone(),
+        )
     }
 
     /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes

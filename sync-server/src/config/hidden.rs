@@ -2,10 +2,11 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// A value that is not shown, as it is or may hold a secret.
-#[derive(Clone, Deserialize)]
+/// A value that is not shown, as it is or may hold a secret. It is written out where it is meant to go: to the server, or
+/// to whoever asked for it.
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct Hidden(pub(super) String);
 
