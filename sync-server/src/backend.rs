@@ -33,15 +33,20 @@ impl Backend {
     ///
     /// Text for the person who starts the program.
     pub(crate) async fn open(url: &StoreUrl) -> Result<Self, String> {
-        let opened = match url {
+        let opened = Self::try_open(url).await;
+        opened.map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
+    }
+
+    /// As [`open`](Self::open), with the error as it is.
+    pub(crate) async fn try_open(url: &StoreUrl) -> sync_core::Result<Self> {
+        match url {
             StoreUrl::Memory => Ok(Self::Memory(MemoryStore::default())),
             StoreUrl::SqliteFile(path) => SqliteStore::open_file(path).await.map(Self::Sqlite),
             StoreUrl::SqliteDir(path) => SqliteStore::open_dir(path).await.map(Self::Sqlite),
             StoreUrl::Postgres(options) => {
                 PostgresStore::open(options.as_ref().clone()).await.map(Self::Postgres)
             }
-        };
-        opened.map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
+        }
     }
 
     /// The secret for tokens that is kept with the store, made at the first start. Servers on one database share it.

@@ -1,8 +1,19 @@
-//! The command line: `sync-server [serve] [flags]`, `healthcheck`, `export` and `import`.
+//! The command line: `sync-server [serve] [flags]`, `healthcheck`, `export` and `import`, and for operators `user`,
+//! `device` and `space`.
+
+mod device;
+mod place;
+mod space;
+mod user;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use device::{DeviceErrand, DeviceOptions};
+pub use place::Place;
+pub use space::{Membership, SpaceErrand, SpaceOptions};
+pub use user::{UserErrand, UserOptions};
 
 use crate::config::{Config, Hidden, Settings};
 
@@ -39,6 +50,18 @@ pub enum Command {
     /// an import that broke can simply be started again. Do not serve from the store until it is through. The secret that
     /// signs access tokens is not in the export: see `export --help`.
     Import(CopyOptions),
+    /// Add, list, sign out and delete users, and give them passwords, links and invites
+    ///
+    /// Works while the server runs and while it does not.
+    User(UserOptions),
+    /// List, rename, revoke and pair the devices of a user
+    ///
+    /// Works while the server runs and while it does not.
+    Device(DeviceOptions),
+    /// Create, list and delete spaces, and say who may do what in them
+    ///
+    /// Works while the server runs and while it does not.
+    Space(SpaceOptions),
 }
 
 /// The settings and where else to find them.

@@ -20,7 +20,8 @@
 //! - [`pages`] are what a browser shows when a magic link or a pairing code is opened;
 //!   [`mail`] sends letters with such links, [`qr`] draws pairing codes.
 //! - [`cli`] and [`config`] read flags, environment and file; [`log`] and [`health`] serve operations.
-//! - [`operate`] is what an operator may do about users, devices and spaces.
+//! - [`operate`] is what an operator may do about users, devices and spaces; [`console`] is where they say so, whether or
+//!   not a server runs.
 //! - [`copy`] moves everything from one store to another, by way of a file.
 //!
 //! Nothing here reads a clock or draws randomness: both are parameters.
@@ -31,6 +32,8 @@ mod backend;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod console;
+mod control;
 pub mod copy;
 pub mod cors;
 pub mod edge;

@@ -7,22 +7,32 @@ use clap::Parser;
 use sync_server::Server;
 use sync_server::cli::{Cli, Command, CopyOptions};
 use sync_server::config::Config;
+use sync_server::console::{self, Failure};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let env = |name: &str| std::env::var(name).ok();
     let done = match Cli::parse().into_command() {
-        Command::Serve(options) => options.load(env).and_then(run),
-        Command::Healthcheck(options) => options.load(env).and_then(|config| check(&config)),
-        Command::Export(options) => options.load(env).and_then(|config| export(&config, &options)),
-        Command::Import(options) => options.load(env).and_then(|config| import(&config, &options)),
+        Command::Serve(options) => options.load(env).and_then(run).map_err(Failure::from),
+        Command::Healthcheck(options) => {
+            options.load(env).and_then(|config| check(&config)).map_err(Failure::from)
+        }
+        Command::Export(options) => {
+            options.load(env).and_then(|config| export(&config, &options)).map_err(Failure::from)
+        }
+        Command::Import(options) => {
+            options.load(env).and_then(|config| import(&config, &options)).map_err(Failure::from)
+        }
+        Command::User(it) => operate(it.place.load(env), async |config| console::user(config, &it).await),
+        Command::Device(it) => operate(it.place.load(env), async |config| console::device(config, &it).await),
+        Command::Space(it) => operate(it.place.load(env), async |config| console::space(config, &it).await),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             // There may be no log yet, and whoever started this is looking at the terminal.
             let _ = writeln!(std::io::stderr(), "sync-server: {why}");
-            ExitCode::FAILURE
+            ExitCode::from(why.exit_code())
         }
     }
 }
@@ -30,6 +40,16 @@ fn main() -> ExitCode {
 fn check(config: &Config) -> Result<(), String> {
     sync_server::health::check(config.listen, config.tls.is_some())
         .map_err(|error| format!("{} is not well: {error}", config.listen))
+}
+
+#[tokio::main]
+async fn operate(
+    config: Result<Config, String>,
+    errand: impl AsyncFnOnce(Config) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let config = config?;
+    sync_server::log::start(config.log_format, &config.log_level)?;
+    errand(config).await
 }
 
 #[tokio::main]

@@ -11,6 +11,7 @@ use crate::app::{App, Parts};
 use crate::auth::cookie::SessionCookie;
 use crate::backend::Backend;
 use crate::config::{Config, Hidden};
+use crate::control::Control;
 use crate::edge::{Around, Edge};
 use crate::gate::{Gate, GateLimits};
 use crate::identity::{Identity, Post};
@@ -49,6 +50,8 @@ pub struct Server {
     app: App,
     around: Around,
     office: Option<PostOffice>,
+    /// Before the store: while that is open, no other process can have taken its place.
+    control: Control,
     backend: Backend,
     data: DataRuntime,
 }
@@ -131,6 +134,7 @@ impl Server {
             .map(|office| -> Arc<dyn Post> { Arc::new(Letters::new(office, base_url.as_str().to_owned())) });
         let inside = Inside::over(&backend, &config, Arc::new(data.handle()), post, rules).await?;
         let Inside { service, identity } = inside;
+        let control = Control::open(&config.store);
         let app = App::new(Parts {
             service,
             store: backend.store(),
@@ -151,7 +155,7 @@ impl Server {
             own_origin: Some(base_url),
         };
         let listener = Listener { socket, tls };
-        Ok(Self { listener, address, app, around, office, backend, data })
+        Ok(Self { listener, address, app, around, office, control, backend, data })
     }
 
     /// The address it listens on.
@@ -191,6 +195,7 @@ impl Server {
     /// Serves until `stop` is ready, answers what is in flight (who waits for a change gets what there is), and closes
     /// the store.
     pub async fn run(self, stop: impl Future<Output = ()>) {
+        let operator = self.operator();
         let limits = ListenLimits { proxies: self.around.proxies.clone(), ..ListenLimits::default() };
         let edge = Edge::new(self.around, warp::service(routes(&self.app)));
         let stop = async {
@@ -201,7 +206,9 @@ impl Server {
         tokio::select! {
             () = serve(self.listener, limits, edge, stop) => {}
             () = self.app.identity.keep_up() => {}
+            () = self.control.serve(operator) => {}
         }
+        self.control.close().await;
         if let Some(following) = following {
             following.abort();
         }

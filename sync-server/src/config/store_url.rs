@@ -38,6 +38,16 @@ impl StoreUrl {
         }
     }
 
+    /// Where a server that serves from this store listens for whoever operates it: beside the file, or inside the folder.
+    /// Only what one server has to itself has such a place.
+    pub fn control_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::SqliteFile(file) => Some(file.with_added_extension("control")),
+            Self::SqliteDir(folder) => Some(folder.join("control")),
+            Self::Postgres(_) | Self::Memory => None,
+        }
+    }
+
     /// Whether there is something to open, as far as can be told without opening it. Opening makes what is missing, which
     /// is of no use to who wants to read.
     pub fn is_there(&self) -> bool {

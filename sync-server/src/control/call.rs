@@ -1,0 +1,64 @@
+//! The other end: a command is sent to the server that runs, if one does.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::line::{Reply, read, write};
+use super::place::is_too_long;
+use crate::operate::{Command, Report};
+use crate::problem::Problem;
+
+/// How long an answer may take. 10 minutes: deleting what is large takes its time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Bytes of an answer. 64 MiB: a user with ten thousand spaces on a hundred devices has a fifth of that.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// No server listens there.
+    Nobody,
+    /// Text for the person at the terminal.
+    Failed(String),
+}
+
+/// Has the server that listens at `path` carry out a command.
+pub(crate) async fn call(path: &Path, command: &Command) -> Result<Result<Report, Problem>, Unanswered> {
+    if is_too_long(path) {
+        return Err(Unanswered::Nobody);
+    }
+    let mut stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
+    let exchange = async {
+        write(&mut stream, command).await?;
+        read(&mut stream, ANSWER_BYTES_MAX).await
+    };
+    let failed = |why: String| {
+        Unanswered::Failed(format!(
+            "the server took the command and did not answer ({why}): look whether it was carried out"
+        ))
+    };
+    let line = match timeout(ANSWER_TIMEOUT, exchange).await {
+        Ok(read) => read.map_err(|error| failed(error.to_string()))?,
+        Err(_) => return Err(failed(format!("not within {} s", ANSWER_TIMEOUT.as_secs()))),
+    };
+    let reply: Reply = serde_json::from_slice(&line).map_err(|_| {
+        failed("its answer is that of another version: use the program it was started from".to_owned())
+    })?;
+    Ok(reply.into())
+}
+
+fn unreachable(path: &Path, error: &io::Error) -> Unanswered {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Unanswered::Nobody,
+        io::ErrorKind::PermissionDenied => Unanswered::Failed(format!(
+            "{} belongs to someone else: run this as the user that the server runs as",
+            path.display()
+        )),
+        _ => Unanswered::Failed(format!("cannot reach the server at {}: {error}", path.display())),
+    }
+}
