@@ -15,7 +15,7 @@ use serde_json::json;
 use sync_core::replica::{Event, Replica, ReplicaOptions};
 use sync_core::service::Actor;
 use sync_core::transport::{HttpTransport, Loopback, Paired};
-use sync_core::{ActorId, PairingCode, Role, SpaceId, TokioRuntime, User};
+use sync_core::{ActorId, PairingCode, Role, Session, SpaceId, TokioRuntime, User};
 use sync_server::Server;
 use sync_server::auth::username::UserName;
 use sync_server::config::{Config, Settings};
@@ -60,13 +60,7 @@ async fn main() -> Result<(), Error> {
     let desktop = open(&folder.join("desktop.db"), &space, &me.id).await?;
     let inside = Loopback::new(service, Actor::new(me.id.clone(), Role::Owner));
 
-    // The phone scans what the window shows, and gets a token of its own, which the owner can take back.
-    let offered = identity.offer_pairing(&me.id, false).await.map_err(refused)?;
-    let shown = PairingCode::new(&url, &offered.token)?.to_url();
-    let picture = Qr::new(&shown).ok_or("an address is short enough for a picture")?.terminal(Ink::Plain);
-    println!("{} lines of QR code to scan", picture.lines().count());
-    let (outside, paired) = HttpTransport::pair(&PairingCode::parse(&shown)?, "phone").await?;
-    let Paired::SignedIn(session) = paired else { return Err("nobody asked to be asked".into()) };
+    let (outside, session) = pair(&identity, &me, &url).await?;
     let phone = open(&folder.join("phone.db"), &session.space, &session.user).await?;
 
     // The first sync loads what the space has already. It may be all of it; `sync_with_progress` tells how far it is.
@@ -112,6 +106,17 @@ async fn open(file: &Path, space: &SpaceId, user: &ActorId) -> Result<Replica, E
     let store = SqliteStore::open_file(file).await?;
     let options = ReplicaOptions::new(Arc::new(TokioRuntime), user.clone());
     Ok(Replica::open(Arc::new(store), space.clone(), options).await?)
+}
+
+/// The phone scans what the window shows, and gets a token of its own, which the owner can take back.
+async fn pair(identity: &Identity, me: &User, url: &str) -> Result<(HttpTransport, Session), Error> {
+    let offered = identity.offer_pairing(&me.id, false).await.map_err(refused)?;
+    let shown = PairingCode::new(url, &offered.token)?.to_url();
+    let picture = Qr::new(&shown).ok_or("an address is short enough for a picture")?.terminal(Ink::Plain);
+    println!("{} lines of QR code to scan", picture.lines().count());
+    let (phone, paired) = HttpTransport::pair(&PairingCode::parse(&shown)?, "phone").await?;
+    let Paired::SignedIn(session) = paired else { return Err("nobody asked to be asked".into()) };
+    Ok((phone, *session))
 }
 
 /// What a window or a screen would show.

@@ -49,6 +49,18 @@ fn make_one(txn: &WriteTransaction, change: &Change) -> Job<bool> {
             let found = roles.get((actor.as_str(), space.as_str()))?;
             Ok(found.as_ref().map(|word| word.value()) == role.map(Role::as_str))
         }
+        Change::RequireCredential(id) => Ok(find(txn, id.as_str())?.is_some()),
+        Change::RequireUnchanged(user) => Ok(find_user(txn, &user.id)?.as_ref() == Some(user)),
+        Change::RequireAlone { space, actor } => {
+            let table = txn.open_table(MEMBERS)?;
+            let found = after_key(&table, (space.as_str(), ""), 2, |id, _| Ok(id.to_owned()))?;
+            Ok(found == [actor.as_str()])
+        }
+        Change::RequireNoOwner(actor) => {
+            let table = txn.open_table(ROLES)?;
+            let words = after_key(&table, (actor.as_str(), ""), usize::MAX, |_, word| Ok(word.to_owned()))?;
+            Ok(words.iter().all(|word| word != Role::Owner.as_str()))
+        }
         Change::RequireOwner(space) => {
             let words = after_key(&txn.open_table(MEMBERS)?, (space.as_str(), ""), usize::MAX, |_, word| {
                 Ok(word.to_owned())

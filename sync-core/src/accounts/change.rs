@@ -68,6 +68,19 @@ pub enum Change {
     },
     /// Refused when no one has the role of owner in the space.
     RequireOwner(SpaceId),
+    /// Refused when there is no credential of this id.
+    RequireCredential(CredentialId),
+    /// Refused unless this is exactly what is known of a user: what was read before is still so.
+    RequireUnchanged(User),
+    /// Refused unless `actor` is in the space, and nobody else.
+    RequireAlone {
+        /// Where.
+        space: SpaceId,
+        /// Who.
+        actor: ActorId,
+    },
+    /// Refused when the actor has the role of owner anywhere.
+    RequireNoOwner(ActorId),
 }
 
 impl Change {

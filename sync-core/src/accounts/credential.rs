@@ -178,6 +178,9 @@ pub struct Pairing {
     pub confirm: bool,
     /// Who has taken it.
     pub claim: Option<Claim>,
+    /// The device that shows it, without which it is void.
+    #[serde(default)]
+    pub by: Option<CredentialId>,
 }
 
 /// A device that has taken a pairing and waits for its user to agree.

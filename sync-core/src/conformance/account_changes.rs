@@ -187,11 +187,14 @@ pub async fn a_forgotten_space_takes_what_is_its_own_along(subject: &dyn Subject
 }
 
 /// A condition holds or not where it stands: that a user is there, that someone has exactly this role or none, that
-/// someone is an owner.
+/// someone is an owner or owns nothing, that a credential is there, that a user is as they were read, that someone is
+/// alone in a space.
 pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let mut list = vec![Change::CreateUser(user("ada", "Ada"))];
     list.extend([set_role("family", "ada", Role::Editor), set_role("club", "ghost", Role::Owner)]);
+    list.extend([set_role("shared", "ada", Role::Editor), set_role("shared", "bob", Role::Viewer)]);
+    list.push(Change::AddCredential(device("phone", "ada")));
     make(&*accounts, &list).await?;
     let (editor, owner, viewer) = (Some(Role::Editor), Some(Role::Owner), Some(Role::Viewer));
     for (condition, holds) in [
@@ -209,6 +212,18 @@ pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Ver
         (Change::RequireOwner(space_id("club")), true),
         (Change::RequireOwner(space_id("family")), false),
         (Change::RequireOwner(space_id("never")), false),
+        (Change::RequireCredential(device("phone", "ada").id), true),
+        (Change::RequireCredential(device("phone2", "ada").id), false),
+        (Change::RequireUnchanged(user("ada", "Ada")), true),
+        (Change::RequireUnchanged(User { password_hash: None, ..user("ada", "Ada") }), false),
+        (Change::RequireUnchanged(user("ghost", "Ghost")), false),
+        (alone("family", "ada"), true),
+        (alone("family", "ghost"), false),
+        (alone("shared", "ada"), false),
+        (alone("never", "ada"), false),
+        (Change::RequireNoOwner(actor("ada")), true),
+        (Change::RequireNoOwner(actor("ghost")), false),
+        (Change::RequireNoOwner(actor("nobody")), true),
     ] {
         assert_eq!(accounts.change(from_ref(&condition)).await?.is_done(), holds, "{condition:?}");
         let list = [set_role("club", "ghost", Role::Owner), condition.clone()];
@@ -216,6 +231,10 @@ pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Ver
         assert_eq!(accounts.change(&list).await?, wanted, "{condition:?}");
     }
     Ok(())
+}
+
+fn alone(space: &str, id: &str) -> Change {
+    Change::RequireAlone { space: space_id(space), actor: actor(id) }
 }
 
 fn require(space: &str, id: &str, role: Option<Role>) -> Change {

@@ -77,7 +77,7 @@ fn purposes() -> [Purpose; 6] {
             ..full
         }),
         Purpose::Link(Link { address: "ada+x'@example.org".into() }),
-        Purpose::Pairing(Pairing { misses: u32::MAX, confirm: true, claim: Some(claim) }),
+        Purpose::Pairing(Pairing { misses: u32::MAX, confirm: true, claim: Some(claim), by: None }),
         Purpose::Invite(Invite { role: Role::Owner, address: Some("bob@example.org".into()), by }),
         Purpose::Invite(Invite { role: Role::Viewer, address: None, by: None }),
     ]

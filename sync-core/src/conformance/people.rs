@@ -71,7 +71,11 @@ pub fn device(name: &str, of: &str) -> Credential {
 
 /// A pairing of the user with this id.
 pub fn pairing(name: &str, of: &str) -> Credential {
-    credential(name, held_by(of), Purpose::Pairing(Pairing { misses: 0, confirm: false, claim: None }))
+    credential(
+        name,
+        held_by(of),
+        Purpose::Pairing(Pairing { misses: 0, confirm: false, claim: None, by: None }),
+    )
 }
 
 /// An invite to a space.

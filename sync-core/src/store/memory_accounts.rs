@@ -57,6 +57,14 @@ impl Tables {
             Change::NoteSynced(synced) => self.note(synced),
             Change::RequireUser(id) => self.users.contains_key(id),
             Change::RequireRole { space, actor, role } => self.role(space, actor) == *role,
+            Change::RequireCredential(id) => self.credentials.contains_key(id),
+            Change::RequireUnchanged(user) => self.users.get(&user.id) == Some(user),
+            Change::RequireAlone { space, actor } => {
+                self.members.keys().filter(|(_, of)| of == space).eq([&(actor.clone(), space.clone())])
+            }
+            Change::RequireNoOwner(actor) => {
+                !self.members.iter().any(|((of, _), role)| of == actor && *role == Role::Owner)
+            }
             Change::RequireOwner(space) => {
                 self.members.iter().any(|((_, of), role)| of == space && *role == Role::Owner)
             }

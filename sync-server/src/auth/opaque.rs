@@ -110,6 +110,11 @@ impl OpaqueToken {
         &self.id
     }
 
+    /// The bytes of its secret; `None` when they are not as many as they should be.
+    pub fn secret(&self) -> Option<[u8; SECRET_BYTES]> {
+        URL_SAFE_NO_PAD.decode(&self.secret).ok()?.try_into().ok()
+    }
+
     /// What is stored of it.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.secret)

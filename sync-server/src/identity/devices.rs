@@ -1,8 +1,8 @@
 //! Devices: what is signed in, how far it is, and its end.
 
 use sync_core::{
-    ActorId, Change, Changed, Credential, CredentialId, Device, Holder, Proof, Purpose, Seq, SpaceId, Synced,
-    Timestamp,
+    ActorId, Change, Changed, Credential, CredentialId, Device, ErrorKind, Holder, Proof, Purpose, Seq,
+    SpaceId, Synced, Timestamp,
 };
 
 use super::grant::Grant;
@@ -129,7 +129,8 @@ impl Identity {
     /// `quota_exceeded`.
     pub async fn add_device(&self, who: &SignedIn, device: &NewDevice) -> Result<Grant, Problem> {
         let user = self.user(&who.user).await?;
-        self.grant(user, Proof::Token, device).await
+        let there = (Change::RequireCredential(who.device.clone()), Code::TokenRevoked);
+        self.grant_taking(user, vec![there], Proof::Token, device).await
     }
 
     /// The devices of a user that have not ended, oldest first, with how far they are.
@@ -168,8 +169,12 @@ impl Identity {
         if self.accounts().role(&synced.space, user).await?.is_none() {
             return Ok(None);
         }
-        let head = self.0.service.head(&synced.space).await?;
-        Ok(Some((head.get() - synced.position.get()).max(0)))
+        match self.0.service.head(&synced.space).await {
+            Ok(head) => Ok(Some((head.get() - synced.position.get()).max(0))),
+            // A role may outlive its space for a moment.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Gives a device another name.
@@ -202,15 +207,15 @@ impl Identity {
         self.revoke(&device).await
     }
 
-    /// Removes a device, in whichever revision it is by now.
-    pub(super) async fn revoke(&self, device: &Credential) -> Result<(), Problem> {
-        let mut revision = device.revision;
+    /// Removes a credential, in whichever revision it is by now.
+    pub(super) async fn revoke(&self, credential: &Credential) -> Result<(), Problem> {
+        let mut revision = credential.revision;
         loop {
-            let take = Change::TakeCredential { id: device.id.clone(), revision };
+            let take = Change::TakeCredential { id: credential.id.clone(), revision };
             if self.change(&[take]).await?.is_done() {
                 return Ok(());
             }
-            match self.accounts().credential(&device.id).await? {
+            match self.accounts().credential(&credential.id).await? {
                 Some(now) => revision = now.revision,
                 None => return Ok(()),
             }

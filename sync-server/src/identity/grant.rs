@@ -7,7 +7,7 @@ use sync_core::{
 };
 
 use super::devices::{DEVICES_MAX, NewDevice};
-use crate::auth::opaque::{OpaqueToken, TokenKind};
+use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -72,7 +72,10 @@ pub(super) struct Draft {
 impl Identity {
     /// A device of `user`. Whoever adds it sees to it that the user exists.
     pub(super) fn draft(&self, user: &User, proof: Proof, device: &NewDevice) -> Draft {
-        let token = OpaqueToken::new(kind_of(proof), self.0.ids.as_ref());
+        let token = match proof {
+            Proof::Refresh => self.refresh_token(new_credential_id(self.0.ids.as_ref())),
+            Proof::Cookie | Proof::Token => OpaqueToken::new(kind_of(proof), self.0.ids.as_ref()),
+        };
         let now = self.now();
         let (expires_at, ends_at) = ends(proof, now, None);
         let credential = Credential {
@@ -128,7 +131,8 @@ impl Identity {
         let room = self.room_for_device(&user, proof).await?;
         let draft = self.draft(&user, proof, device);
         let mut changes = first;
-        changes.push((Change::RequireUser(user.id.clone()), Code::InvalidCredentials));
+        // Their password, too, is the one that was looked at.
+        changes.push((Change::RequireUnchanged(user.clone()), Code::InvalidCredentials));
         changes.push((Change::AddCredential(draft.credential.clone()), Code::Internal));
         changes.extend(room.map(|room| (room, Code::Overloaded)));
         self.change_or(changes).await?;
@@ -153,6 +157,24 @@ impl Identity {
         }
     }
 
+    /// A new refresh token of a device. Half of its secret is random, the other half says that this server made it, so that
+    /// one from long ago is known for what it is.
+    fn refresh_token(&self, id: CredentialId) -> OpaqueToken {
+        let mut secret = [0; 32];
+        self.0.ids.fill(&mut secret[..RANDOM_BYTES]);
+        let made = self.0.tokens.derive("refresh", &mark_of(&id, &secret[..RANDOM_BYTES]));
+        secret[RANDOM_BYTES..].copy_from_slice(&made[..32 - RANDOM_BYTES]);
+        OpaqueToken::with_secret(TokenKind::Refresh, id, &secret)
+    }
+
+    /// Whether this server made a refresh token, whenever that was.
+    pub(super) fn made(&self, token: &OpaqueToken) -> bool {
+        let Some(secret) = token.secret() else { return false };
+        let made = self.0.tokens.derive("refresh", &mark_of(token.id(), &secret[..RANDOM_BYTES]));
+        // Not in constant time: whoever tries bytes of this learns how to be refused in another way, and no more.
+        secret[RANDOM_BYTES..] == made[..32 - RANDOM_BYTES]
+    }
+
     /// An access token for a device.
     pub(super) fn access_token(&self, user: &User, device: &CredentialId) -> AccessToken {
         let token = self.0.tokens.issue(user.id.as_str(), device, &self.0.ids.new_id(), self.now_s());
@@ -162,7 +184,7 @@ impl Identity {
     /// A refresh token after another: the credential with the next secret, and the text of it. `is_again` says that the
     /// one before it was lost: the one that was shown remains the newest that was, and can be shown a third time.
     pub(super) fn refreshed(&self, old: &Credential, exchange: Option<SecretHash>, is_again: bool) -> Draft {
-        let token = OpaqueToken::for_credential(TokenKind::Refresh, old.id.clone(), self.0.ids.as_ref());
+        let token = self.refresh_token(old.id.clone());
         let credential = old.changed(|next| {
             if let Purpose::Device(device) = &mut next.purpose {
                 let shown = if is_again { device.spent.pop() } else { None };
@@ -179,8 +201,16 @@ impl Identity {
     }
 }
 
-/// Spent refresh tokens that are still known for what they are. 8: a copy is noticed at its first use, or at the owner's
-/// next one.
+/// Random bytes in a refresh token: 128 bits.
+const RANDOM_BYTES: usize = 16;
+
+fn mark_of(id: &CredentialId, random: &[u8]) -> String {
+    let random = random.iter().map(|byte| format!("{byte:02x}"));
+    random.fold(format!("{id}."), |text, byte| text + &byte)
+}
+
+/// Spent refresh tokens that are still known by themselves. 8: those that a client that lost its answers may
+/// show again; older ones are known by their mark.
 const SPENT_KEPT: usize = 8;
 
 /// When a proof ends unless it is used, and when it ends however much it is used.

@@ -53,7 +53,9 @@ impl Identity {
         let holder = Holder::Space(space.clone());
         let (space, actor) = (space.clone(), who.user.clone());
         let by = Change::RequireRole { space, actor, role: Some(Role::Owner) };
-        let invited = self.add_invite(holder, new, Some(&who.user), Some((by, Code::ForbiddenRole))).await?;
+        let there = (Change::RequireCredential(who.device.clone()), Code::TokenRevoked);
+        let invited =
+            self.add_invite(holder, new, Some(&who.user), vec![there, (by, Code::ForbiddenRole)]).await?;
         if let (Some(post), Some(address)) = (&self.0.post, &new.address) {
             post.invite(address, &invited.token, INVITE_LIFETIME);
         }
@@ -66,7 +68,7 @@ impl Identity {
         holder: Holder,
         new: &NewInvite,
         by: Option<&ActorId>,
-        first: Option<(Change, Code)>,
+        first: Vec<(Change, Code)>,
     ) -> Result<Invited, Problem> {
         if self.open_invites(&holder).await?.len() >= INVITES_MAX {
             return Err(Problem::new(Code::QuotaExceeded).limit(INVITES_MAX as u64));
@@ -84,7 +86,7 @@ impl Identity {
             expires_at: Some(expires_at),
             purpose: Purpose::Invite(Invite { role: new.role, address, by: by.cloned() }),
         };
-        let mut changes: Vec<_> = first.into_iter().collect();
+        let mut changes = first;
         changes.push((Change::AddCredential(credential), Code::Internal));
         self.change_or(changes).await?;
         Ok(Invited { id: token.id().clone(), token: token.text(), expires_at })
@@ -145,9 +147,11 @@ impl Identity {
             return Ok((space, before));
         }
         self.check_room_for_member(&space).await?;
-        let mut changes = vec![(Change::RequireUser(user.id.clone()), Code::TokenRevoked)];
+        // Whoever gave them a higher role a moment ago must not have done so in vain.
+        let (of, actor) = (space.clone(), user.id.clone());
+        let mut changes = vec![(Change::RequireRole { space: of, actor, role: before }, Code::Overloaded)];
         changes.extend(ticket.changes(&user.id).into_iter().map(|change| (change, Code::InviteInvalid)));
-        self.change_or(changes).await?;
+        self.change_as(who, changes).await?;
         Ok((space, role))
     }
 

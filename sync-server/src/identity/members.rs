@@ -111,7 +111,7 @@ impl Identity {
         }
         changes.push((Change::SetRole { space: space.clone(), actor, role }, Code::Internal));
         changes.push((Change::RequireOwner(space.clone()), Code::LastOwner));
-        self.change_or(changes).await?;
+        self.change_as(who, changes).await?;
         self.0.service.barrier(space).await?;
         Ok(())
     }

@@ -19,6 +19,7 @@ mod invites;
 mod joining;
 pub mod link;
 mod members;
+mod naming;
 mod operator;
 pub mod pairing;
 pub mod password;
@@ -41,11 +42,12 @@ pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};
 pub use rights::{NOTICE_INTERVAL, Rights};
-pub use signed_in::{Presented, SignedIn};
+pub use signed_in::{Presented, ROLE_CHANGED, SignedIn};
 pub use spaces::SPACES_MAX;
 pub use synced::{NOTE_INTERVAL, SyncNotes};
 pub use users::{NewSignIn, SharedSpaces};
 
+use self::naming::Naming;
 use crate::auth::address::MailAddress;
 use crate::auth::password::Passwords;
 use crate::auth::registration::Registration;
@@ -90,12 +92,12 @@ pub struct Parts {
 
 /// Every rule about accounts. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Identity(Arc<Parts>);
+pub struct Identity(Arc<Parts>, Arc<Naming>);
 
 impl Identity {
     /// Puts it together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(parts), Arc::default())
     }
 
     fn accounts(&self) -> &dyn Accounts {
@@ -130,6 +132,13 @@ impl Identity {
             Changed::Done => Ok(()),
             Changed::Refused(idx) => Err(answers.get(idx).copied().unwrap_or(Code::Internal).into()),
         }
+    }
+
+    /// As [`change_or`](Self::change_or), by someone whose device must still be there when it happens: what was read of it
+    /// before may be over by then.
+    async fn change_as(&self, who: &SignedIn, changes: Vec<(Change, Code)>) -> Result<(), Problem> {
+        let there = (Change::RequireCredential(who.device.clone()), Code::TokenRevoked);
+        self.change_or(std::iter::once(there).chain(changes).collect()).await
     }
 
     /// Removes a credential in a task of its own, so that the answer that was found takes as long as any other.

@@ -46,7 +46,7 @@ impl Identity {
     /// `quota_exceeded`.
     pub async fn invite_into(&self, space: &SpaceId, role: Role) -> Result<Invited, Problem> {
         let new = NewInvite { role, address: None };
-        self.add_invite(Holder::Space(space.clone()), &new, None, None).await
+        self.add_invite(Holder::Space(space.clone()), &new, None, Vec::new()).await
     }
 }
 

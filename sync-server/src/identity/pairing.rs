@@ -18,6 +18,7 @@ use sync_core::{
 
 use super::devices::NewDevice;
 use super::grant::Grant;
+use super::signed_in::SignedIn;
 use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
@@ -72,6 +73,24 @@ impl Identity {
     ///
     /// `quota_exceeded` when there are too many codes at once.
     pub async fn offer_pairing(&self, user: &ActorId, confirm: bool) -> Result<Offered, Problem> {
+        self.offer(user, confirm, None).await
+    }
+
+    /// As [`offer_pairing`](Identity::offer_pairing), by someone who is signed in.
+    ///
+    /// # Errors
+    ///
+    /// Its own, and `token_revoked`.
+    pub async fn offer_pairing_as(&self, who: &SignedIn, confirm: bool) -> Result<Offered, Problem> {
+        self.offer(&who.user, confirm, Some(&who.device)).await
+    }
+
+    async fn offer(
+        &self,
+        user: &ActorId,
+        confirm: bool,
+        by: Option<&CredentialId>,
+    ) -> Result<Offered, Problem> {
         self.check_room_for_pairing(user).await?;
         let id = new_credential_id(self.0.ids.as_ref());
         let token = self.pairing_token(&id);
@@ -84,12 +103,11 @@ impl Identity {
             secret: token.hash(),
             created_at: now,
             expires_at: Some(expires_at),
-            purpose: Purpose::Pairing(Pairing { misses: 0, confirm, claim: None }),
+            purpose: Purpose::Pairing(Pairing { misses: 0, confirm, claim: None, by: by.cloned() }),
         };
-        let changes = vec![
-            (Change::RequireUser(user.clone()), Code::TokenRevoked),
-            (Change::AddCredential(pairing), Code::Internal),
-        ];
+        let mut changes = vec![(Change::RequireUser(user.clone()), Code::TokenRevoked)];
+        changes.extend(by.map(|device| (Change::RequireCredential(device.clone()), Code::TokenRevoked)));
+        changes.push((Change::AddCredential(pairing), Code::Internal));
         self.change_or(changes).await?;
         Ok(Offered { id, token: token.text(), expires_at })
     }
@@ -162,8 +180,7 @@ impl Identity {
         if pairing.confirm || is_other {
             return self.claim(&credential, pairing, device, from).await;
         }
-        let take = Change::TakeCredential { id: credential.id.clone(), revision: credential.revision };
-        let grant = self.grant_taking(user, vec![(take, Code::PairingInvalid)], Proof::Token, device).await?;
+        let grant = self.grant_taking(user, taken(&credential, &pairing), Proof::Token, device).await?;
         Ok(Redeemed::Granted(Box::new(grant)))
     }
 
@@ -281,6 +298,13 @@ impl Identity {
             &self.0.tokens.derive("pairing", id.as_str()),
         )
     }
+}
+
+/// Takes a pairing, as long as the device that shows it is there.
+fn taken(credential: &Credential, pairing: &Pairing) -> Vec<(Change, Code)> {
+    let take = Change::TakeCredential { id: credential.id.clone(), revision: credential.revision };
+    let shown = pairing.by.clone().map(Change::RequireCredential);
+    std::iter::once(take).chain(shown).map(|change| (change, Code::PairingInvalid)).collect()
 }
 
 /// What of a user's credentials is looked at to count codes: more than anyone has of all kinds together.

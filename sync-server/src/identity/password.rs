@@ -62,11 +62,13 @@ impl Identity {
         self.grant(user, Proof::Refresh, device).await
     }
 
-    /// Gives someone a new password. Every other device of theirs is signed out.
+    /// Gives someone a new password. Every other device of theirs is signed out. Who has no password gets none this way: for
+    /// them nothing but the session would prove who asks.
     ///
     /// # Errors
     ///
-    /// `invalid_credentials` when `current` is not their password; who has none yet gives none.
+    /// `invalid_credentials` when `current` is not their password, also when it was until a moment ago; `validation_failed`
+    /// for who has none.
     pub async fn change_password(
         &self,
         who: &SignedIn,
@@ -74,29 +76,43 @@ impl Identity {
         new: Password,
     ) -> Result<(), Problem> {
         let user = self.user(&who.user).await?;
-        if let Some(stored) = &user.password_hash {
-            let current = current.ok_or(Code::InvalidCredentials)?;
-            let current = Password::new(current).map_err(|_| Code::InvalidCredentials)?;
-            if !self.0.passwords.verify(current, Some(stored)).await? {
-                return Err(Code::InvalidCredentials.into());
-            }
+        if user.password_hash.is_none() {
+            return Err(Problem::new(Code::ValidationFailed)
+                .detail("this account has no password; whoever runs the server can give it one")
+                .pointer("/new"));
         }
-        self.replace_password(user, new, Some(&who.device)).await
+        self.check_password(&user, current).await?;
+        self.replace_password(user, new, Some(who)).await
     }
 
-    /// Gives a user a new password and signs them out everywhere, but for one device.
+    /// Whether someone knows the password of a user; of one who has none, nothing is asked.
+    pub(super) async fn check_password(&self, user: &User, given: Option<&str>) -> Result<(), Problem> {
+        let Some(stored) = &user.password_hash else { return Ok(()) };
+        let given = given.ok_or(Code::InvalidCredentials)?;
+        let given = Password::new(given).map_err(|_| Code::InvalidCredentials)?;
+        match self.0.passwords.verify(given, Some(stored)).await? {
+            true => Ok(()),
+            false => Err(Code::InvalidCredentials.into()),
+        }
+    }
+
+    /// Gives a user a new password, if all of them is still as it was read, and signs them out everywhere but where they
+    /// ask.
     pub(super) async fn replace_password(
         &self,
         user: User,
         new: Password,
-        except: Option<&sync_core::CredentialId>,
+        by: Option<&SignedIn>,
     ) -> Result<(), Problem> {
         let hash = self.hash(new).await?;
-        let ends = end_devices(&user.id, except);
-        let mut changes =
-            vec![(Change::UpdateUser(User { password_hash: Some(hash), ..user }), Code::TokenRevoked)];
+        let ends = end_devices(&user.id, by.map(|who| &who.device));
+        let mut changes = vec![(Change::RequireUnchanged(user.clone()), Code::InvalidCredentials)];
+        changes.push((Change::UpdateUser(User { password_hash: Some(hash), ..user }), Code::TokenRevoked));
         changes.extend(ends.map(|end| (end, Code::Internal)));
-        self.change_or(changes).await
+        match by {
+            Some(who) => self.change_as(who, changes).await,
+            None => self.change_or(changes).await,
+        }
     }
 
     async fn hash(&self, password: Password) -> Result<String, Problem> {

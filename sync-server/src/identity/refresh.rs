@@ -26,7 +26,7 @@ enum Shown {
     Repeated,
     /// One that was used.
     Spent,
-    /// None of this device.
+    /// One that was never made for this device.
     Unknown,
 }
 
@@ -41,7 +41,7 @@ impl Identity {
         let exchange = exchange.map(SecretHash::of);
         for _ in 0..ATTEMPTS_MAX {
             let device = self.accounts().credential(token.id()).await?.ok_or(Code::TokenRevoked)?;
-            match shown(&device, &token, exchange.as_ref()) {
+            match shown(&device, &token, exchange.as_ref(), self.made(&token)) {
                 Shown::Unknown => return Err(Code::InvalidToken.into()),
                 Shown::Spent => {
                     tracing::warn!(device = %device.id, "a refresh token was used twice: its device is signed out");
@@ -99,7 +99,7 @@ impl Identity {
     }
 }
 
-fn shown(device: &Credential, token: &OpaqueToken, exchange: Option<&SecretHash>) -> Shown {
+fn shown(device: &Credential, token: &OpaqueToken, exchange: Option<&SecretHash>, is_made: bool) -> Shown {
     let Purpose::Device(details) = &device.purpose else { return Shown::Unknown };
     if details.proof != Proof::Refresh {
         return Shown::Unknown;
@@ -111,5 +111,9 @@ fn shown(device: &Credential, token: &OpaqueToken, exchange: Option<&SecretHash>
     if is_newest && exchange.is_some() && details.exchange.as_ref() == exchange {
         return Shown::Repeated;
     }
-    if details.spent.iter().any(|spent| token.is_of(spent)) { Shown::Spent } else { Shown::Unknown }
+    if is_made || details.spent.iter().any(|spent| token.is_of(spent)) {
+        Shown::Spent
+    } else {
+        Shown::Unknown
+    }
 }

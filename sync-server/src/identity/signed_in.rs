@@ -1,6 +1,7 @@
 //! From what a request shows to who it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sync_core::service::Actor;
 use sync_core::{ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp};
@@ -107,35 +108,57 @@ impl Identity {
         if actor.role == Role::Owner { Ok(actor) } else { Err(Code::ForbiddenRole.into()) }
     }
 
-    /// Ready when someone at work on an open connection may not go on: their device was revoked or what they showed has
-    /// expired, or they are not a member of `space` any more. It yields the refusal that a request would get now.
-    pub async fn lost(&self, who: &SignedIn, space: Option<&SpaceId>) -> Problem {
+    /// Ready when someone at work on an open connection may not go on as they began: their device was revoked or what they
+    /// showed has expired, they are not a member of the space any more, or as something else than `actor` says. It yields
+    /// the refusal that a request would get now, or [`ROLE_CHANGED`] where it would get another answer.
+    ///
+    /// While the store does not answer nobody knows, and nothing is told either: they go on waiting.
+    pub async fn lost(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Problem {
         let mut notices = self.0.rights.watch();
         loop {
-            if let Err(problem) = self.still(who, space).await {
-                return problem;
-            }
-            let left = who.until.map(|until| until.since(self.now()));
+            let left = match self.still(who, space, actor).await {
+                Err(problem) if is_of_store(&problem) => Some(ASK_AGAIN),
+                Err(problem) => return problem,
+                Ok(()) => who.until.map(|until| until.since(self.now())),
+            };
             tokio::select! {
-                () = notices.about(&who.user, &who.device, space) => {}
+                () = notices.about(&who.user, &who.device, Some(space)) => {}
                 () = sleep(left) => {}
             }
         }
     }
 
-    async fn still(&self, who: &SignedIn, space: Option<&SpaceId>) -> Result<(), Problem> {
+    /// Whether someone may go on as they began.
+    ///
+    /// # Errors
+    ///
+    /// As [`lost`](Identity::lost) yields it, and what the store reports.
+    pub async fn still(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Result<(), Problem> {
         if who.until.is_some_and(|until| until <= self.now()) {
             return Err(Code::TokenExpired.into());
         }
         self.device_in_use(&who.device).await?;
-        match space {
-            Some(space) => self.member(who, space).await.map(drop),
-            None => Ok(()),
+        match self.member(who, space).await? == *actor {
+            true => Ok(()),
+            false => {
+                Err(Problem::new(Code::Overloaded).detail("the role has changed: ask again").retry_after(1))
+            }
         }
     }
 }
 
-async fn sleep(left: Option<std::time::Duration>) {
+/// Says that someone has another role than they began with: whoever serves them begins anew.
+pub const ROLE_CHANGED: Code = Code::SlowDown;
+
+/// How long to wait for a store that does not answer. 250 ms, as long as for notices.
+const ASK_AGAIN: Duration = super::NOTICE_INTERVAL;
+
+/// Whether it says that the store does not answer, and nothing about anyone.
+fn is_of_store(problem: &Problem) -> bool {
+    problem.code().status().is_server_error()
+}
+
+async fn sleep(left: Option<Duration>) {
     match left {
         Some(left) => tokio::time::sleep(left).await,
         None => std::future::pending().await,

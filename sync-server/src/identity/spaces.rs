@@ -16,7 +16,7 @@ impl Identity {
     ///
     /// `id_conflict` when there is one of this name, whoever it belongs to; `quota_exceeded`.
     pub async fn create_space(&self, who: &SignedIn, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
-        self.create_space_for(&who.user, name).await
+        self.create_for(&who.user, name, Some(who)).await
     }
 
     /// Creates a space that belongs to `owner`, for an operator.
@@ -25,6 +25,15 @@ impl Identity {
     ///
     /// As [`create_space`](Identity::create_space).
     pub async fn create_space_for(&self, owner: &ActorId, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
+        self.create_for(owner, name, None).await
+    }
+
+    async fn create_for(
+        &self,
+        owner: &ActorId,
+        name: Option<SpaceId>,
+        by: Option<&SignedIn>,
+    ) -> Result<SpaceId, Problem> {
         let space = match name {
             Some(name) => name,
             None => SpaceId::new(self.0.ids.new_hex_id()).map_err(|_| Code::Internal)?,
@@ -32,6 +41,7 @@ impl Identity {
         if self.accounts().spaces_of(owner, None, SPACES_MAX).await?.len() >= SPACES_MAX {
             return Err(Problem::new(Code::QuotaExceeded).limit(SPACES_MAX as u64));
         }
+        let _turn = self.1.turn(&space).await;
         self.0.service.create_space(&space).await.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Problem::from(Code::IdConflict),
             _ => error.into(),
@@ -43,7 +53,11 @@ impl Identity {
             (Change::ForgetSpace(space.clone()), Code::Internal),
             (Change::SetRole { space: of, actor, role }, Code::Internal),
         ];
-        if let Err(problem) = self.change_or(changes).await {
+        let made = match by {
+            Some(who) => self.change_as(who, changes).await,
+            None => self.change_or(changes).await,
+        };
+        if let Err(problem) = made {
             // Whether it was refused or is not known: nobody has heard of the space yet.
             self.0.service.delete_space(&space).await?;
             return Err(problem);
@@ -72,31 +86,42 @@ impl Identity {
     /// `space_not_found`, `forbidden_role`.
     pub async fn delete_space(&self, who: &SignedIn, space: &SpaceId) -> Result<(), Problem> {
         self.owner(who, space).await?;
-        self.remove_own_space(space, &who.user).await
+        self.change_as(who, Vec::new()).await?;
+        match self.remove_own_space(space, &who.user, false).await? {
+            true => Ok(()),
+            false => Err(Code::SpaceNotFound.into()),
+        }
     }
 
-    /// Deletes a space of which someone is an owner. First nobody else gets in any more, then it goes, then the owner; if the
-    /// process dies in between, they find it in their list and delete it again.
-    pub(super) async fn remove_own_space(&self, space: &SpaceId, owner: &ActorId) -> Result<(), Problem> {
-        let is_owner = |role| {
-            let (space, actor) = (space.clone(), owner.clone());
-            Change::RequireRole { space, actor, role: Some(role) }
-        };
+    /// Deletes a space of which someone is an owner, and if `alone`, only while nobody else is in it. Says whether that was so.
+    ///
+    /// First nobody else gets in any more, then it goes, then the owner; if the process dies in between, they find it in
+    /// their list and delete it again.
+    pub(super) async fn remove_own_space(
+        &self,
+        space: &SpaceId,
+        owner: &ActorId,
+        alone: bool,
+    ) -> Result<bool, Problem> {
+        let _turn = self.1.turn(space).await;
+        let (of, actor) = (space.clone(), owner.clone());
+        let is_owner =
+            Change::RequireRole { space: of.clone(), actor: actor.clone(), role: Some(Role::Owner) };
         let set = |role| Change::SetRole { space: space.clone(), actor: owner.clone(), role };
-        let alone = vec![
-            (is_owner(Role::Owner), Code::ForbiddenRole),
-            (Change::ForgetSpace(space.clone()), Code::Internal),
-            (set(Some(Role::Owner)), Code::Internal),
-        ];
-        self.change_or(alone).await?;
+        let mut first = vec![is_owner.clone()];
+        first.extend(alone.then_some(Change::RequireAlone { space: of, actor }));
+        first.extend([Change::ForgetSpace(space.clone()), set(Some(Role::Owner))]);
+        if !self.change(&first).await?.is_done() {
+            return Ok(false);
+        }
         self.0.service.delete_space(space).await?;
-        // Refused, when someone has made a new space of this name meanwhile: that one is not touched.
-        let gone = [is_owner(Role::Owner), set(None)];
-        self.change(&gone).await.map(drop)
+        // Refused, when another process has made a new space of this name meanwhile: that one is not touched.
+        self.change(&[is_owner, set(None)]).await.map(|_| true)
     }
 
     /// Deletes a space for an operator, whoever its members are.
     pub(super) async fn remove_space(&self, space: &SpaceId) -> Result<(), Problem> {
+        let _turn = self.1.turn(space).await;
         self.change_or(vec![(Change::ForgetSpace(space.clone()), Code::Internal)]).await?;
         self.0.service.delete_space(space).await?;
         Ok(())

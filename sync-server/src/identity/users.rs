@@ -1,6 +1,6 @@
 //! Users as they see themselves, and as an operator does.
 
-use sync_core::{ActorId, Change, Holder, Role, SpaceId, User};
+use sync_core::{ActorId, Change, Changed, Holder, Role, SpaceId, User};
 
 use super::invites::{Invited, NewInvite};
 use super::joining::Created;
@@ -41,23 +41,49 @@ impl Identity {
     /// `not_found`; `last_owner` when spaces that others are in would be left without an owner, with their names.
     pub async fn delete_user(&self, id: &ActorId, shared: SharedSpaces) -> Result<(), Problem> {
         let user = self.accounts().user(id).await?.ok_or(Code::NotFound)?;
-        let owned = self.owned_alone(id).await?;
+        for _ in 0..ROUNDS_MAX {
+            if self.delete_once(&user, shared).await? {
+                return Ok(());
+            }
+        }
+        // Someone goes on making spaces, or sharing them, while they are being deleted.
+        Err(Problem::new(Code::Overloaded).retry_after(1))
+    }
+
+    /// Leaves or deletes every space of a user, and then deletes them, unless they own one again by then.
+    async fn delete_once(&self, user: &User, shared: SharedSpaces) -> Result<bool, Problem> {
+        let owned = self.owned_alone(&user.id).await?;
         if shared == SharedSpaces::Keep && !owned.shared.is_empty() {
             return Err(Problem::new(Code::LastOwner)
                 .detail("others are in these spaces: make one of them an owner, or delete the spaces")
                 .extra("spaces", owned.shared.iter().map(ToString::to_string).collect::<Vec<_>>()));
         }
-        for space in owned.private.iter().chain(&owned.shared) {
-            self.remove_own_space(space, id).await?;
+        for space in &owned.private {
+            if !self.remove_own_space(space, &user.id, shared == SharedSpaces::Keep).await? {
+                return Ok(false);
+            }
         }
-        let spaces = self.all_spaces_of(id).await?;
-        let mut changes = vec![(Change::DeleteUser(id.clone()), Code::NotFound)];
-        changes.extend(end_all_links(&user).map(|end| (end, Code::Internal)));
-        self.change_or(changes).await?;
+        for space in &owned.shared {
+            self.remove_own_space(space, &user.id, false).await?;
+        }
+        let spaces = self.all_spaces_of(&user.id).await?;
+        for (space, _) in spaces.iter().filter(|(_, role)| *role == Role::Owner) {
+            let (of, actor) = (space.clone(), user.id.clone());
+            let leave =
+                [Change::SetRole { space: of, actor, role: None }, Change::RequireOwner(space.clone())];
+            if !self.change(&leave).await?.is_done() {
+                return Ok(false);
+            }
+        }
+        let mut changes = vec![Change::RequireNoOwner(user.id.clone()), Change::DeleteUser(user.id.clone())];
+        changes.extend(end_all_links(user));
+        if let Changed::Refused(idx) = self.change(&changes).await? {
+            return if idx == 0 { Ok(false) } else { Err(Code::NotFound.into()) };
+        }
         for (space, _) in &spaces {
             self.0.service.barrier(space).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deletes whoever is signed in; one who has a password gives it.
@@ -72,13 +98,8 @@ impl Identity {
         shared: SharedSpaces,
     ) -> Result<(), Problem> {
         let user = self.user(&who.user).await?;
-        if let Some(stored) = &user.password_hash {
-            let password = password.ok_or(Code::InvalidCredentials)?;
-            let password = Password::new(password).map_err(|_| Code::InvalidCredentials)?;
-            if !self.0.passwords.verify(password, Some(stored)).await? {
-                return Err(Code::InvalidCredentials.into());
-            }
-        }
+        self.check_password(&user, password).await?;
+        self.change_as(who, vec![(Change::RequireUnchanged(user), Code::InvalidCredentials)]).await?;
         self.delete_user(&who.user, shared).await
     }
 
@@ -170,7 +191,8 @@ impl Identity {
     ///
     /// `quota_exceeded`.
     pub async fn invite_user(&self) -> Result<Invited, Problem> {
-        self.add_invite(Holder::Server, &NewInvite { role: Role::Viewer, address: None }, None, None).await
+        self.add_invite(Holder::Server, &NewInvite { role: Role::Viewer, address: None }, None, Vec::new())
+            .await
     }
 
     /// Deletes a space for an operator.
@@ -213,6 +235,9 @@ pub enum NewSignIn {
     /// By devices that are paired, and in no other way until they are given a password.
     Devices(UserName),
 }
+
+/// How often deleting a user is begun again because something was made or shared meanwhile.
+const ROUNDS_MAX: usize = 10;
 
 /// Spaces that are read at once.
 const PAGE: usize = 500;

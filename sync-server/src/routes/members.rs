@@ -99,6 +99,10 @@ async fn create_invite(app: App, request: Request) -> Answer {
     app.identity.owner(&who, &space).await?;
     let given: Inviting = request.decode()?;
     let address = given.address.as_deref().map(MailAddress::new).transpose()?;
+    if let Some(address) = &address {
+        // Nobody's mailbox is filled by someone else.
+        app.limiter.check(app.limiter.bucket(Rule::LinkMail, address.limit_key()))?;
+    }
     let mailed = address.is_some();
     let invited = app.identity.invite(&who, &space, &NewInvite { role: given.role, address }).await?;
     let mut body = json!({"invite": invited.id, "role": given.role, "expires_at": invited.expires_at});

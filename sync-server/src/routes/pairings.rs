@@ -54,7 +54,7 @@ async fn offer(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let given: Offering = if request.body.is_empty() { Offering::default() } else { request.decode()? };
-    let Offered { id, token, expires_at } = app.identity.offer_pairing(&who.user, given.confirm).await?;
+    let Offered { id, token, expires_at } = app.identity.offer_pairing_as(&who, given.confirm).await?;
     let body = json!({
         "pairing": id,
         "token": token,

@@ -34,7 +34,7 @@ async fn snapshot(app: App, request: Request) -> Answer {
     let first = app.service.snapshot(&actor, &space, &request).await?;
     let (pages, body) = mpsc::channel(PAGES_AHEAD);
     tokio::spawn(async move {
-        let lost = app.identity.lost(&who, Some(&space));
+        let lost = app.identity.lost(&who, &space, &actor);
         tokio::select! {
             biased;
             problem = lost => tracing::debug!(code = problem.code().as_str(), "a snapshot was cut: access was lost"),

@@ -43,6 +43,18 @@ async fn make_run<D: Driver>(driver: &mut D, run: &[Change]) -> Result<bool> {
             return Ok(members::role(driver, space, actor).await? == *role);
         }
         Change::RequireOwner(space) => return members::has_owner(driver, space).await,
+        Change::RequireCredential(id) => {
+            return Ok(credentials::credential(driver, id).await?.is_some());
+        }
+        Change::RequireUnchanged(user) => {
+            let found = users::user(driver, Users::Id, user.id.as_str()).await?;
+            return Ok(found.as_ref() == Some(user));
+        }
+        Change::RequireAlone { space, actor } => {
+            let found = members::members(driver, space, None, 2).await?;
+            return Ok(found.len() == 1 && found[0].0 == *actor);
+        }
+        Change::RequireNoOwner(actor) => return members::owns_none(driver, actor).await,
         Change::ForgetSpace(space) => return forget_space(driver, space).await,
         Change::NoteSynced(_) => return synced::note(driver, run).await.map(|()| true),
         Change::SetRole { space, actor, role } => members::set_role(dialect, space, actor, *role),
