@@ -16,6 +16,7 @@ mod long_poll;
 mod moved;
 mod roles;
 mod scope;
+mod scoped_conflicts;
 mod scoped_replicas;
 mod snapshot;
 mod validate;

@@ -133,13 +133,20 @@ impl View<'_> {
 
     /// A conflict shows two states of a record: whoever may read one of them only may not read the conflict. What its own
     /// author wanted is known to them.
+    ///
+    /// A patch holds words of a state that nobody has any more. Where it met no record, what it made is a fragment: it may
+    /// lack the very fields that hide the record, or be nothing at all. Then nothing says who else may read it.
     fn reads_conflict(&self, scope: &dyn Scope, record: &Record) -> bool {
         let Ok(Some(Conflict { body, .. })) = Conflict::from_record(record) else { return false };
-        let is_known = |side: &Option<serde_json::Value>| {
-            let Some(value) = side else { return true };
-            Json::from_value(value).is_ok_and(|data| self.asks(scope, &body.key, &data))
+        let reads = |side: &serde_json::Value| {
+            Json::from_value(side).is_ok_and(|data| self.asks(scope, &body.key, &data))
         };
-        is_known(&body.theirs) && (body.by == self.actor.id || is_known(&body.mine))
+        if !body.theirs.as_ref().is_none_or(reads) {
+            return false;
+        }
+        let is_mine_whole = body.patch.is_none() && body.mine.is_some();
+        let is_judged = body.theirs.is_some() || is_mine_whole;
+        body.by == self.actor.id || (is_judged && body.mine.as_ref().is_none_or(reads))
     }
 
     fn asks(&self, scope: &dyn Scope, key: &RecordKey, data: &Json) -> bool {
