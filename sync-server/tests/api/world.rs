@@ -166,7 +166,8 @@ impl World {
     ) -> Self {
         super::log::start();
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(START_US).unwrap()));
-        let ids = Arc::new(SeededIds::new(7));
+        // Two servers on one store must not mint the same ids.
+        let ids = Arc::new(SeededIds::new(if registration == Registration::Open { 7 } else { 8 }));
         let rights = Arc::new(Rights::new(Arc::clone(&accounts), false));
         let service = Service::builder(Arc::clone(&store), Arc::new(TokioRuntime))
             .clock(clock.clone())
