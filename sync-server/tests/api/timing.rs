@@ -14,6 +14,9 @@ use super::world::World;
 /// Pairs of requests.
 const PAIRS: usize = 200;
 
+/// How often it is measured.
+const TRIES: usize = 4;
+
 /// How much longer one may seem to take than the other.
 const BAND: RangeInclusive<f64> = 0.6..=1.67;
 
@@ -48,11 +51,26 @@ impl Timed {
         took
     }
 
-    /// The median of one, divided by the median of the other.
+    /// The median of one, divided by the median of the other; measured again where that is out of the band, as a machine
+    /// that is busy with something else lies now and then, and an answer that tells does so each time.
     async fn ratio(
         &self,
         one: impl AsyncFn(usize) -> (String, Option<String>),
         other: impl AsyncFn(usize) -> (String, Option<String>),
+    ) -> f64 {
+        for _ in 1..TRIES {
+            let ratio = self.measured(&one, &other).await;
+            if BAND.contains(&ratio) {
+                return ratio;
+            }
+        }
+        self.measured(&one, &other).await
+    }
+
+    async fn measured(
+        &self,
+        one: &impl AsyncFn(usize) -> (String, Option<String>),
+        other: &impl AsyncFn(usize) -> (String, Option<String>),
     ) -> f64 {
         let (mut ones, mut others) = (Vec::new(), Vec::new());
         for n in 0..PAIRS {

@@ -31,8 +31,11 @@ struct Uncertain(MemoryStore);
 #[async_trait]
 impl Accounts for Uncertain {
     async fn change(&self, changes: &[Change]) -> Result<Changed> {
-        let _ = self.0.change(changes).await?;
-        Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit"))
+        let changed = self.0.change(changes).await?;
+        match changes.iter().any(|change| matches!(change, Change::CreateUser(_))) {
+            true => Err(Error::new(ErrorKind::Unavailable, "the connection was lost during the commit")),
+            false => Ok(changed),
+        }
     }
 
     async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
