@@ -140,9 +140,7 @@ impl Identity {
         self.device_in_use(&who.device).await?;
         match self.member(who, space).await? == *actor {
             true => Ok(()),
-            false => {
-                Err(Problem::new(Code::Overloaded).detail("the role has changed: ask again").retry_after(1))
-            }
+            false => Err(Problem::new(ROLE_CHANGED).detail("the role has changed: ask again").retry_after(1)),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod accounts_golden;
 mod bad_input;
+mod broken_once;
 mod dump;
 mod ends;
 mod faults;
