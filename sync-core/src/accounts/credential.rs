@@ -240,6 +240,11 @@ impl SecretHash {
         Self(*blake3::hash(secret.as_bytes()).as_bytes())
     }
 
+    /// As hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        blake3::Hash::from_bytes(self.0).to_string()
+    }
+
     /// Whether it is of this secret; compared in constant time.
     pub fn matches(&self, secret: &str) -> bool {
         blake3::hash(secret.as_bytes()) == blake3::Hash::from_bytes(self.0)
@@ -254,7 +259,7 @@ impl fmt::Debug for SecretHash {
 
 impl Serialize for SecretHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+        serializer.serialize_str(&self.to_hex())
     }
 }
 

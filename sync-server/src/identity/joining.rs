@@ -113,9 +113,9 @@ impl Identity {
             Ok(Changed::Refused(idx)) if idx == n_first => Ok(Created::Taken),
             Ok(Changed::Refused(idx)) if idx < n_first => Err(refused.into()),
             Ok(Changed::Refused(_)) => Err(Code::InviteInvalid.into()),
+            Err((kind, problem)) if nothing_happened(kind) => Err(problem),
             // It is not known whether there is a user now: theirs must not be deleted.
-            Err((kind, problem)) if !nothing_happened(kind) => return Err(problem),
-            Err((_, problem)) => Err(problem),
+            Err((_, problem)) => return Err(problem),
         };
         self.0.service.delete_space(&home).await?;
         outcome
@@ -124,9 +124,8 @@ impl Identity {
     /// Makes changes; an error keeps its kind, which tells whether they may have happened.
     async fn change_kept(&self, changes: &[Change]) -> Result<Changed, (ErrorKind, Problem)> {
         let changed = self.accounts().change(changes).await;
-        // What an invite gave may be remembered as missing nowhere; what it took is gone with the store's word.
-        let caught_up = self.0.rights.catch_up().await;
-        if let Err(error) = caught_up {
+        // Everything is forgotten when it cannot be asked, so nobody is refused by what was remembered.
+        if let Err(error) = self.0.rights.catch_up().await {
             tracing::warn!(%error, "could not ask whose rights have changed");
         }
         changed.map_err(|error| (error.kind(), error.into()))

@@ -140,8 +140,7 @@ impl Identity {
 
 /// Who holds what is sent to an address: its hash, so that lists and dumps do not show it.
 pub(super) fn holder_of(address: &str) -> Holder {
-    let hash = serde_json::to_value(SecretHash::of(address)).ok();
-    Holder::Address(hash.as_ref().and_then(|hash| hash.as_str()).unwrap_or_default().to_owned())
+    Holder::Address(SecretHash::of(address).to_hex())
 }
 
 /// What ends for an address when its user goes.

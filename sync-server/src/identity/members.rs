@@ -126,29 +126,20 @@ impl Identity {
 
     /// Spaces in which a user is the only owner: those with no other member, and those with others.
     pub(super) async fn owned_alone(&self, user: &ActorId) -> Result<OwnedAlone, Problem> {
-        let (mut owned, mut last) = (OwnedAlone::default(), None::<SpaceId>);
-        loop {
-            let page = self.accounts().spaces_of(user, last.as_ref(), PAGE).await?;
-            let is_last = page.len() < PAGE;
-            last = page.last().map(|(space, _)| space.clone());
-            for (space, _) in page.into_iter().filter(|(_, role)| *role == Role::Owner) {
-                let members = self.accounts().members(&space, None, MEMBERS_MAX + 1).await?;
-                let mut others = members.iter().filter(|(other, _)| other != user).peekable();
-                if others.peek().is_none() {
-                    owned.private.push(space);
-                } else if others.all(|(_, role)| *role != Role::Owner) {
-                    owned.shared.push(space);
-                }
-            }
-            if is_last {
-                return Ok(owned);
+        let mut owned = OwnedAlone::default();
+        let spaces = self.all_spaces_of(user).await?;
+        for (space, _) in spaces.into_iter().filter(|(_, role)| *role == Role::Owner) {
+            let members = self.accounts().members(&space, None, MEMBERS_MAX + 1).await?;
+            let mut others = members.iter().filter(|(other, _)| other != user).peekable();
+            if others.peek().is_none() {
+                owned.private.push(space);
+            } else if others.all(|(_, role)| *role != Role::Owner) {
+                owned.shared.push(space);
             }
         }
+        Ok(owned)
     }
 }
-
-/// Spaces that are read at once.
-const PAGE: usize = 500;
 
 /// Spaces with one owner.
 #[derive(Debug, Default)]

@@ -42,7 +42,7 @@ pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};
 pub use rights::{NOTICE_INTERVAL, Rights};
-pub use signed_in::{Presented, ROLE_CHANGED, SignedIn};
+pub use signed_in::{Lost, Presented, SignedIn};
 pub use spaces::SPACES_MAX;
 pub use synced::{NOTE_INTERVAL, SyncNotes};
 pub use users::{NewSignIn, SharedSpaces};

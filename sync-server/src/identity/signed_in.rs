@@ -109,16 +109,15 @@ impl Identity {
     }
 
     /// Ready when someone at work on an open connection may not go on as they began: their device was revoked or what they
-    /// showed has expired, they are not a member of the space any more, or as something else than `actor` says. It yields
-    /// the refusal that a request would get now, or [`ROLE_CHANGED`] where it would get another answer.
+    /// showed has expired, they are not a member of the space any more, or as something else than `actor` says.
     ///
     /// While the store does not answer nobody knows, and nothing is told either: they go on waiting.
-    pub async fn lost(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Problem {
+    pub async fn lost(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Lost {
         let mut notices = self.0.rights.watch();
         loop {
             let left = match self.still(who, space, actor).await {
-                Err(problem) if is_of_store(&problem) => Some(ASK_AGAIN),
-                Err(problem) => return problem,
+                Err(Lost::Refused(problem)) if problem.code().status().is_server_error() => Some(ASK_AGAIN),
+                Err(lost) => return lost,
                 Ok(()) => who.until.map(|until| until.since(self.now())),
             };
             tokio::select! {
@@ -132,29 +131,28 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// As [`lost`](Identity::lost) yields it, and what the store reports.
-    pub async fn still(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Result<(), Problem> {
+    /// Why not; `Refused` also when the store cannot say.
+    pub async fn still(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Result<(), Lost> {
         if who.until.is_some_and(|until| until <= self.now()) {
-            return Err(Code::TokenExpired.into());
+            return Err(Lost::Refused(Code::TokenExpired.into()));
         }
-        self.device_in_use(&who.device).await?;
-        match self.member(who, space).await? == *actor {
-            true => Ok(()),
-            false => Err(Problem::new(ROLE_CHANGED).detail("the role has changed: ask again").retry_after(1)),
-        }
+        self.device_in_use(&who.device).await.map_err(Lost::Refused)?;
+        let now = self.member(who, space).await.map_err(Lost::Refused)?;
+        if now == *actor { Ok(()) } else { Err(Lost::Changed(now)) }
     }
 }
 
-/// Says that someone has another role than they began with: whoever serves them begins anew.
-pub const ROLE_CHANGED: Code = Code::SlowDown;
+/// Why someone may not go on as they began.
+#[derive(Clone, Debug)]
+pub enum Lost {
+    /// This is what a request would be told now.
+    Refused(Problem),
+    /// They are something else in the space by now.
+    Changed(Actor),
+}
 
 /// How long to wait for a store that does not answer. 250 ms, as long as for notices.
 const ASK_AGAIN: Duration = super::NOTICE_INTERVAL;
-
-/// Whether it says that the store does not answer, and nothing about anyone.
-fn is_of_store(problem: &Problem) -> bool {
-    problem.code().status().is_server_error()
-}
 
 async fn sleep(left: Option<Duration>) {
     match left {

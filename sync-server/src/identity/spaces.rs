@@ -57,12 +57,11 @@ impl Identity {
             Some(who) => self.change_as(who, changes).await,
             None => self.change_or(changes).await,
         };
-        if let Err(problem) = made {
-            // Whether it was refused or is not known: nobody has heard of the space yet.
+        // When it is not known whether there is an owner now, theirs must not be deleted.
+        if made.as_ref().is_err_and(|problem| problem.code().status().is_client_error()) {
             self.0.service.delete_space(&space).await?;
-            return Err(problem);
         }
-        Ok(space)
+        made.map(|()| space)
     }
 
     /// The spaces of someone, after `after`, ascending by name.

@@ -9,7 +9,8 @@
 //!
 //! `POST /v1/auth/logout`: signs out whatever is shown. 204, also when it was signed out already.
 //!
-//! `POST /v1/auth/password`: body `{current?, new}`. 204; every other device is signed out.
+//! `POST /v1/auth/password`: body `{current, new}`. 204; every other device is signed out. 401 `invalid_credentials` for a wrong
+//! `current`, or none; 422 for an account without a password.
 
 use hyper::StatusCode;
 use hyper::header::SET_COOKIE;

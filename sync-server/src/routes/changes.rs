@@ -15,7 +15,7 @@ use warp::filters::BoxedFilter;
 use super::request::{Request, json};
 use super::resource::{Answer, get, resource};
 use crate::app::App;
-use crate::identity::{ROLE_CHANGED, SignedIn};
+use crate::identity::{Lost, SignedIn};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
 use crate::reply::Response;
@@ -57,24 +57,19 @@ async fn page(
     if request.wait.is_none() {
         return Ok(app.service.pull(actor, space, now).await?);
     }
-    let waited = async {
-        tokio::select! {
-            biased;
-            problem = app.identity.lost(who, space, actor) => Err(problem),
-            reply = app.service.pull(actor, space, request) => {
-                // They may have lost it in the very moment in which there was something to tell.
-                app.identity.still(who, space, actor).await?;
-                Ok(reply?)
-            }
-            () = app.stopping.begun() => Ok(app.service.pull(actor, space, now.clone()).await?),
-        }
+    let lost = tokio::select! {
+        biased;
+        lost = app.identity.lost(who, space, actor) => lost,
+        reply = app.service.pull(actor, space, request) => match app.identity.still(who, space, actor).await {
+            Ok(()) => return Ok(reply?),
+            // In the very moment in which there was something to tell.
+            Err(lost) => lost,
+        },
+        () = app.stopping.begun() => return Ok(app.service.pull(actor, space, now).await?),
     };
-    match waited.await {
-        Err(problem) if problem.code() == ROLE_CHANGED => {
-            let actor = app.identity.member(who, space).await?;
-            Ok(app.service.pull(&actor, space, now).await?)
-        }
-        answered => answered,
+    match lost {
+        Lost::Refused(problem) => Err(problem),
+        Lost::Changed(actor) => Ok(app.service.pull(&actor, space, now).await?),
     }
 }
 

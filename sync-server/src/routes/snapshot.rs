@@ -37,7 +37,7 @@ async fn snapshot(app: App, request: Request) -> Answer {
         let lost = app.identity.lost(&who, &space, &actor);
         tokio::select! {
             biased;
-            problem = lost => tracing::debug!(code = problem.code().as_str(), "a snapshot was cut: access was lost"),
+            _ = lost => tracing::debug!("a snapshot was cut: its reader's rights have changed"),
             () = send(&app, &actor, &space, request, first, pages) => {}
         }
     });
