@@ -132,3 +132,78 @@ async fn who_waits_and_gets_another_role_does_not_wait_on_with_the_old_one() {
     let (answer, demoted) = tokio::time::timeout(std::time::Duration::from_secs(10), both).await.unwrap();
     assert_eq!((answer.status, demoted.status), (200, 204));
 }
+
+#[tokio::test]
+async fn nobody_who_signs_in_with_the_old_password_stays_in_after_it_was_changed() {
+    let world = World::memory();
+    let owner = register(&world, "ada").await.member("access_token");
+    let old = json!({"username": "ada", "password": PASSWORD}).to_string();
+    let change = json!({"current": PASSWORD, "new": "battery staple"}).to_string();
+    let thieves = join_all((0..20).map(|_| world.ask("POST /v1/auth/login", None, Some(&old))));
+    let (_, changed) = join(thieves, world.ask("POST /v1/auth/password", Some(&owner), Some(&change))).await;
+    assert_eq!(changed.status, 204);
+    let devices = world.ask("GET /v1/devices", Some(&owner), None).await;
+    assert_eq!(devices.json()["devices"].as_array().unwrap().len(), 1, "{}", devices.text());
+}
+
+/// A viewer whom an owner makes an owner while they accept an invite for editors.
+#[tokio::test]
+async fn accepting_an_invite_takes_no_higher_role_away() {
+    let world = World::memory();
+    let [ada, bob] = ["ada", "bob"].map(|name| register(&world, name));
+    let (ada, bob) = (ada.await, bob.await);
+    let (owner, space) = (ada.member("access_token"), SpaceId::new(ada.member("space")).unwrap());
+    let invites = format!("POST /v1/spaces/{space}/invites");
+    let promote = format!("PUT /v1/spaces/{space}/members/{}", user(&bob));
+    for _ in 0..30 {
+        world.accounts.set_role(&space, &user(&bob), Some(Role::Viewer)).await.unwrap();
+        let invited = world.ask(&invites, Some(&owner), Some(r#"{"role":"editor"}"#)).await;
+        let body = json!({"token": invited.member("token")}).to_string();
+        let token = bob.member("access_token");
+        let accept = world.ask("POST /v1/invites/accept", Some(&token), Some(&body));
+        let (_, promoted) =
+            join(accept, world.ask(&promote, Some(&owner), Some(r#"{"role":"owner"}"#))).await;
+        let role = world.accounts.role(&space, &user(&bob)).await.unwrap();
+        assert!(promoted.status != 204 || role == Some(Role::Owner), "{role:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_space_that_someone_joins_while_its_owner_leaves_stays() {
+    for _ in 0..20 {
+        let world = World::memory();
+        let [ada, vic] = ["ada", "vic"].map(|name| register(&world, name));
+        let (ada, vic) = (ada.await, vic.await);
+        let (owner, space) = (ada.member("access_token"), ada.member("space"));
+        let invites = format!("POST /v1/spaces/{space}/invites");
+        let invited = world.ask(&invites, Some(&owner), Some(r#"{"role":"owner"}"#)).await;
+        let accept = json!({"token": invited.member("token")}).to_string();
+        let (vics, leave) = (vic.member("access_token"), json!({"password": PASSWORD}).to_string());
+        let leaving = world.ask("DELETE /v1/me", Some(&owner), Some(&leave));
+        let joining = world.ask("POST /v1/invites/accept", Some(&vics), Some(&accept));
+        let (_, joined) = join(leaving, joining).await;
+        let seen = world.ask(&format!("GET /v1/spaces/{space}/changes"), Some(&vics), None).await;
+        assert_eq!(seen.status == 200, joined.status == 200, "{joined:?} {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_space_that_is_deleted_twice_takes_no_new_one_of_its_name_along() {
+    let world = World::memory();
+    let [ada, bob] = ["ada", "bob"].map(|name| register(&world, name));
+    let (ada, bob) = (ada.await.member("access_token"), bob.await.member("access_token"));
+    for n in 0..30 {
+        let (name, body) = (format!("name-{n}"), json!({"space": format!("name-{n}")}).to_string());
+        assert_eq!(world.ask("POST /v1/spaces", Some(&ada), Some(&body)).await.status, 201);
+        let delete = format!("DELETE /v1/spaces/{name}");
+        let deleting = join_all((0..8).map(|_| world.ask(&delete, Some(&ada), None)));
+        let creating = async {
+            while world.ask("POST /v1/spaces", Some(&bob), Some(&body)).await.status != 201 {
+                tokio::task::yield_now().await;
+            }
+        };
+        join(deleting, creating).await;
+        let seen = world.ask(&format!("GET /v1/spaces/{name}/changes"), Some(&bob), None).await;
+        assert_eq!(seen.status, 200, "{}", seen.text());
+    }
+}

@@ -116,3 +116,28 @@ fn a_device_that_one_process_revokes_loses_its_connection_to_another_within_a_se
     assert!(took < AT_ONCE, "the connection ended after {took:?}");
     site.stop();
 }
+
+#[test]
+fn a_device_that_one_process_revokes_does_nothing_more_at_another_not_even_once() {
+    let Some(site) = Site::start(2) else { return };
+    let (here, there) = (site.world.only(0), site.world.only(1));
+    let ada = here.register("ada");
+    for _ in 0..ROUNDS {
+        let added = here.http(&ada).post("/v1/devices", r#"{"device_name":"lost"}"#).unwrap().ok();
+        let text = |name: &str| added[name].as_str().unwrap().to_owned();
+        let lost = Account { space: ada.space.clone(), token: text("device_token") };
+        let mut lost_there = there.http(&lost);
+        lost_there.get(&lost.path("changes")).unwrap().ok();
+        let revoked = here.http(&ada).delete(&format!("/v1/devices/{}", text("device"))).unwrap();
+        assert_eq!(revoked.status, 204);
+        for (path, body) in [
+            ("/v1/devices".to_owned(), r#"{"device_name":"in for good"}"#),
+            ("/v1/pairings".to_owned(), "{}"),
+            (lost.path("invites"), r#"{"role":"owner"}"#),
+            (lost.path("changes"), r#"{"mutations":[{"op":"put","collection":"n","id":"1","data":1}]}"#),
+        ] {
+            assert_eq!(lost_there.post(&path, body).unwrap().code(), "token_revoked", "{path}");
+        }
+    }
+    site.stop();
+}
