@@ -8,8 +8,10 @@
 //! - [`pull`]: the whole feed by pages over HTTP, against a bare SELECT that writes JSON
 //! - [`snapshot`]: the first load over HTTP, against the bare SELECT
 //! - [`replica`]: local reads and writes, sync, first load, and a sync with nothing to do
-//! - [`postgres`]: the first three on Postgres, and over several server processes
+//! - [`accounts`]: what it costs to know who asks, and to ask again in the commit
+//! - [`postgres`]: the first three and the accounts on Postgres, and over several server processes
 
+mod accounts;
 mod bare;
 mod bulk_push;
 mod client;
@@ -51,7 +53,7 @@ struct Options {
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only these benches: bulk-push, single-push, pull, snapshot, processes, replica-write, replica-read, replica-sync,
+    /// Only these benches: bulk-push, single-push, pull, snapshot, accounts, processes, replica-write, replica-read, replica-sync,
     /// replica-load, replica-idle
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -121,6 +123,9 @@ async fn on_sqlite(report: &mut Report, options: &Options) {
     }
     if options.wants("snapshot") {
         snapshot::run(report, options.records).await;
+    }
+    if options.wants("accounts") {
+        accounts::run(report, subject::Place::Sqlite, options.writers, options.singles).await;
     }
     replica::run(report, options).await;
 }

@@ -3,6 +3,7 @@
 //! - bulk pushes, against bare loops of `UNNEST` and of `COPY`
 //! - many writers of one durable record each, against a bare group commit and one commit each
 //! - the whole feed by pages, against a bare SELECT
+//! - what accounts cost
 //! - the same writers over one, two and three server processes, each with spaces of their own
 
 mod bare;
@@ -16,7 +17,7 @@ use crate::data::{Sample, push_bodies, samples};
 use crate::postgres::bare::Bare;
 use crate::report::{Report, rate, start};
 use crate::subject::{Place, Subject};
-use crate::{Options, bulk_push, pull, single_push};
+use crate::{Options, accounts, bulk_push, pull, single_push};
 
 /// Runs those that are wanted; says so where there is no Postgres.
 #[expect(clippy::print_stderr, reason = "a bench talks to its terminal")]
@@ -37,6 +38,9 @@ pub(crate) async fn run(report: &mut Report, options: &Options) {
     }
     if options.wants("pull") {
         feed(report, &url, options.records).await;
+    }
+    if options.wants("accounts") {
+        accounts::run(report, Place::Postgres(&url), options.writers, options.singles).await;
     }
     if options.wants("processes") {
         processes::run(report, &url, options.writers, options.singles).await;

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hyper::Method;
+use sync_core::service::ServiceBuilder;
 use sync_server::Server;
 use sync_server::config::{Config, Settings};
+use sync_server::identity::Identity;
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -19,6 +21,8 @@ pub(crate) struct Subject {
     pub(crate) token: String,
     /// Path of the routes of the user's space.
     pub(crate) space: String,
+    /// The rules about accounts, asked without HTTP.
+    pub(crate) identity: Identity,
     stop: tokio::sync::oneshot::Sender<()>,
     served: tokio::task::JoinHandle<()>,
     folder: TempDir,
@@ -37,6 +41,14 @@ pub(crate) enum Place<'a> {
 static N_SCHEMAS: AtomicUsize = AtomicUsize::new(0);
 
 impl Place<'_> {
+    /// What the names of its benches begin with.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres(_) => "Postgres: ",
+        }
+    }
+
     /// An empty store.
     pub(crate) fn store(self, folder: &Path) -> String {
         match self {
@@ -48,22 +60,35 @@ impl Place<'_> {
 
 /// A server that listens on any free port.
 pub(crate) async fn server(store: &str) -> Server {
+    server_with(store, |service| service).await
+}
+
+/// The same with rules of its own.
+async fn server_with(store: &str, rules: impl FnOnce(ServiceBuilder) -> ServiceBuilder) -> Server {
     let settings =
         Settings { listen: Some("127.0.0.1:0".into()), store: Some(store.into()), ..Settings::default() };
     let config = Config::load(settings, |_| None, None).expect("the configuration is plain");
-    Server::start(config).await.expect("the server starts on an empty store")
+    Server::start_with(config, rules).await.expect("the server starts on an empty store")
 }
 
 impl Subject {
     /// Starts a server on an empty store.
     pub(crate) async fn start(place: Place<'_>) -> Self {
+        Self::start_with(place, |service| service).await
+    }
+
+    /// The same with rules of its own.
+    pub(crate) async fn start_with(
+        place: Place<'_>,
+        rules: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
+    ) -> Self {
         let folder = TempDir::new().expect("there is a place for temporary files");
-        let server = server(&place.store(folder.path())).await;
-        let address = server.address();
+        let server = server_with(&place.store(folder.path()), rules).await;
+        let (address, identity) = (server.address(), server.identity().clone());
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let served = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
         let (token, space) = register(address, "bench").await;
-        Self { address, token, space, stop, served, folder }
+        Self { address, token, space, identity, stop, served, folder }
     }
 
     /// A new connection.
