@@ -119,8 +119,9 @@ pub mod transport;
 mod types;
 
 pub use accounts::{
-    Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite, Link,
-    NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role, SecretHash, Synced, User,
+    Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite,
+    LOOK_UP_MAX, Link, LookedUp, NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role, SecretHash,
+    Synced, User,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conflict::{Conflict, ConflictBody, ConflictState, Resolution};

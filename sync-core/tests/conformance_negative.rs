@@ -142,6 +142,7 @@ noticed! {
         credentials::what_has_expired_is_there_until_it_is_forgotten;
     ForgetsWithoutLimit: credentials::what_has_expired_is_there_until_it_is_forgotten;
     CredentialsFromTheLast: credentials::credentials_are_listed_ascending_page_by_page;
+    LooksUpWithoutOrder: accounts::what_is_looked_up_is_answered_in_order;
     NotesOnlyTheFirst: credentials::how_far_devices_are_is_noted;
     PositionsStay: credentials::how_far_devices_are_is_noted, credentials::what_a_device_has_synced_goes_with_it;
     NoticesOfRefusals: notices::a_refused_list_leaves_no_notice, account_changes::a_list_is_made_whole_or_not_at_all;

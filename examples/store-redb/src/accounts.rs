@@ -6,8 +6,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable};
 use sync_core::{
-    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, Notices, Result, Role, SpaceId,
-    Synced, User,
+    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices, Result, Role,
+    SpaceId, Synced, User,
 };
 
 use crate::changes;
@@ -58,11 +58,22 @@ impl Accounts for RedbStore {
         .await
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        let (space, actor) = (space.clone(), actor.clone());
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        let (ids, pairs) = (credentials.to_vec(), roles.to_vec());
         self.reading(move |txn| {
-            let word = txn.open_table(ROLES)?.get_owned((actor.as_str(), space.as_str()))?;
-            word.map(|word| role(word.value())).transpose()
+            let (credentials, roles) = (txn.open_table(CREDENTIALS)?, txn.open_table(ROLES)?);
+            let credential = |id: CredentialId| {
+                let row = credentials.get_owned(id.as_str())?;
+                Ok(row.map(|row| rows::to_value("a credential", row.value())).transpose()?)
+            };
+            let role_of = |(space, actor): (SpaceId, ActorId)| {
+                let word = roles.get_owned((actor.as_str(), space.as_str()))?;
+                word.map(|word| role(word.value())).transpose()
+            };
+            Ok(LookedUp {
+                credentials: ids.into_iter().map(credential).collect::<Result<_, _>>()?,
+                roles: pairs.into_iter().map(role_of).collect::<Result<_, _>>()?,
+            })
         })
         .await
     }
@@ -93,15 +104,6 @@ impl Accounts for RedbStore {
             let of_space = (space.as_str(), after.as_ref().map_or("", |id| id.as_str()));
             let actor = |actor: &str| ActorId::new(actor).map_err(damaged);
             after_key(&txn.open_table(MEMBERS)?, of_space, limit, |id, word| Ok((actor(id)?, role(word)?)))
-        })
-        .await
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        let id = id.clone();
-        self.reading(move |txn| {
-            let row = txn.open_table(CREDENTIALS)?.get_owned(id.as_str())?;
-            Ok(row.map(|row| rows::to_value("a credential", row.value())).transpose()?)
         })
         .await
     }

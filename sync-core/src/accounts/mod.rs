@@ -7,6 +7,7 @@
 mod change;
 mod credential;
 mod ext;
+mod look_up;
 mod notice;
 mod user;
 
@@ -18,6 +19,7 @@ pub use credential::{
     Synced,
 };
 pub use ext::AccountsExt;
+pub use look_up::{LOOK_UP_MAX, LookedUp};
 pub use notice::{NOTICES_KEPT, Notice, Notices};
 pub use user::{Role, User};
 
@@ -48,8 +50,17 @@ pub trait Accounts: Send + Sync + std::fmt::Debug {
     /// The user whose mail address has this normal form.
     async fn user_by_address(&self, address: &str) -> Result<Option<User>>;
 
+    /// Credentials by their ids, expired or not, and roles by where and who, in the order they were asked for; all of
+    /// it as it was at one moment after the call. At most [`LOOK_UP_MAX`] of each; what is asked twice is answered twice.
+    ///
+    /// It is asked for each request that comes in, so a server asks for many at once.
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp>;
+
     /// What `actor` may do in `space`; `None` when it is no business of theirs.
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>>;
+    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
+        let found = self.look_up(&[], &[(space.clone(), actor.clone())]).await?;
+        Ok(found.roles.into_iter().next().flatten())
+    }
 
     /// The spaces in which `actor` has a role, after `after` (or from the first), ascending by name, at most `limit`.
     async fn spaces_of(
@@ -68,7 +79,10 @@ pub trait Accounts: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<(ActorId, Role)>>;
 
     /// The credential with this id, expired or not.
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>>;
+    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
+        let found = self.look_up(std::slice::from_ref(id), &[]).await?;
+        Ok(found.credentials.into_iter().next().flatten())
+    }
 
     /// The credentials that someone holds, after `after` (or from the first), ascending by id, at most `limit`.
     async fn credentials(

@@ -141,6 +141,9 @@ pub async fn no_one_sees_half_a_list(subject: &dyn Subject) -> Verdict {
                 let found = accounts.members(&space_id("family"), None, 9).await?;
                 assert_eq!(found.len(), 4);
                 assert!(found.iter().all(|(_, role)| *role == found[0].1), "half a list is seen: {found:?}");
+                let asked = ["a", "b", "c", "d"].map(|id| (space_id("family"), actor(id)));
+                let found = accounts.look_up(&[], &asked).await?.roles;
+                assert!(found.iter().all(|role| *role == found[0]), "half a list is seen: {found:?}");
             }
             Verdict::Ok(())
         }

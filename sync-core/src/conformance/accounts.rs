@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::accounts::{Accounts, AccountsExt, Change, Role, User};
+use crate::accounts::{Accounts, AccountsExt, Change, LOOK_UP_MAX, LookedUp, Role, User};
 use crate::clock::Timestamp;
 use crate::conformance::{
-    Subject, Verdict, actor, device, in_parallel, invite, make, people, set_role, space_id, synced, take,
-    user,
+    Subject, Verdict, actor, credential_id, device, in_parallel, invite, make, people, set_role, space_id,
+    synced, take, user,
 };
 use crate::error::ErrorKind;
 use crate::types::SpaceId;
@@ -173,6 +173,34 @@ pub async fn a_role_is_given_changed_and_taken_away(subject: &dyn Subject) -> Ve
     accounts.set_role(&space, &anna, None).await?;
     assert_eq!(accounts.role(&space, &anna).await?, None);
     assert_eq!(accounts.spaces_of(&anna, None, 10).await?, []);
+    Ok(())
+}
+
+/// Many credentials and roles are found at once, each where it was asked for, also twice; what is not there is told so.
+pub async fn what_is_looked_up_is_answered_in_order(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let names: Vec<String> = (0..LOOK_UP_MAX / 2).map(|n| format!("n{n:03}")).collect();
+    let roles = [Role::Viewer, Role::Editor, Role::Owner].into_iter().cycle();
+    for (name, role) in names.iter().zip(roles.clone()).step_by(2) {
+        accounts.set_role(&space_id(name), &actor("ada"), Some(role)).await?;
+        let phone = device(name, "ada");
+        make(&*accounts, &[Change::AddCredential(phone)]).await?;
+    }
+    let asked: Vec<usize> = (0..names.len()).rev().chain(0..names.len()).collect();
+    let ids: Vec<_> = asked.iter().map(|&n| credential_id(&names[n])).collect();
+    let pairs: Vec<_> = asked.iter().map(|&n| (space_id(&names[n]), actor("ada"))).collect();
+    let found = accounts.look_up(&ids, &pairs).await?;
+    let given: Vec<Role> = roles.take(names.len()).collect();
+    let is_there = |n: usize| n.is_multiple_of(2);
+    let wanted = asked.iter().map(|&n| is_there(n).then(|| device(&names[n], "ada")));
+    assert!(found.credentials.into_iter().eq(wanted), "credentials");
+    assert!(found.roles.into_iter().eq(asked.iter().map(|&n| is_there(n).then(|| given[n]))), "roles");
+    let others = [(space_id("n000"), actor("bob")), (space_id("n00"), actor("ada"))];
+    let found = accounts.look_up(&[], &others).await?;
+    assert_eq!((found.credentials.len(), found.roles), (0, vec![None, None]));
+    let found = accounts.look_up(&ids[..1], &[]).await?;
+    assert_eq!((found.credentials.len(), found.roles.len()), (1, 0));
+    assert_eq!(accounts.look_up(&[], &[]).await?, LookedUp::default());
     Ok(())
 }
 

@@ -157,6 +157,7 @@ macro_rules! store_suite {
                 a_taken_name_address_or_id_is_refused_and_leaves_nothing
                 of_many_who_take_one_name_at_once_one_gets_it
                 a_role_is_given_changed_and_taken_away
+                what_is_looked_up_is_answered_in_order
                 spaces_of_an_actor_are_listed_ascending_page_by_page
                 users_are_listed_ascending_page_by_page
                 members_are_listed_ascending_page_by_page

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::accounts::{
-    Accounts, Change, Changed, Credential, CredentialKind, Holder, NOTICES_KEPT, Notice, Notices, Role,
-    Synced, User,
+    Accounts, Change, Changed, Credential, CredentialKind, Holder, LookedUp, NOTICES_KEPT, Notice, Notices,
+    Role, Synced, User,
 };
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -220,8 +220,12 @@ impl Accounts for MemoryStore {
         Ok(tables.users.values().find(|user| user.address.as_deref() == Some(address)).cloned())
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        Ok(self.accounts.tables().role(space, actor))
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        let tables = self.accounts.tables();
+        Ok(LookedUp {
+            credentials: credentials.iter().map(|id| tables.credentials.get(id).cloned()).collect(),
+            roles: roles.iter().map(|(space, actor)| tables.role(space, actor)).collect(),
+        })
     }
 
     async fn spaces_of(
@@ -244,10 +248,6 @@ impl Accounts for MemoryStore {
         let tables = self.accounts.tables();
         let theirs = tables.members.iter().filter(|((actor, of), _)| of == space && after < Some(actor));
         Ok(theirs.take(limit).map(|((actor, _), role)| (actor.clone(), *role)).collect())
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        Ok(self.accounts.tables().credentials.get(id).cloned())
     }
 
     async fn credentials(

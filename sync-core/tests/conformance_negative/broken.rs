@@ -77,6 +77,7 @@ pub(crate) enum Fault {
     ExpiredAreHidden,
     ForgetsWithoutLimit,
     CredentialsFromTheLast,
+    LooksUpWithoutOrder,
     NotesOnlyTheFirst,
     PositionsStay,
     NoticesOfRefusals,

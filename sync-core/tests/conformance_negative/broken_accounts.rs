@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sync_core::conformance::{actor, space_id};
 use sync_core::{
     Accounts, AccountsExt, ActorId, Change, Changed, Credential, CredentialId, CredentialKind, Holder,
-    Notices, Result, Role, SpaceId, Synced, Timestamp, User,
+    LookedUp, Notices, Result, Role, SpaceId, Synced, Timestamp, User,
 };
 
 use crate::broken::{BrokenStore, Fault};
@@ -139,8 +139,12 @@ impl Accounts for BrokenStore {
         self.inner.user_by_address(address).await
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        self.inner.role(space, actor).await
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        let mut found = self.inner.look_up(credentials, roles).await?;
+        if self.has(Fault::LooksUpWithoutOrder) {
+            found.roles.sort_by_key(|role| role.map(Role::as_str));
+        }
+        Ok(found)
     }
 
     async fn spaces_of(
@@ -169,10 +173,6 @@ impl Accounts for BrokenStore {
             members.extend(self.inner.members(&other, after, limit).await?);
         }
         Ok(members)
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        self.inner.credential(id).await
     }
 
     async fn credentials(

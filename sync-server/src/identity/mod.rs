@@ -18,6 +18,7 @@ mod grant;
 mod invites;
 mod joining;
 pub mod link;
+mod look_ups;
 mod members;
 mod naming;
 mod operator;

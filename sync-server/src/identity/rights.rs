@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
 use sync_core::service::Roles;
 use sync_core::{
-    Accounts, ActorId, Credential, CredentialId, Notice, Notices, Result, Role, SpaceId, Timestamp,
+    Accounts, ActorId, Credential, CredentialId, LOOK_UP_MAX, Notice, Notices, Result, Role, SpaceId,
+    Timestamp,
 };
 use tokio::sync::broadcast;
+
+use super::look_ups::{Answer, LookUps, Question};
 
 /// How long something is remembered at most. 1 s: what is promised for revocations, if no notice came through.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -34,6 +36,7 @@ const NOTICES_WAITING: usize = 256;
 #[derive(Debug)]
 pub struct Rights {
     accounts: Arc<dyn Accounts>,
+    look_ups: LookUps,
     is_shared: bool,
     known: Mutex<Known>,
     /// Whose turn it is to read notices.
@@ -54,6 +57,7 @@ impl Rights {
     /// The rights in these accounts. `is_shared` says whether other processes may change them.
     pub fn new(accounts: Arc<dyn Accounts>, is_shared: bool) -> Self {
         Self {
+            look_ups: LookUps::new(Arc::clone(&accounts)),
             accounts,
             is_shared,
             known: Mutex::default(),
@@ -68,22 +72,8 @@ impl Rights {
     ///
     /// What the store reports.
     pub async fn credential(&self, id: &CredentialId, now: Timestamp) -> Result<Option<Arc<Credential>>> {
-        if self.is_shared {
-            return Ok(self.accounts.credential(id).await?.map(Arc::new));
-        }
-        let generation = {
-            let known = self.known();
-            if let Some(found) = fresh(&known.credentials, id, now) {
-                return Ok(Some(found));
-            }
-            known.generation
-        };
-        let Some(found) = self.accounts.credential(id).await?.map(Arc::new) else { return Ok(None) };
-        let mut known = self.known();
-        if known.generation == generation {
-            remember(&mut known.credentials, id.clone(), Arc::clone(&found), now);
-        }
-        Ok(Some(found))
+        let question = Question { credential: Some(id.clone()), role: None };
+        Ok(self.find(question, now).await?.credential)
     }
 
     /// What `actor` may do in `space`.
@@ -92,23 +82,44 @@ impl Rights {
     ///
     /// What the store reports.
     pub async fn role(&self, space: &SpaceId, actor: &ActorId, now: Timestamp) -> Result<Option<Role>> {
+        let question = Question { credential: None, role: Some((space.clone(), actor.clone())) };
+        Ok(self.find(question, now).await?.role)
+    }
+
+    /// Both at once.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub(super) async fn both(
+        &self,
+        id: &CredentialId,
+        space: &SpaceId,
+        actor: &ActorId,
+        now: Timestamp,
+    ) -> Result<(Option<Arc<Credential>>, Option<Role>)> {
+        let role = Some((space.clone(), actor.clone()));
+        let found = self.find(Question { credential: Some(id.clone()), role }, now).await?;
+        Ok((found.credential, found.role))
+    }
+
+    async fn find(&self, mut question: Question, now: Timestamp) -> Result<Answer> {
         if self.is_shared {
-            return self.accounts.role(space, actor).await;
+            return self.look_ups.ask(question).await;
         }
-        let key = (space.clone(), actor.clone());
-        let generation = {
-            let known = self.known();
-            if let Some(found) = fresh(&known.roles, &key, now) {
-                return Ok(Some(found));
-            }
-            known.generation
-        };
-        let Some(found) = self.accounts.role(space, actor).await? else { return Ok(None) };
+        let (remembered, generation) = self.known().remembered(&mut question, now);
+        if question.is_answered() {
+            return Ok(remembered);
+        }
+        let found = self.look_ups.ask(question.clone()).await?;
         let mut known = self.known();
         if known.generation == generation {
-            remember(&mut known.roles, key, found, now);
+            known.remember(question, &found, now);
         }
-        Ok(Some(found))
+        Ok(Answer {
+            credential: remembered.credential.or(found.credential),
+            role: remembered.role.or(found.role),
+        })
     }
 
     /// Reads what was noticed since the last time, forgets what it concerns, and tells those who wait.
@@ -171,6 +182,27 @@ impl Rights {
 }
 
 impl Known {
+    /// What is remembered of what is asked, which is not asked any more then, and the generation it is of.
+    fn remembered(&self, question: &mut Question, now: Timestamp) -> (Answer, u64) {
+        let Question { credential, role } = question;
+        let found = Answer {
+            credential: credential.as_ref().and_then(|id| fresh(&self.credentials, id, now)),
+            role: role.as_ref().and_then(|key| fresh(&self.roles, key, now)),
+        };
+        credential.take_if(|_| found.credential.is_some());
+        role.take_if(|_| found.role.is_some());
+        (found, self.generation)
+    }
+
+    fn remember(&mut self, question: Question, found: &Answer, now: Timestamp) {
+        if let (Some(id), Some(found)) = (question.credential, &found.credential) {
+            remember(&mut self.credentials, id, Arc::clone(found), now);
+        }
+        if let (Some(key), Some(role)) = (question.role, found.role) {
+            remember(&mut self.roles, key, role, now);
+        }
+    }
+
     fn forget(&mut self, notice: &Notice) {
         self.generation += 1;
         match notice {
@@ -225,10 +257,12 @@ impl Watch {
 #[async_trait]
 impl Roles for Rights {
     async fn roles(&self, space: &SpaceId, actors: &[ActorId]) -> Result<HashMap<ActorId, Role>> {
-        let asked = actors.iter().map(|actor| async move {
-            let role = self.accounts.role(space, actor).await?;
-            Ok(role.map(|role| (actor.clone(), role)))
-        });
-        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+        let mut known = HashMap::with_capacity(actors.len());
+        for some in actors.chunks(LOOK_UP_MAX) {
+            let asked: Vec<_> = some.iter().map(|actor| (space.clone(), actor.clone())).collect();
+            let roles = self.accounts.look_up(&[], &asked).await?.roles;
+            known.extend(some.iter().cloned().zip(roles).filter_map(|(actor, role)| Some((actor, role?))));
+        }
+        Ok(known)
     }
 }

@@ -7,6 +7,7 @@ use sync_core::service::Actor;
 use sync_core::{ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp};
 
 use crate::auth::opaque::{OpaqueToken, TokenKind};
+use crate::auth::token::Access;
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -46,43 +47,52 @@ impl Identity {
     ///
     /// `invalid_token`, `token_expired`, `token_revoked`.
     pub async fn signed_in(&self, presented: Presented<'_>) -> Result<SignedIn, Problem> {
-        match presented {
-            Presented::Cookie(text) => self.shown(TokenKind::Cookie, Proof::Cookie, text).await,
-            Presented::Bearer(text) if OpaqueToken::looks_like(TokenKind::Device, text) => {
-                self.shown(TokenKind::Device, Proof::Token, text).await
-            }
-            Presented::Bearer(text) => self.by_access_token(text).await,
-        }
+        let shown = self.shown(presented)?;
+        let device = self.0.rights.credential(shown.device(), self.now()).await?;
+        shown.by(&*self.in_use(device)?)
     }
 
-    async fn by_access_token(&self, text: &str) -> Result<SignedIn, Problem> {
-        let access = self.0.tokens.verify(text, self.now_s())?;
-        let user = ActorId::new(&access.user).map_err(|_| Code::InvalidToken)?;
-        let device = self.device_in_use(&access.device).await?;
-        if device.holder != Holder::User(user.clone()) {
-            return Err(Code::InvalidToken.into());
-        }
-        let until = Timestamp::from_micros(access.expires_at.saturating_mul(1_000_000));
-        Ok(SignedIn { user, device: access.device, until })
-    }
-
-    /// Who shows the token of a device, or the cookie. One that was never issued and one that was revoked look alike: the
-    /// credential is not there.
-    async fn shown(&self, kind: TokenKind, proof: Proof, text: &str) -> Result<SignedIn, Problem> {
-        let token = OpaqueToken::parse(kind, text).ok_or(Code::InvalidToken)?;
-        let device = self.device_in_use(token.id()).await?;
-        let Purpose::Device(details) = &device.purpose else { return Err(Code::InvalidToken.into()) };
-        let (true, Holder::User(user)) =
-            (details.proof == proof && token.is_of(&device.secret), &device.holder)
-        else {
-            return Err(Code::InvalidToken.into());
+    /// Who shows this, and what they may do in a space. Who they are comes before whether there is such a space.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`signed_in`](Identity::signed_in) and of [`member`](Identity::member).
+    pub async fn at_work(
+        &self,
+        presented: Presented<'_>,
+        space: &SpaceId,
+    ) -> Result<(SignedIn, Actor), Problem> {
+        let shown = self.shown(presented)?;
+        let Some(user) = shown.user() else {
+            let who = self.signed_in(presented).await?;
+            let actor = self.member(&who, space).await?;
+            return Ok((who, actor));
         };
-        Ok(SignedIn { user: user.clone(), device: device.id.clone(), until: device.expires_at })
+        let (device, role) = self.0.rights.both(shown.device(), space, user, self.now()).await?;
+        let who = shown.by(&*self.in_use(device)?)?;
+        let actor = acting(&who, role)?;
+        Ok((who, actor))
     }
 
-    /// A device that is there and has not ended.
-    async fn device_in_use(&self, id: &CredentialId) -> Result<Arc<Credential>, Problem> {
-        let found = self.0.rights.credential(id, self.now()).await?;
+    /// What is shown, as far as that can be judged without asking the store.
+    fn shown(&self, presented: Presented<'_>) -> Result<Shown, Problem> {
+        let (kind, proof, text) = match presented {
+            Presented::Cookie(text) => (TokenKind::Cookie, Proof::Cookie, text),
+            Presented::Bearer(text) if OpaqueToken::looks_like(TokenKind::Device, text) => {
+                (TokenKind::Device, Proof::Token, text)
+            }
+            Presented::Bearer(text) => {
+                let access = self.0.tokens.verify(text, self.now_s())?;
+                let user = ActorId::new(&access.user).map_err(|_| Code::InvalidToken)?;
+                return Ok(Shown::Access { access, user });
+            }
+        };
+        let token = OpaqueToken::parse(kind, text).ok_or(Code::InvalidToken)?;
+        Ok(Shown::Opaque { token, proof })
+    }
+
+    /// A device that is there and has not ended. One that was never there and one that was revoked look alike.
+    fn in_use(&self, found: Option<Arc<Credential>>) -> Result<Arc<Credential>, Problem> {
         let found = found.filter(|device| matches!(device.purpose, Purpose::Device(_)));
         let device = found.ok_or(Code::TokenRevoked)?;
         if device.is_expired(self.now()) { Err(Code::TokenExpired.into()) } else { Ok(device) }
@@ -94,8 +104,7 @@ impl Identity {
     ///
     /// `space_not_found` alike for a space that is not there and for one that is none of theirs.
     pub async fn member(&self, who: &SignedIn, space: &SpaceId) -> Result<Actor, Problem> {
-        let role = self.0.rights.role(space, &who.user, self.now()).await?;
-        Ok(Actor::new(who.user.clone(), role.ok_or(Code::SpaceNotFound)?))
+        acting(who, self.0.rights.role(space, &who.user, self.now()).await?)
     }
 
     /// As [`member`](Identity::member), for what owners alone may do.
@@ -136,9 +145,63 @@ impl Identity {
         if who.until.is_some_and(|until| until <= self.now()) {
             return Err(Lost::Refused(Code::TokenExpired.into()));
         }
-        self.device_in_use(&who.device).await.map_err(Lost::Refused)?;
-        let now = self.member(who, space).await.map_err(Lost::Refused)?;
+        let now = self.acting_now(who, space).await.map_err(Lost::Refused)?;
         if now == *actor { Ok(()) } else { Err(Lost::Changed(now)) }
+    }
+
+    async fn acting_now(&self, who: &SignedIn, space: &SpaceId) -> Result<Actor, Problem> {
+        let (device, role) = self.0.rights.both(&who.device, space, &who.user, self.now()).await?;
+        self.in_use(device)?;
+        acting(who, role)
+    }
+}
+
+/// Somebody with their role, if they have one.
+fn acting(who: &SignedIn, role: Option<Role>) -> Result<Actor, Problem> {
+    Ok(Actor::new(who.user.clone(), role.ok_or(Code::SpaceNotFound)?))
+}
+
+/// What a request shows of itself, in the form of one that was issued.
+enum Shown {
+    /// An access token with our signature, which says whose it is.
+    Access { access: Access, user: ActorId },
+    /// The token of a device or a browser: what we know of that says whose it is.
+    Opaque { token: OpaqueToken, proof: Proof },
+}
+
+impl Shown {
+    fn device(&self) -> &CredentialId {
+        match self {
+            Self::Access { access, .. } => &access.device,
+            Self::Opaque { token, .. } => token.id(),
+        }
+    }
+
+    /// Whose it says it is.
+    fn user(&self) -> Option<&ActorId> {
+        match self {
+            Self::Access { user, .. } => Some(user),
+            Self::Opaque { .. } => None,
+        }
+    }
+
+    /// Who it is, by the device that it names.
+    fn by(&self, device: &Credential) -> Result<SignedIn, Problem> {
+        let (Holder::User(holder), Purpose::Device(details)) = (&device.holder, &device.purpose) else {
+            return Err(Code::InvalidToken.into());
+        };
+        let (is_theirs, until) = match self {
+            Self::Access { access, user } => {
+                (holder == user, Timestamp::from_micros(access.expires_at.saturating_mul(1_000_000)))
+            }
+            Self::Opaque { token, proof } => {
+                (details.proof == *proof && token.is_of(&device.secret), device.expires_at)
+            }
+        };
+        if !is_theirs {
+            return Err(Code::InvalidToken.into());
+        }
+        Ok(SignedIn { user: holder.clone(), device: device.id.clone(), until })
     }
 }
 

@@ -79,10 +79,14 @@ impl Request {
     /// Who asks, as a member of the space that is the first parameter of the path. Who they are comes before whether there
     /// is such a space.
     pub(super) async fn at_work(&self, app: &App) -> Result<(SignedIn, Actor, SpaceId), Problem> {
-        let who = self.signed_in(app).await?;
-        let space = self.space()?;
-        let actor = app.identity.member(&who, &space).await?;
-        Ok((who, actor, space))
+        let presented = self.presented(app)?;
+        match self.space() {
+            Ok(space) => {
+                let (who, actor) = app.identity.at_work(presented, &space).await?;
+                Ok((who, actor, space))
+            }
+            Err(invalid) => app.identity.signed_in(presented).await.and(Err(invalid)),
+        }
     }
 
     /// As [`at_work`](Request::at_work), where it does not matter on which device.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde_json::json;
 use sync_core::store::MemoryStore;
 use sync_core::{
-    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, Notices, Result, Role, SpaceId,
-    Synced, User,
+    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices, Result, Role,
+    SpaceId, Synced, User,
 };
 use sync_server::auth::registration::Registration;
 
@@ -311,8 +311,8 @@ impl Accounts for Counted {
         self.asked().user_by_address(address).await
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        self.asked().role(space, actor).await
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        self.asked().look_up(credentials, roles).await
     }
 
     async fn spaces_of(
@@ -331,10 +331,6 @@ impl Accounts for Counted {
         limit: usize,
     ) -> Result<Vec<(ActorId, Role)>> {
         self.asked().members(space, after, limit).await
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        self.asked().credential(id).await
     }
 
     async fn credentials(

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sync_core::service::Service;
 use sync_core::store::MemoryStore;
 use sync_core::{
-    Accounts, ActorId, Change, Changed, Credential, CredentialId, Error, ErrorKind, Holder, Notices, OsIds,
-    Result, Role, SpaceId, Synced, SystemClock, TokioRuntime, User,
+    Accounts, ActorId, Change, Changed, Credential, CredentialId, Error, ErrorKind, Holder, LookedUp,
+    Notices, OsIds, Result, Role, SpaceId, Synced, SystemClock, TokioRuntime, User,
 };
 use sync_server::app::{App, Parts};
 use sync_server::auth::cookie::SessionCookie;
@@ -54,8 +54,8 @@ impl Accounts for Uncertain {
         self.0.user_by_address(address).await
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        self.0.role(space, actor).await
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        self.0.look_up(credentials, roles).await
     }
 
     async fn spaces_of(
@@ -74,10 +74,6 @@ impl Accounts for Uncertain {
         limit: usize,
     ) -> Result<Vec<(ActorId, Role)>> {
         self.0.members(space, after, limit).await
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        self.0.credential(id).await
     }
 
     async fn credentials(

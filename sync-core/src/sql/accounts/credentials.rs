@@ -93,12 +93,11 @@ pub(super) fn forget_expired(dialect: Dialect, before: Timestamp, limit: usize) 
     Statement::new(dialect, &Query::delete().from_table(Credentials::Table).and_where(is_ended).take())
 }
 
-/// The credential with this id.
-pub(super) async fn credential<D: Driver>(driver: &mut D, id: &CredentialId) -> Result<Option<Credential>> {
+/// Whether there is a credential with this id.
+pub(super) async fn is_there<D: Driver>(driver: &mut D, id: &CredentialId) -> Result<bool> {
     let mut select = of_table();
-    select.expr(row([Field::Of(Credentials::Body)])).and_where(Expr::col(Credentials::Id).eq(id.as_str()));
-    let body = driver.text(Statement::new(driver.dialect(), &select)).await?;
-    body.as_deref().map(parse).transpose()
+    select.expr(row([Field::Of(Credentials::Id)])).and_where(Expr::col(Credentials::Id).eq(id.as_str()));
+    Ok(driver.text(Statement::new(driver.dialect(), &select)).await?.is_some())
 }
 
 /// What someone holds, after `after` or from the first, ascending by id, at most `limit`.
@@ -139,6 +138,6 @@ fn body(credential: &Credential) -> Result<String> {
     })
 }
 
-fn parse(body: &str) -> Result<Credential> {
+pub(super) fn parse(body: &str) -> Result<Credential> {
     serde_json::from_str(body).map_err(|_| damaged())
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod credentials;
+mod look_up;
 mod members;
 mod notices;
 mod synced;
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::accounts::{Accounts, Change, Changed, Credential, Holder, Notices, Role, Synced, User};
+use crate::accounts::{Accounts, Change, Changed, Credential, Holder, LookedUp, Notices, Role, Synced, User};
 use crate::error::{ErrorKind, Result};
 use crate::sql::driver::Driver;
 use crate::sql::tables::Users;
@@ -104,9 +105,9 @@ impl<S: SqlAccounts> Accounts for S {
         user(self, Users::Address, address).await
     }
 
-    async fn role(&self, space: &SpaceId, actor: &ActorId) -> Result<Option<Role>> {
-        let (space, actor) = (space.clone(), actor.clone());
-        read(self, |driver| async move { members::role(driver, &space, &actor).await }.boxed()).await
+    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
+        let (credentials, roles) = (credentials.to_vec(), roles.to_vec());
+        read(self, |driver| async move { look_up::look_up(driver, &credentials, &roles).await }.boxed()).await
     }
 
     async fn spaces_of(
@@ -133,11 +134,6 @@ impl<S: SqlAccounts> Accounts for S {
             async move { members::members(driver, &space, after.as_ref(), limit).await }.boxed()
         })
         .await
-    }
-
-    async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {
-        let id = id.clone();
-        read(self, |driver| async move { credentials::credential(driver, &id).await }.boxed()).await
     }
 
     async fn credentials(
