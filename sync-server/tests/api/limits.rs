@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use serde_json::json;
 use sync_core::store::MemoryStore;
 use sync_core::{
-    Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices, Result, Role,
-    SpaceId, Synced, User,
+    Accounts, AccountsExt, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices,
+    Result, Role, SpaceId, Synced, Timestamp, User,
 };
 use sync_server::auth::registration::Registration;
+use sync_server::identity::Rights;
 
 use super::steps::{PASSWORD, credentials, invite, must, newcomer, offer, refused, register, with_token};
 use super::world::{Answer, CHEAP, World};
@@ -276,6 +278,50 @@ async fn a_space_has_as_many_members_as_there_may_be() {
     assert!(world.accounts.change(&seats).await.unwrap().is_done());
     let answer = must(&world, "POST /v1/invites/accept", Some(&guest), Some(&body), 422).await;
     assert_eq!((answer.member("code").as_str(), answer.member("limit").as_str()), ("quota_exceeded", "1000"));
+}
+
+/// Where nothing may be remembered, everyone who asks at the same time is asked for together.
+#[tokio::test]
+async fn however_many_ask_at_once_the_store_is_asked_a_few_times() {
+    let accounts = Arc::new(Counted(MemoryStore::default(), AtomicUsize::new(0)));
+    let rights = Rights::new(accounts.clone(), true);
+    let space = SpaceId::new("team").unwrap();
+    let names = (0..300).map(|n| ActorId::new(format!("u{n}")).unwrap()).collect::<Vec<_>>();
+    for user in names.iter().step_by(3) {
+        accounts.0.set_role(&space, user, Some(Role::Editor)).await.unwrap();
+    }
+    let ask = |user| rights.role(&space, user, Timestamp::ZERO);
+    let found = join_all(names.iter().map(ask)).await;
+    for (n, role) in found.into_iter().enumerate() {
+        assert_eq!(role.unwrap(), n.is_multiple_of(3).then_some(Role::Editor), "u{n}");
+    }
+    let n_asked = accounts.1.load(Ordering::SeqCst);
+    assert!((2..=4).contains(&n_asked), "{n_asked} times for 300, of which 256 fit into one question");
+}
+
+/// Whoever asks after something was done is told of it, whatever others are asking just then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_told_what_was_read_before_they_asked() {
+    let accounts = Arc::new(MemoryStore::default());
+    let rights = Arc::new(Rights::new(accounts.clone(), true));
+    let tasks = (0..8).map(|n| {
+        let (accounts, rights) = (accounts.clone(), rights.clone());
+        tokio::spawn(async move {
+            let (space, user) = (SpaceId::new("team").unwrap(), ActorId::new(format!("u{}", n % 4)).unwrap());
+            for round in 0..500 {
+                // Half of them write and read their own; the others ask about the same all the time.
+                let role = [Role::Viewer, Role::Editor][round % 2];
+                if n < 4 {
+                    accounts.set_role(&space, &user, Some(role)).await.unwrap();
+                }
+                let found = rights.role(&space, &user, Timestamp::ZERO).await.unwrap();
+                assert!(n >= 4 || found == Some(role), "round {round}: {found:?} after {role:?}");
+            }
+        })
+    });
+    for ended in join_all(tasks).await {
+        ended.unwrap();
+    }
 }
 
 /// Accounts that count how often they are asked.
