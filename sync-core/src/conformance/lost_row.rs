@@ -9,7 +9,7 @@
 //! then and for ever. Here many writers run beside one that stalls, while readers page through the feed as clients do.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,10 +28,18 @@ use crate::types::{RecordKey, Seq, SpaceId};
 
 const N_WRITERS: usize = 4;
 const N_READERS: usize = 4;
-/// Commits of each writer, unless `SYNC_RACE_ROUNDS` says otherwise: a lost row shows within a few, many make sure.
+/// Commits of each writer at least, unless `SYNC_RACE_ROUNDS` says otherwise: a lost row shows within a few, many make
+/// sure.
 const ROUNDS: usize = 60;
-/// How long the stalling writer keeps its transaction open: time for many commits where nothing makes them wait.
+/// How many times as many commits a writer makes at most while another one still stalls.
+const MORE: usize = 4;
+/// How long the stalling writer keeps its transaction open at least: time for many commits where nothing makes them wait.
 const STALL: Duration = Duration::from_millis(10);
+/// How often every reader asks while the stalling writer stalls, however busy the machine is: once for what was there
+/// before, and more for what should not be there.
+const LAPS: usize = 3;
+/// Pauses for which the stalling writer waits for that at most. 2,000: a second, for a store in which readers stand still.
+const PAUSES_MAX: usize = 2000;
 /// How long a reader that has everything waits before it asks again.
 const PAUSE: Duration = Duration::from_micros(500);
 /// The largest page of a reader. Small pages put many positions between the commits.
@@ -45,8 +53,11 @@ pub async fn no_committed_change_is_ever_skipped(subject: &dyn Subject) -> Verdi
     let race = Arc::new(Race::new(store, space, subject.runtime()));
     let writers = (0..N_WRITERS).map(|n| {
         // One writer stalls, and has a tenth of the work so that it does not decide how long the race takes.
-        let (n_commits, stall) = if n == 0 { (rounds.div_ceil(10), Some(STALL)) } else { (rounds, None) };
-        Box::pin(write(Writing(race.clone()), n, n_commits, stall)) as BoxFuture<'static, Result<Seen>>
+        match n {
+            0 => Box::pin(stall(Stalling(Writing(race.clone())), rounds.div_ceil(10)))
+                as BoxFuture<'static, Result<Seen>>,
+            _ => Box::pin(write(Writing(race.clone()), n, rounds)),
+        }
     });
     let readers = (0..N_READERS).map(|n| Box::pin(read(race.clone(), n)) as BoxFuture<'static, Result<Seen>>);
     let ended = in_parallel(subject, writers.chain(readers)).await;
@@ -65,6 +76,10 @@ struct Race {
     runtime: Arc<dyn Runtime>,
     /// Where each reader stands.
     positions: [AtomicI64; N_READERS],
+    /// How often each reader has asked.
+    laps: [AtomicUsize; N_READERS],
+    /// Whether the stalling writer has ended: the others go on beside it.
+    has_stalled: AtomicBool,
     /// How many writers are still at it.
     n_writing: AtomicUsize,
     committed: Mutex<Vec<(RecordKey, Seq)>>,
@@ -79,10 +94,27 @@ impl Drop for Writing {
     }
 }
 
+/// The one that stalls; the others need not go on when it ends.
+struct Stalling(Writing);
+
+impl Drop for Stalling {
+    fn drop(&mut self) {
+        self.0.0.has_stalled.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Race {
     fn new(store: Arc<dyn Store>, space: SpaceId, runtime: Arc<dyn Runtime>) -> Self {
-        let (positions, n_writing) = (Default::default(), AtomicUsize::new(N_WRITERS));
-        Self { store, space, runtime, positions, n_writing, committed: Mutex::default() }
+        Self {
+            store,
+            space,
+            runtime,
+            positions: Default::default(),
+            laps: Default::default(),
+            has_stalled: AtomicBool::new(false),
+            n_writing: AtomicUsize::new(N_WRITERS),
+            committed: Mutex::default(),
+        }
     }
 
     fn committed(&self) -> MutexGuard<'_, Vec<(RecordKey, Seq)>> {
@@ -94,6 +126,19 @@ impl Race {
         for (n, position) in self.positions.iter().enumerate() {
             let position = position.load(Ordering::SeqCst);
             assert!(position < first.get(), "reader {n} stands at {position}, past the uncommitted {first}");
+        }
+    }
+
+    /// Takes its time, and more where others get little.
+    async fn stall(&self) {
+        let laps = || self.laps.each_ref().map(|laps| laps.load(Ordering::SeqCst));
+        let before = laps();
+        self.runtime.sleep(STALL).await;
+        for _ in 0..PAUSES_MAX {
+            if laps().iter().zip(before).all(|(now, before)| *now >= before + LAPS) {
+                return;
+            }
+            self.runtime.sleep(PAUSE).await;
         }
     }
 
@@ -116,24 +161,41 @@ impl Race {
     }
 }
 
-async fn write(writing: Writing, n: usize, n_commits: usize, stall: Option<Duration>) -> Result<Seen> {
-    let dice = Dice::new(u64::try_from(n).unwrap_or(0));
+/// Holds transactions open while the others are at work.
+async fn stall(writing: Stalling, n_commits: usize) -> Result<Seen> {
+    let dice = Dice::new(0);
     for round in 0..n_commits {
-        let changes = changes(&dice, n, round);
-        patiently(|| write_once(&writing.0, changes.clone(), stall)).await?;
+        let changes = changes(&dice, 0, round);
+        patiently(|| write_once(&writing.0.0, changes.clone(), true)).await?;
     }
     Ok(Seen::new())
 }
 
-async fn write_once(race: &Race, changes: Vec<Change>, stall: Option<Duration>) -> Result<()> {
+async fn write(writing: Writing, n: usize, n_commits: usize) -> Result<Seen> {
+    let dice = Dice::new(u64::try_from(n).unwrap_or(0));
+    for round in 0..n_commits * MORE {
+        if round >= n_commits {
+            // Only so that the one that stalls is not left alone.
+            if writing.0.has_stalled.load(Ordering::SeqCst) {
+                break;
+            }
+            writing.0.runtime.sleep(PAUSE).await;
+        }
+        let changes = changes(&dice, n, round);
+        patiently(|| write_once(&writing.0, changes.clone(), false)).await?;
+    }
+    Ok(Seen::new())
+}
+
+async fn write_once(race: &Race, changes: Vec<Change>, stalls: bool) -> Result<()> {
     let mut txn = race.store.write(&race.space).await?;
     // What a service does: the clock where it is ahead, else the next number.
     let next = txn.head().head.checked_add(1).unwrap_or(Seq::MAX);
     let first = Seq::new(SystemClock.now().as_micros()).map_or(next, |now| now.max(next));
     let write = stamp_at(&mut *txn, first, changes).await?;
     txn.apply(&write).await?;
-    if let Some(stall) = stall {
-        race.runtime.sleep(stall).await;
+    if stalls {
+        race.stall().await;
     }
     race.no_reader_has_passed(first);
     txn.commit().await?;
@@ -164,6 +226,7 @@ async fn read(race: Arc<Race>, n: usize) -> Result<Seen> {
         let more = page.more;
         position = take(&mut seen, page, position, head);
         race.positions[n].store(position.get(), Ordering::SeqCst);
+        race.laps[n].fetch_add(1, Ordering::SeqCst);
         match (more, was_last) {
             (true, _) => {}
             (false, true) => return Ok(seen),

@@ -169,6 +169,11 @@ pub async fn who_follows_hears_of_everything(subject: &dyn Subject) -> Verdict {
             "{space}: {heard:?}"
         );
     }
+    // And where it ends is where it goes on.
+    let end = accounts.notices(Some(0)).await?.position;
+    make(&*accounts, &[set_role("s0", "last", Role::Viewer)]).await?;
+    let last = accounts.notices(Some(end)).await?.notices;
+    assert_eq!(last, [Notice::Member(space_id("s0"), actor("last"))]);
     Ok(())
 }
 
