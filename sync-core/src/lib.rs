@@ -120,8 +120,8 @@ mod types;
 
 pub use accounts::{
     Accounts, AccountsExt, Change, Changed, Claim, Credential, CredentialKind, Device, Holder, Invite,
-    LOOK_UP_MAX, Link, LookedUp, NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role, SecretHash,
-    Synced, User,
+    LOOK_UP_MAX, Link, LookedUp, NOTICES_KEPT, Notice, Notices, Pairing, Proof, Purpose, Role,
+    SPACE_INFOS_MAX, SecretHash, SpaceInfo, SpaceName, Synced, User,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use conflict::{Conflict, ConflictBody, ConflictState, Resolution};

@@ -126,6 +126,11 @@ noticed! {
     MembersFromTheLast: accounts::members_are_listed_ascending_page_by_page;
     MembersByPrefix: accounts::members_are_listed_ascending_page_by_page;
     SpacesFromTheFirst: accounts::spaces_of_an_actor_are_listed_ascending_page_by_page;
+    InfosAsAsked: accounts::spaces_that_were_described_are_found_each_once_ascending;
+    InfosOfAnyNumber: accounts::no_more_spaces_are_asked_about_at_once_than_allowed;
+    NamesStay: account_changes::what_is_known_about_a_space_is_replaced_whole;
+    SpacesLeaveInfos: account_changes::a_forgotten_space_takes_what_is_its_own_along;
+    NoticesOfNames: notices::changes_leave_their_notices_in_order;
     ListsInHalves: account_changes::a_list_is_made_whole_or_not_at_all;
     RefusesTheFirst: account_changes::a_list_is_made_whole_or_not_at_all;
     ChecksConditionsFirst: account_changes::a_change_sees_those_before_it_in_its_list,

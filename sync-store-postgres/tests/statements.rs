@@ -252,11 +252,12 @@ async fn fill(world: &World) {
         INSERT INTO users SELECT 'u' || n, n, n, n, n, 'a' || n, n FROM generate_series(1, 3000) n;
         INSERT INTO members SELECT space, actor, 'editor' FROM (SELECT DISTINCT space FROM records) s,
             (SELECT 'u' || n AS actor FROM generate_series(1, 200) n) a;
+        INSERT INTO space_infos SELECT space, space, 1, 1 FROM spaces;
         INSERT INTO credentials SELECT 'phone-' || n, 'user:u' || (n % 1000), 'device', 1, nullif(n % 5, 0) * n, '{}'
             FROM generate_series(0, 5000) n;
         INSERT INTO synced SELECT id, space, 1, 1 FROM credentials, (SELECT DISTINCT space FROM records) s;
         INSERT INTO notices SELECT n, '{}' FROM generate_series(1, 1000) n;
-        ANALYZE spaces, records, commits, clients, log, users, members, credentials, synced, notices, noticed";
+        ANALYZE spaces, records, commits, clients, log, users, members, space_infos, credentials, synced, notices, noticed";
     world.sql(copy).await;
 }
 

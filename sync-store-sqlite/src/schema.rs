@@ -13,6 +13,7 @@ const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 const SPACES_1: &str = include_str!("../migrations/spaces_1.sql");
 const ACCOUNTS_1: &str = include_str!("../migrations/accounts_1.sql");
 const ACCOUNTS_2: &str = include_str!("../migrations/accounts_2.sql");
+const ACCOUNTS_3: &str = include_str!("../migrations/accounts_3.sql");
 const FILES_1: &str = include_str!("../migrations/files_1.sql");
 
 /// What a file is for; written into its header, so that no file is taken for another.
@@ -39,8 +40,8 @@ impl Role {
     /// What to run to get from version `n` to `n + 1`, for each `n` from 0.
     fn migrations(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Single => &[&[SPACES_1, ACCOUNTS_1], &[ACCOUNTS_2]],
-            Self::Platform => &[&[FILES_1, ACCOUNTS_1], &[ACCOUNTS_2]],
+            Self::Single => &[&[SPACES_1, ACCOUNTS_1], &[ACCOUNTS_2], &[ACCOUNTS_3]],
+            Self::Platform => &[&[FILES_1, ACCOUNTS_1], &[ACCOUNTS_2], &[ACCOUNTS_3]],
             Self::Space => &[&[SPACES_1]],
         }
     }

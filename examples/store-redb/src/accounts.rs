@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable};
 use sync_core::{
     Accounts, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices, Result, Role,
-    SpaceId, Synced, User,
+    SpaceId, SpaceInfo, Synced, User,
 };
 
 use crate::changes;
@@ -15,7 +15,9 @@ use crate::error::{Failure, Job, corrupt};
 use crate::pages::after_key;
 use crate::rows;
 use crate::store::RedbStore;
-use crate::tables::{CREDENTIALS, HELD, MEMBERS, NOTICES, ROLES, SYNCED, USER_ADDRESSES, USER_NAMES, USERS};
+use crate::tables::{
+    CREDENTIALS, HELD, MEMBERS, NOTICES, ROLES, SPACE_INFOS, SYNCED, USER_ADDRESSES, USER_NAMES, USERS,
+};
 
 #[async_trait]
 impl Accounts for RedbStore {
@@ -104,6 +106,22 @@ impl Accounts for RedbStore {
             let of_space = (space.as_str(), after.as_ref().map_or("", |id| id.as_str()));
             let actor = |actor: &str| ActorId::new(actor).map_err(damaged);
             after_key(&txn.open_table(MEMBERS)?, of_space, limit, |id, word| Ok((actor(id)?, role(word)?)))
+        })
+        .await
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        SpaceInfo::check_asked(spaces)?;
+        let spaces: BTreeSet<SpaceId> = spaces.iter().cloned().collect();
+        self.reading(move |txn| {
+            let infos = txn.open_table(SPACE_INFOS)?;
+            let mut found = Vec::new();
+            for space in spaces {
+                if let Some(row) = infos.get(space.as_str())? {
+                    found.push(rows::to_value("what is known about a space", row.value())?);
+                }
+            }
+            Ok(found)
         })
         .await
     }

@@ -3,14 +3,14 @@
 use redb::{ReadableTable, WriteTransaction};
 use sync_core::{
     ActorId, Change, Changed, Credential, CredentialId, CredentialKind, Holder, NOTICES_KEPT, Notice, Role,
-    SpaceId, Synced, Timestamp, User,
+    SpaceId, SpaceInfo, Synced, Timestamp, User,
 };
 
 use crate::error::{Job, corrupt};
 use crate::pages::after_key;
 use crate::rows;
 use crate::tables::{
-    CREDENTIALS, ENDS, HELD, MEMBERS, NOTICES, ROLES, SYNCED, USER_ADDRESSES, USER_NAMES, USERS,
+    CREDENTIALS, ENDS, HELD, MEMBERS, NOTICES, ROLES, SPACE_INFOS, SYNCED, USER_ADDRESSES, USER_NAMES, USERS,
 };
 
 /// Makes these changes, up to the first that cannot be made: then nothing must be committed.
@@ -34,6 +34,7 @@ fn make_one(txn: &WriteTransaction, change: &Change) -> Job<bool> {
         Change::SetRole { space, actor, role } => {
             set_role(txn, space.as_str(), actor.as_str(), *role).map(|()| true)
         }
+        Change::DescribeSpace(info) => describe(txn, info).map(|()| true),
         Change::ForgetSpace(space) => forget_space(txn, space).map(|()| true),
         Change::AddCredential(credential) => add(txn, credential),
         Change::ReplaceCredential(credential) => replace(txn, credential),
@@ -135,12 +136,18 @@ fn set_role(txn: &WriteTransaction, space: &str, actor: &str, role: Option<Role>
     Ok(())
 }
 
+fn describe(txn: &WriteTransaction, info: &SpaceInfo) -> Job<()> {
+    txn.open_table(SPACE_INFOS)?.insert(info.space.as_str(), rows::from_value(info).as_slice())?;
+    Ok(())
+}
+
 fn forget_space(txn: &WriteTransaction, space: &SpaceId) -> Job<()> {
     let actors = after_key(&txn.open_table(MEMBERS)?, (space.as_str(), ""), usize::MAX, |actor, _| {
         Ok(actor.to_owned())
     })?;
     actors.iter().try_for_each(|actor| set_role(txn, space.as_str(), actor, None))?;
     end(txn, &Holder::Space(space.clone()), None, None)?;
+    txn.open_table(SPACE_INFOS)?.remove(space.as_str())?;
     // All there are: spaces are seldom deleted, and one more table would be written with every note.
     Ok(txn.open_table(SYNCED)?.retain(|(_, of), _| of != space.as_str())?)
 }

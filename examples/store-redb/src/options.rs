@@ -10,8 +10,8 @@ use sync_core::{Error, ErrorKind};
 
 use crate::error::Job;
 use crate::tables::{
-    CREDENTIALS, ENDS, FORMAT, HELD, MEMBERS, NOTICES, ROLES, SPACES, SYNCED, USER_ADDRESSES, USER_NAMES,
-    USERS,
+    CREDENTIALS, ENDS, FORMAT, HELD, MEMBERS, NOTICES, ROLES, SPACE_INFOS, SPACES, SYNCED, USER_ADDRESSES,
+    USER_NAMES, USERS,
 };
 
 /// Pages that redb keeps in memory, written or not; its own default is 1 GiB.
@@ -69,6 +69,7 @@ pub(crate) fn prepare(database: &Database) -> Job<()> {
     txn.open_table(USER_ADDRESSES)?;
     txn.open_table(ROLES)?;
     txn.open_table(MEMBERS)?;
+    txn.open_table(SPACE_INFOS)?;
     txn.open_table(CREDENTIALS)?;
     txn.open_table(HELD)?;
     txn.open_table(ENDS)?;

@@ -19,6 +19,8 @@ pub(crate) const USER_ADDRESSES: TableDefinition<'_, &str, &str> = TableDefiniti
 pub(crate) const ROLES: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("roles");
 /// Space, actor: the same roles from the other side.
 pub(crate) const MEMBERS: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("members");
+/// Space → what is known about it.
+pub(crate) const SPACE_INFOS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("space_infos");
 /// Id → credential.
 pub(crate) const CREDENTIALS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("credentials");
 /// Holder, id: what someone holds.

@@ -1,6 +1,6 @@
 //! What is done to accounts: a list of changes, all or none of them.
 
-use crate::accounts::{Credential, CredentialKind, Holder, Notice, Role, Synced, User};
+use crate::accounts::{Credential, CredentialKind, Holder, Notice, Role, SpaceInfo, Synced, User};
 use crate::clock::Timestamp;
 use crate::types::{ActorId, CredentialId, SpaceId};
 
@@ -23,7 +23,9 @@ pub enum Change {
         /// Which.
         role: Option<Role>,
     },
-    /// Removes every role in a space, the credentials it holds, and what is known of who synced it.
+    /// Replaces what is known about a space. It changes nobody's rights, so it leaves no notice.
+    DescribeSpace(SpaceInfo),
+    /// Removes every role in a space, the credentials it holds, what is known about it, and of who synced it.
     ForgetSpace(SpaceId),
     /// Adds a credential. Refused when its id is taken.
     AddCredential(Credential),

@@ -9,6 +9,7 @@ mod credential;
 mod ext;
 mod look_up;
 mod notice;
+mod space_info;
 mod user;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ pub use credential::{
 pub use ext::AccountsExt;
 pub use look_up::{LOOK_UP_MAX, LookedUp};
 pub use notice::{NOTICES_KEPT, Notice, Notices};
+pub use space_info::{SPACE_INFOS_MAX, SpaceInfo, SpaceName};
 pub use user::{Role, User};
 
 use crate::error::Result;
@@ -77,6 +79,14 @@ pub trait Accounts: Send + Sync + std::fmt::Debug {
         after: Option<&ActorId>,
         limit: usize,
     ) -> Result<Vec<(ActorId, Role)>>;
+
+    /// What is known about those of these spaces that were described, each once, ascending by space; in one statement,
+    /// whose cost does not grow with all the spaces there are. Whether someone may know it is not asked here.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) for more than [`SPACE_INFOS_MAX`] spaces, and what the store reports.
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>>;
 
     /// The credential with this id, expired or not.
     async fn credential(&self, id: &CredentialId) -> Result<Option<Credential>> {

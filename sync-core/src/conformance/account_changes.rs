@@ -2,10 +2,11 @@
 
 use std::slice::from_ref;
 
-use crate::accounts::{Change, Changed, Holder, Role, User};
+use crate::accounts::{Change, Changed, Holder, Role, SpaceInfo, User};
+use crate::clock::Timestamp;
 use crate::conformance::{
-    Subject, Verdict, actor, device, held_by, invite, make, pairing, people, set_role, space_id, synced,
-    take, user,
+    Subject, Verdict, actor, describe, device, held_by, invite, make, pairing, people, set_role, space_id,
+    space_info, synced, take, user,
 };
 
 /// A list of which one change is refused, wherever it stands, leaves nothing: neither a change nor a notice. What was
@@ -25,6 +26,7 @@ pub async fn a_list_is_made_whole_or_not_at_all(subject: &dyn Subject) -> Verdic
         Change::UpdateUser(user("bob", "Robert")),
         set_role("club", "cy", Role::Editor),
         set_role("family", "ada", None),
+        describe("family", Some("Family")),
         Change::AddCredential(device("tablet", "cy")),
         Change::NoteSynced(synced("phone", "family", 7)),
         Change::ReplaceCredential(device("phone", "ada").changed(|_| {})),
@@ -162,13 +164,32 @@ pub async fn a_deleted_user_takes_their_roles_and_credentials_along(subject: &dy
     make(&*accounts, &[Change::CreateUser(ada)]).await
 }
 
-/// With a space go the roles in it, the credentials it holds and what is known of who synced it; nothing else.
+/// All that is known about a space is replaced, whether it was known before or not, and whether there is such a space or
+/// not; nothing is known about any other.
+pub async fn what_is_known_about_a_space_is_replaced_whole(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let spaces = [space_id("family"), space_id("family2")];
+    let (named, nameless) = (space_info("family", Some("Family")), space_info("family", None));
+    let other =
+        SpaceInfo { created_at: Some(Timestamp::MAX), ..space_info("family", Some("日本 \"x\" 'y'")) };
+    let unknown = SpaceInfo { created_at: None, updated_at: Timestamp::MAX, ..named.clone() };
+    for next in [&named, &nameless, &other, &unknown, &other, &named, &unknown, &nameless] {
+        make(&*accounts, &[Change::DescribeSpace(next.clone())]).await?;
+        assert!(accounts.space_infos(&spaces).await? == from_ref(next), "{next:?}");
+    }
+    make(&*accounts, &[describe("family", None), Change::DescribeSpace(other.clone())]).await?;
+    assert!(accounts.space_infos(&spaces).await? == [other]);
+    assert_eq!(accounts.members(&spaces[0], None, 9).await?, []);
+    Ok(())
+}
+
+/// With a space go the roles in it, the credentials it holds, what is known about it and of who synced it; nothing else.
 pub async fn a_forgotten_space_takes_what_is_its_own_along(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let mut list =
         vec![Change::CreateUser(user("ada", "Ada")), Change::AddCredential(device("phone", "ada"))];
     for space in ["family", "family2"] {
-        list.push(set_role(space, "ada", Role::Owner));
+        list.extend([set_role(space, "ada", Role::Owner), describe(space, Some("Family"))]);
         list.push(Change::AddCredential(invite(&format!("invite-{space}"), space)));
         list.push(Change::NoteSynced(synced("phone", space, 5)));
     }
@@ -181,6 +202,8 @@ pub async fn a_forgotten_space_takes_what_is_its_own_along(subject: &dyn Subject
     assert_eq!(accounts.credentials(&held_by("ada"), None, 9).await?, [device("phone", "ada")]);
     let phone = device("phone", "ada").id;
     assert_eq!(accounts.synced(&[phone], 9).await?, [synced("phone", "family2", 5)]);
+    let known = accounts.space_infos(&[space_id("family"), space_id("family2")]).await?;
+    assert!(known == [space_info("family2", Some("Family"))], "{known:?}");
     assert_eq!(accounts.spaces_of(&actor("ada"), None, 9).await?, [(space_id("family2"), Role::Owner)]);
     assert!(accounts.user(&actor("ada")).await?.is_some());
     make(&*accounts, &[Change::ForgetSpace(space_id("family")), Change::ForgetSpace(space_id("never"))]).await

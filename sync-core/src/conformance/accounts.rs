@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::accounts::{Accounts, AccountsExt, Change, LOOK_UP_MAX, LookedUp, Role, User};
+use crate::accounts::{Accounts, AccountsExt, Change, LOOK_UP_MAX, LookedUp, Role, SPACE_INFOS_MAX, User};
 use crate::clock::Timestamp;
 use crate::conformance::{
-    Subject, Verdict, actor, credential_id, device, in_parallel, invite, make, people, set_role, space_id,
-    synced, take, user,
+    Subject, Verdict, actor, credential_id, describe, device, in_parallel, invite, make, people, set_role,
+    space_id, space_info, synced, take, user,
 };
 use crate::error::ErrorKind;
 use crate::types::SpaceId;
@@ -226,6 +226,41 @@ pub async fn spaces_of_an_actor_are_listed_ascending_page_by_page(subject: &dyn 
     Ok(())
 }
 
+/// Of the spaces in a list those that were described are found as they were described, each once, ascending by the bytes
+/// of their ids; and nothing of others.
+pub async fn spaces_that_were_described_are_found_each_once_ascending(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let ids = ["0", "a", "a-1", "a1", "a_1", "b"];
+    for id in ["b", "a_1", "a1", "a-1", "a", "0"] {
+        make(&*accounts, &[describe(id, Some(id)), describe("aa", None)]).await?;
+    }
+    assert_eq!(accounts.space_infos(&[]).await?, []);
+    assert_eq!(accounts.space_infos(&["never", "", "a0"].map(|id| space_id(&format!("x{id}")))).await?, []);
+    for n in 1..=ids.len() {
+        // In an order of their own, some twice, and among others that are not there.
+        let mut asked: Vec<SpaceId> =
+            ids[..n].iter().rev().chain(&ids[..n / 2]).map(|id| space_id(id)).collect();
+        asked.insert(n / 2, space_id("never"));
+        let wanted: Vec<_> = ids[..n].iter().map(|id| space_info(id, Some(id))).collect();
+        let found = accounts.space_infos(&asked).await?;
+        assert!(found == wanted, "{asked:?}: {found:?}");
+    }
+    Ok(())
+}
+
+/// As many spaces as are allowed can be asked about at once, and not one more.
+pub async fn no_more_spaces_are_asked_about_at_once_than_allowed(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let spaces: Vec<SpaceId> = (0..=SPACE_INFOS_MAX).map(|n| space_id(&format!("s{n:05}"))).collect();
+    let last = format!("s{:05}", SPACE_INFOS_MAX - 1);
+    make(&*accounts, &[describe(&last, Some("The last")), describe("s00000", None)]).await?;
+    let found = accounts.space_infos(&spaces[..SPACE_INFOS_MAX]).await?;
+    assert!(found == [space_info("s00000", None), space_info(&last, Some("The last"))], "{found:?}");
+    let refused = accounts.space_infos(&spaces).await;
+    assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::Invalid));
+    Ok(())
+}
+
 /// Changes of accounts are there after closing and opening again.
 pub async fn accounts_survive_reopening(subject: &mut dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
@@ -233,6 +268,7 @@ pub async fn accounts_survive_reopening(subject: &mut dyn Subject) -> Verdict {
     accounts.create_user(&anna, &owns("home")).await?;
     let list = [
         set_role("family", "u1", Role::Viewer),
+        describe("family", Some("Family")),
         Change::AddCredential(device("phone", "u1")),
         Change::AddCredential(invite("invite", "family")),
         Change::AddCredential(device("gone", "u1")),

@@ -61,8 +61,8 @@ pub use failure::{Failure, Verdict};
 pub use look::{Contents, all_commits, contents, everything_after, whole_scan};
 pub use model::{Dice, Model, sample};
 pub use people::{
-    People, credential, credential_id, device, everything_about_people, held_by, invite, make, pairing,
-    people, set_role, synced, take, time, user,
+    People, credential, credential_id, describe, device, everything_about_people, held_by, invite, make,
+    pairing, people, set_role, space_info, synced, take, time, user,
 };
 pub use subject::{Plain, Subject};
 pub use tasks::{in_parallel, in_time, is_contended};

@@ -9,8 +9,8 @@ use crate::accounts::{
 };
 use crate::clock::Timestamp;
 use crate::conformance::{
-    Failure, Subject, Verdict, actor, credential_id, device, held_by, invite, make, pairing, set_role,
-    space_id, synced, take, user,
+    Failure, Subject, Verdict, actor, credential_id, describe, device, held_by, invite, make, pairing,
+    set_role, space_id, synced, take, user,
 };
 
 /// Every change that has a notice leaves it, in the order of the changes and of the lists; others leave none.
@@ -21,6 +21,7 @@ pub async fn changes_leave_their_notices_in_order(subject: &dyn Subject) -> Verd
         vec![Change::CreateUser(user("ada", "Ada")), set_role("home", "ada", Role::Owner)],
         vec![Change::AddCredential(device("phone", "ada"))],
         vec![Change::UpdateUser(user("ada", "Eve")), Change::NoteSynced(synced("phone", "home", 1))],
+        vec![describe("home", Some("Home")), describe("home", None)],
         vec![Change::AddCredential(pairing("code", "ada")), Change::AddCredential(invite("invite", "home"))],
         vec![take("code", 1), Change::ReplaceCredential(device("phone", "ada").changed(|_| {}))],
         vec![

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::accounts::{
     Accounts, Change, Changed, Credential, CredentialKind, Device, Holder, Invite, Notices, Pairing, Proof,
-    Purpose, Role, SecretHash, Synced, User,
+    Purpose, Role, SecretHash, SpaceInfo, SpaceName, Synced, User,
 };
 use crate::clock::Timestamp;
 use crate::conformance::{Verdict, actor, seq, space_id};
@@ -90,6 +90,21 @@ pub fn synced(name: &str, space: &str, position: i64) -> Synced {
     Synced { credential, space, position: seq(position), at: time(position * 10) }
 }
 
+/// What is known about a space that was created at the beginning of time, with this name or none.
+pub fn space_info(space: &str, name: Option<&str>) -> SpaceInfo {
+    SpaceInfo {
+        space: space_id(space),
+        name: name.map(|name| SpaceName::new(name).expect("tests use valid space names")),
+        created_at: Some(Timestamp::ZERO),
+        updated_at: time(1),
+    }
+}
+
+/// Describes a space with that.
+pub fn describe(space: &str, name: Option<&str>) -> Change {
+    Change::DescribeSpace(space_info(space, name))
+}
+
 /// Gives someone a role in a space, or takes it away.
 pub fn set_role(space: &str, id: &str, role: impl Into<Option<Role>>) -> Change {
     Change::SetRole { space: space_id(space), actor: actor(id), role: role.into() }
@@ -120,6 +135,7 @@ pub struct People {
     users: Vec<User>,
     members: Vec<(SpaceId, Vec<(ActorId, Role)>)>,
     spaces: Vec<Vec<(SpaceId, Role)>>,
+    infos: Vec<SpaceInfo>,
     held: Vec<Credential>,
     synced: Vec<Synced>,
     notices: Notices,
@@ -149,6 +165,7 @@ pub async fn people(accounts: &Arc<dyn Accounts>, spaces: &[&str], ids: &[&str])
         users: accounts.users(None, usize::MAX).await?,
         members,
         spaces: of,
+        infos: accounts.space_infos(&spaces.iter().map(|name| space_id(name)).collect::<Vec<_>>()).await?,
         held,
         synced: accounts.synced(&devices, usize::MAX).await?,
         notices: accounts.notices(Some(0)).await?,
@@ -169,6 +186,7 @@ pub async fn everything_about_people(accounts: &dyn Accounts, space: &str, id: &
         Change::UpdateUser(User { address: Some("a@b.c".into()), ..user(id, id) }),
         set_role(space, id, Role::Owner),
         set_role(space, id, None),
+        describe(space, Some("Home")),
         Change::AddCredential(phone.clone()),
         Change::ReplaceCredential(phone.changed(|_| {})),
         Change::NoteSynced(synced("phone", space, 1)),
@@ -193,6 +211,8 @@ pub async fn everything_about_people(accounts: &dyn Accounts, space: &str, id: &
     for n in [1, 2, 50] {
         let devices: Vec<CredentialId> = (0..n).map(|n| credential_id(&format!("phone-{n}"))).collect();
         accounts.synced(&devices, 9).await?;
+        let spaces: Vec<SpaceId> = (0..n).map(|n| self::space_id(&format!("{space}-{n}"))).collect();
+        accounts.space_infos(&spaces).await?;
     }
     for (after_user, after_space, after_device) in
         [(None, None, None), (Some(&actor), Some(&space_id), Some(&phone.id))]

@@ -161,6 +161,8 @@ macro_rules! store_suite {
                 spaces_of_an_actor_are_listed_ascending_page_by_page
                 users_are_listed_ascending_page_by_page
                 members_are_listed_ascending_page_by_page
+                spaces_that_were_described_are_found_each_once_ascending
+                no_more_spaces_are_asked_about_at_once_than_allowed
                 accounts_survive_reopening
             }
             account_changes {
@@ -169,6 +171,7 @@ macro_rules! store_suite {
                 a_list_of_nothing_is_done
                 a_user_is_replaced_whole
                 a_deleted_user_takes_their_roles_and_credentials_along
+                what_is_known_about_a_space_is_replaced_whole
                 a_forgotten_space_takes_what_is_its_own_along
                 a_condition_holds_or_refuses_the_list
             }

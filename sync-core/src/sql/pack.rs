@@ -19,8 +19,10 @@ const PACKED: &str = "packed";
 pub enum Field<I> {
     /// Never NULL.
     Of(I),
-    /// NULL becomes empty.
+    /// A text. NULL becomes empty.
     OrEmpty(I),
+    /// A number. NULL becomes empty.
+    NumberOrEmpty(I),
 }
 
 /// An expression that joins the columns of one row.
@@ -29,6 +31,9 @@ pub fn row<I: Iden>(fields: impl IntoIterator<Item = Field<I>>) -> Expr {
     for field in fields {
         match field {
             Field::Of(column) => sql.extend([", \"", column.unquoted(), "\""]),
+            Field::NumberOrEmpty(column) => {
+                sql.extend([", coalesce(CAST(\"", column.unquoted(), "\" AS text), '')"]);
+            }
             Field::OrEmpty(column) => sql.extend([", coalesce(\"", column.unquoted(), "\", '')"]),
         }
     }

@@ -129,6 +129,21 @@ pub enum Members {
     Role,
 }
 
+/// What is known about spaces, key `(space)`. What is not known is NULL.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum SpaceInfos {
+    /// `space_infos`
+    Table,
+    /// Space.
+    Space,
+    /// What its members call it.
+    Name,
+    /// When it was created, in microseconds.
+    CreatedAt,
+    /// When any of this was last written, in microseconds.
+    UpdatedAt,
+}
+
 /// What people and devices sign in with, key `(id)`, with an index on `(holder, id)` and one on `(expires_at)`.
 #[derive(Clone, Copy, Debug, Iden)]
 pub enum Credentials {

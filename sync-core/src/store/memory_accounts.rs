@@ -1,6 +1,6 @@
 //! Accounts of the in-memory store.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::accounts::{
     Accounts, Change, Changed, Credential, CredentialKind, Holder, LookedUp, NOTICES_KEPT, Notice, Notices,
-    Role, Synced, User,
+    Role, SpaceInfo, Synced, User,
 };
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -25,6 +25,7 @@ struct Tables {
     members: BTreeMap<(ActorId, SpaceId), Role>,
     credentials: BTreeMap<CredentialId, Credential>,
     synced: BTreeMap<(CredentialId, SpaceId), Synced>,
+    infos: BTreeMap<SpaceId, SpaceInfo>,
     notices: VecDeque<Notice>,
     position: u64,
 }
@@ -48,6 +49,7 @@ impl Tables {
             Change::UpdateUser(user) => self.update_user(user),
             Change::DeleteUser(id) => self.delete_user(id),
             Change::SetRole { space, actor, role } => self.set_role(space, actor, *role),
+            Change::DescribeSpace(info) => self.describe(info),
             Change::ForgetSpace(space) => self.forget_space(space),
             Change::AddCredential(credential) => self.add(credential),
             Change::ReplaceCredential(credential) => self.replace(credential),
@@ -122,11 +124,17 @@ impl Tables {
         true
     }
 
+    fn describe(&mut self, info: &SpaceInfo) -> bool {
+        self.infos.insert(info.space.clone(), info.clone());
+        true
+    }
+
     fn forget_space(&mut self, space: &SpaceId) -> bool {
         self.members.retain(|(_, of), _| of != space);
         let its = Holder::Space(space.clone());
         self.forget(|credential| credential.holder == its);
         self.synced.retain(|(_, of), _| of != space);
+        self.infos.remove(space);
         true
     }
 
@@ -248,6 +256,12 @@ impl Accounts for MemoryStore {
         let tables = self.accounts.tables();
         let theirs = tables.members.iter().filter(|((actor, of), _)| of == space && after < Some(actor));
         Ok(theirs.take(limit).map(|((actor, _), role)| (actor.clone(), *role)).collect())
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        SpaceInfo::check_asked(spaces)?;
+        let (tables, asked) = (self.accounts.tables(), BTreeSet::from_iter(spaces));
+        Ok(asked.into_iter().filter_map(|space| tables.infos.get(space).cloned()).collect())
     }
 
     async fn credentials(

@@ -7,6 +7,7 @@ mod seq;
 mod tag;
 
 pub use cursor::{Cursor, CursorError, CursorToken};
+pub(crate) use names::changes_direction;
 pub use names::{ActorId, ClientId, Collection, CredentialId, NameError, RecordId, RecordKey, SpaceId};
 pub(crate) use record::checksum;
 pub use record::{Record, RecordMeta};

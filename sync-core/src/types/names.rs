@@ -16,6 +16,11 @@ pub struct NameError {
 }
 
 impl NameError {
+    /// For a kind of name that is not here.
+    pub(crate) fn new(what: &'static str, why: &'static str) -> Self {
+        Self { what, why }
+    }
+
     /// Which kind of name was meant, for instance `space id`.
     pub fn what(&self) -> &'static str {
         self.what
@@ -267,7 +272,8 @@ fn check_record_id(text: &str) -> Check {
     }
 }
 
-fn changes_direction(c: char) -> bool {
+/// Whether a character makes text look like other text.
+pub(crate) fn changes_direction(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

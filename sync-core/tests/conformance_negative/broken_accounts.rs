@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sync_core::conformance::{actor, space_id};
 use sync_core::{
     Accounts, AccountsExt, ActorId, Change, Changed, Credential, CredentialId, CredentialKind, Holder,
-    LookedUp, Notices, Result, Role, SpaceId, Synced, Timestamp, User,
+    LookedUp, Notices, Result, Role, SPACE_INFOS_MAX, SpaceId, SpaceInfo, Synced, Timestamp, User,
 };
 
 use crate::broken::{BrokenStore, Fault};
@@ -32,6 +32,21 @@ impl BrokenStore {
                 }
                 (Fault::ForgetsWithoutLimit, Change::ForgetExpired { before, .. }) => {
                     made.push(Change::ForgetExpired { before: *before, limit: usize::MAX });
+                }
+                (Fault::NamesStay, Change::DescribeSpace(next)) => {
+                    let known = self.inner.space_infos(std::slice::from_ref(&next.space)).await?;
+                    let before = known.into_iter().next().and_then(|known| known.name);
+                    let name = next.name.clone().or(before);
+                    made.push(Change::DescribeSpace(SpaceInfo { name, ..next.clone() }));
+                }
+                (Fault::NoticesOfNames, Change::DescribeSpace(info)) => {
+                    let (space, actor) = (info.space.clone(), actor("nobody"));
+                    made.extend([change.clone(), Change::SetRole { space, actor, role: None }]);
+                }
+                (Fault::SpacesLeaveInfos, Change::ForgetSpace(space)) => {
+                    let known = self.inner.space_infos(std::slice::from_ref(space)).await?;
+                    made.push(change.clone());
+                    made.extend(known.into_iter().map(Change::DescribeSpace));
                 }
                 (Fault::NotesOnlyTheFirst, Change::NoteSynced(note)) => {
                     let known = self.inner.synced(std::slice::from_ref(&note.credential), usize::MAX).await?;
@@ -173,6 +188,24 @@ impl Accounts for BrokenStore {
             members.extend(self.inner.members(&other, after, limit).await?);
         }
         Ok(members)
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        let mut found = Vec::new();
+        match self.fault {
+            Fault::InfosAsAsked => {
+                for space in spaces {
+                    found.extend(self.inner.space_infos(std::slice::from_ref(space)).await?);
+                }
+            }
+            Fault::InfosOfAnyNumber => {
+                for spaces in spaces.chunks(SPACE_INFOS_MAX) {
+                    found.extend(self.inner.space_infos(spaces).await?);
+                }
+            }
+            _ => return self.inner.space_infos(spaces).await,
+        }
+        Ok(found)
     }
 
     async fn credentials(

@@ -10,7 +10,7 @@ use serde_json::json;
 use sync_core::store::MemoryStore;
 use sync_core::{
     Accounts, AccountsExt, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices,
-    Result, Role, SpaceId, Synced, Timestamp, User,
+    Result, Role, SpaceId, SpaceInfo, Synced, Timestamp, User,
 };
 use sync_server::auth::registration::Registration;
 use sync_server::identity::Rights;
@@ -377,6 +377,10 @@ impl Accounts for Counted {
         limit: usize,
     ) -> Result<Vec<(ActorId, Role)>> {
         self.asked().members(space, after, limit).await
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        self.asked().space_infos(spaces).await
     }
 
     async fn credentials(

@@ -10,7 +10,7 @@ use sync_core::service::Service;
 use sync_core::store::MemoryStore;
 use sync_core::{
     Accounts, ActorId, Change, Changed, Credential, CredentialId, Error, ErrorKind, Holder, LookedUp,
-    Notices, OsIds, Result, Role, SpaceId, Synced, SystemClock, TokioRuntime, User,
+    Notices, OsIds, Result, Role, SpaceId, SpaceInfo, Synced, SystemClock, TokioRuntime, User,
 };
 use sync_server::app::{App, Parts};
 use sync_server::auth::cookie::SessionCookie;
@@ -74,6 +74,10 @@ impl Accounts for Uncertain {
         limit: usize,
     ) -> Result<Vec<(ActorId, Role)>> {
         self.0.members(space, after, limit).await
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        self.0.space_infos(spaces).await
     }
 
     async fn credentials(

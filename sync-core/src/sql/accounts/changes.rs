@@ -2,7 +2,7 @@
 
 use crate::accounts::{Change, Changed, Holder, Notice};
 use crate::error::Result;
-use crate::sql::accounts::{credentials, members, notices, synced, users};
+use crate::sql::accounts::{credentials, members, notices, space_infos, synced, users};
 use crate::sql::driver::Driver;
 use crate::sql::tables::Users;
 use crate::types::{ActorId, SpaceId};
@@ -58,6 +58,7 @@ async fn make_run<D: Driver>(driver: &mut D, run: &[Change]) -> Result<bool> {
         Change::ForgetSpace(space) => return forget_space(driver, space).await,
         Change::NoteSynced(_) => return synced::note(driver, run).await.map(|()| true),
         Change::SetRole { space, actor, role } => members::set_role(dialect, space, actor, *role),
+        Change::DescribeSpace(info) => space_infos::describe(dialect, info),
         Change::EndCredentials { holder, kind, except } => {
             credentials::end(dialect, holder, Some(*kind), except.as_ref())
         }
@@ -80,7 +81,12 @@ async fn delete_user<D: Driver>(driver: &mut D, id: &ActorId) -> Result<bool> {
 async fn forget_space<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<bool> {
     let dialect = driver.dialect();
     let held = credentials::end(dialect, &Holder::Space(space.clone()), None, None);
-    let statements = vec![members::forget_space(dialect, space), held, synced::forget_space(dialect, space)];
+    let statements = vec![
+        members::forget_space(dialect, space),
+        held,
+        synced::forget_space(dialect, space),
+        space_infos::forget_space(dialect, space),
+    ];
     driver.execute_all(statements).await?;
     Ok(true)
 }

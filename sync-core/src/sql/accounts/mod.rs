@@ -5,6 +5,7 @@ mod credentials;
 mod look_up;
 mod members;
 mod notices;
+mod space_infos;
 mod synced;
 #[cfg(all(test, feature = "conformance"))]
 mod tests;
@@ -14,7 +15,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::accounts::{Accounts, Change, Changed, Credential, Holder, LookedUp, Notices, Role, Synced, User};
+use crate::accounts::{
+    Accounts, Change, Changed, Credential, Holder, LookedUp, Notices, Role, SpaceInfo, Synced, User,
+};
 use crate::error::{ErrorKind, Result};
 use crate::sql::driver::Driver;
 use crate::sql::tables::Users;
@@ -134,6 +137,11 @@ impl<S: SqlAccounts> Accounts for S {
             async move { members::members(driver, &space, after.as_ref(), limit).await }.boxed()
         })
         .await
+    }
+
+    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
+        let spaces = spaces.to_vec();
+        read(self, move |driver| async move { space_infos::space_infos(driver, &spaces).await }.boxed()).await
     }
 
     async fn credentials(
