@@ -1,6 +1,6 @@
 //! Writing everything in a store.
 
-use crate::accounts::{Accounts, Holder};
+use crate::accounts::{Accounts, Holder, SPACE_INFOS_MAX};
 use crate::copy::check::SpaceCheck;
 use crate::copy::line::{End, HeaderLine, Line, MemberLine, Row, SpaceLine};
 use crate::copy::people;
@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{CLIENTS_PAGE, ClientQuery, ScanQuery, Store, StoreExt, StoreTxn};
 use crate::types::{ActorId, CredentialId, SpaceId};
 
-/// Writes all spaces, users, members, devices and invites of a store to `sink`.
+/// Writes all spaces with their names, users, members, devices and invites of a store to `sink`.
 ///
 /// Each space is read in one transaction, so what is written of it belongs together; different spaces come from different
 /// moments. For a move nobody may write to the store from here on: what is written after a space was read is not in the
@@ -42,9 +42,8 @@ pub async fn export(
     }
     n_left_out.into_iter().rev().for_each(|idx| drop(names.remove(idx)));
     export.users(accounts).await?;
-    for name in &names {
-        export.members(accounts, name).await?;
-        export.credentials(accounts, &Holder::Space(name.clone())).await?;
+    for names in names.chunks(SPACE_INFOS_MAX) {
+        export.people_of(accounts, names).await?;
     }
     export.credentials(accounts, &Holder::Server).await?;
     export.end().await
@@ -208,6 +207,20 @@ impl Export<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// What accounts know of these spaces.
+    async fn people_of(&mut self, accounts: &dyn Accounts, names: &[SpaceId]) -> Result<()> {
+        let mut infos = accounts.space_infos(names).await?.into_iter().peekable();
+        for name in names {
+            if let Some(info) = infos.next_if(|info| info.space == *name) {
+                self.out.line(&Line::SpaceInfo(info)).await?;
+                self.totals.n_space_infos += 1;
+            }
+            self.members(accounts, name).await?;
+            self.credentials(accounts, &Holder::Space(name.clone())).await?;
+        }
+        Ok(())
     }
 
     async fn members(&mut self, accounts: &dyn Accounts, space: &SpaceId) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::types::SpaceId;
 /// Reads an export into a store that nobody else uses meanwhile.
 ///
 /// Each space is written in one transaction, after its records were compared with the export: it is there whole, or empty.
-/// Users, members and credentials come after all spaces, so that nobody gets into a server that is half there. What is in the store
+/// Users, names of spaces, members and credentials come after all spaces, so that nobody gets into a server that is half there. What is in the store
 /// already is never changed: a space, user, role or credential that equals the one in the export is passed over, an empty space is
 /// replaced, and anything else ends the import. So an import that broke can simply be started again, and a second one of
 /// the same export does nothing. In memory it holds a page of rows.
@@ -44,6 +44,11 @@ pub async fn import(
                 people.check_user(&user).map_err(|why| import.lines.refused(why))?;
                 people.user(&user).await?;
                 import.totals.n_users += 1;
+            }
+            Line::SpaceInfo(info) => {
+                people.check_space_info(&info).map_err(|why| import.lines.refused(why))?;
+                people.space_info(&info).await?;
+                import.totals.n_space_infos += 1;
             }
             Line::Member(member) => {
                 people.check_member(&member).map_err(|why| import.lines.refused(why))?;

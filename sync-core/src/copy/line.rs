@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::accounts::{Credential, Role, User};
+use crate::accounts::{Credential, Role, SpaceInfo, User};
 use crate::clock::Timestamp;
 use crate::copy::{LINE_BYTES_MAX, Totals};
 use crate::json::{Json, Limits};
@@ -27,6 +27,7 @@ pub(super) enum Line {
     Record(RecordLine),
     SpaceEnd(SpaceEnd),
     User(User),
+    SpaceInfo(SpaceInfo),
     Member(MemberLine),
     Credential(Credential),
     End(End),
@@ -194,6 +195,9 @@ pub(super) struct End {
     pub(super) n_spaces: u64,
     pub(super) n_records: u64,
     pub(super) n_users: u64,
+    /// Left out where there are none: the first exports of this format did not know them.
+    #[serde(skip_serializing_if = "is_none", default)]
+    pub(super) n_space_infos: u64,
     pub(super) n_members: u64,
     /// The first format had none.
     #[serde(default)]
@@ -202,9 +206,21 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn of(totals: Totals) -> Self {
-        let Totals { n_spaces, n_records, n_users, n_members, n_credentials, n_spaces_there: _ } = totals;
-        Self { n_spaces, n_records, n_users, n_members, n_credentials }
+        let Totals {
+            n_spaces,
+            n_records,
+            n_users,
+            n_space_infos,
+            n_members,
+            n_credentials,
+            n_spaces_there: _,
+        } = totals;
+        Self { n_spaces, n_records, n_users, n_space_infos, n_members, n_credentials }
     }
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn is_zero(version: &Version) -> bool {

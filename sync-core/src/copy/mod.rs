@@ -9,7 +9,7 @@
 //! ```text
 //! sync_export                                        once: the format, and how many spaces there are
 //! space   commit…  client…  log…  record…  space_end     for each space, ascending; all from one moment of it
-//! user…   member…   credential…                      when every space is whole
+//! user…   space_info…   member…   credential…         when every space is whole
 //! end                                                once: how much there was
 //! ```
 //!
@@ -110,6 +110,8 @@ pub struct Totals {
     pub n_records: u64,
     /// Users.
     pub n_users: u64,
+    /// Spaces of which something is known, such as a name.
+    pub n_space_infos: u64,
     /// Roles of someone in a space.
     pub n_members: u64,
     /// Devices that are signed in, and invites that are open.

@@ -1,7 +1,9 @@
-//! Bringing users, members and credentials, after all spaces.
+//! Bringing users, what is known about spaces, members and credentials, after all spaces.
+
+use std::slice::from_ref;
 
 use crate::accounts::{
-    Accounts, AccountsExt, Change, Changed, Credential, CredentialKind, Holder, Role, User,
+    Accounts, AccountsExt, Change, Changed, Credential, CredentialKind, Holder, Role, SpaceInfo, User,
 };
 use crate::copy::check::Checked;
 use crate::copy::line::MemberLine;
@@ -14,7 +16,7 @@ pub(super) fn moves(credential: &Credential) -> bool {
     matches!(credential.kind(), CredentialKind::Device | CredentialKind::Invite)
 }
 
-/// Follows the lines of users, members and credentials, and writes what is not there yet.
+/// Follows the lines of users, what is known about spaces, members and credentials, and writes what is not there yet.
 #[derive(Debug)]
 pub(super) struct People<'a> {
     store: &'a dyn Store,
@@ -44,6 +46,10 @@ impl<'a> People<'a> {
 
     pub(super) fn check_user(&mut self, user: &User) -> Checked {
         self.comes_next(Holder::User(user.id.clone()), Part::Itself)
+    }
+
+    pub(super) fn check_space_info(&mut self, info: &SpaceInfo) -> Checked {
+        self.comes_next(Holder::Space(info.space.clone()), Part::Itself)
     }
 
     pub(super) fn check_member(&mut self, member: &MemberLine) -> Checked {
@@ -86,6 +92,20 @@ impl<'a> People<'a> {
     fn is_same(&self, found: &User, user: &User) -> bool {
         let home = if self.format == 1 { &found.home } else { &user.home };
         *found == User { home: home.clone(), ..user.clone() }
+    }
+
+    /// Describes a space, unless it is described like this from an earlier attempt.
+    pub(super) async fn space_info(&self, info: &SpaceInfo) -> Result<()> {
+        let refused = |why: &str| {
+            let message = format!("cannot describe space {}: {why}", info.space);
+            Err(Error::new(ErrorKind::AlreadyExists, message))
+        };
+        match self.accounts.space_infos(from_ref(&info.space)).await?.first() {
+            Some(found) if found == info => Ok(()),
+            Some(_) => refused("it is described otherwise in this store; import into an empty store"),
+            None if !self.store.has_space(&info.space).await? => refused("there is no such space"),
+            None => self.accounts.unconditionally(Change::DescribeSpace(info.clone())).await,
+        }
     }
 
     /// Gives a member their role, unless they have it from an earlier attempt.

@@ -1,7 +1,8 @@
 //! Damage is noticed where it is, and leaves spaces that are whole or empty.
 
 use sync_core::conformance::{
-    client_state, commit, commit_write, delete, device, epoch, invite, log_entry, make, put, seq, space_id,
+    client_state, commit, commit_write, delete, describe, device, epoch, invite, log_entry, make, put, seq,
+    space_id,
 };
 use sync_core::copy::{LINE_BYTES_MAX, Sink, Source, export, import};
 use sync_core::store::{CommitWrite, MemoryStore, Store};
@@ -51,6 +52,7 @@ async fn small() -> MemoryStore {
     let to_server = Credential { holder: Holder::Server, ..invite("welcome", "a") };
     let changes: Vec<Change> = all.into_iter().chain([to_server]).map(Change::AddCredential).collect();
     make(&store, &changes).await.unwrap();
+    make(&store, &[describe("a", Some("Ours"))]).await.unwrap();
     store
 }
 
@@ -186,6 +188,10 @@ async fn nonsense_in_a_line_is_refused_and_the_line_is_named() {
         ("\"state_hash\":\"", "\"state_hash\":\"0"),
         ("\"role\":\"owner\"", "\"role\":\"king\""),
         ("\"space\":\"a\",\"actor\"", "\"space\":\"c\",\"actor\""),
+        ("\"name\":\"Ours\"", "\"name\":\" \""),
+        ("\"name\":\"Ours\"", "\"title\":\"Ours\""),
+        ("{\"space_info\":{\"space\":\"a\"", "{\"space_info\":{\"space\":\"c\""),
+        ("\"n_space_infos\":1", "\"n_space_infos\":2"),
         ("\"n_users\":2", "\"n_users\":3"),
         ("\"n_credentials\":5", "\"n_credentials\":4"),
         ("\"holder\":{\"user\":\"u1\"}", "\"holder\":{\"user\":\"u3\"}"),
@@ -212,7 +218,7 @@ async fn nonsense_in_a_line_is_refused_and_the_line_is_named() {
 async fn people_never_come_before_a_space() {
     let old = small().await;
     let whole = exported(&old).await;
-    for kind in ["{\"user\":", "{\"member\":", "{\"credential\":"] {
+    for kind in ["{\"user\":", "{\"space_info\":", "{\"member\":", "{\"credential\":"] {
         let mut lines = texts(&whole);
         let at = lines.iter().position(|line| line.starts_with(kind)).unwrap();
         let line = lines.remove(at);

@@ -1,12 +1,13 @@
 //! The format, pinned: exports of today can be imported for ever.
 
 use sync_core::conformance::{
-    client_state, commit, commit_write, credential, delete, device, epoch, held_by, invite, log_entry, make,
-    put, seq, space_id, time,
+    client_state, commit, commit_write, credential, delete, describe, device, epoch, held_by, invite,
+    log_entry, make, put, seq, space_id, space_info, time,
 };
 use sync_core::store::{CommitWrite, MemoryStore, Store, StoreExt};
 use sync_core::{
-    AccountsExt, Change, Credential, Device, Holder, Invite, Proof, Purpose, Role, SecretHash, User,
+    AccountsExt, Change, Credential, Device, Holder, Invite, Proof, Purpose, Role, SecretHash, SpaceInfo,
+    User,
 };
 
 use crate::world::{everything, exported, imported, user};
@@ -82,6 +83,21 @@ async fn server_2() -> MemoryStore {
 async fn the_format_is_what_it_was() {
     let (old, new) = (server_2().await, MemoryStore::default());
     let pinned = include_str!("golden_2.ndjson");
+    let text = String::from_utf8(exported(&old).await).unwrap();
+    assert!(text == pinned, "the export is another:\n{text}");
+    imported(&new, pinned.as_bytes()).await.unwrap();
+    assert_eq!(everything(&new).await, everything(&old).await);
+}
+
+/// The second format as it was before anything was known about spaces, and since.
+#[tokio::test]
+async fn what_is_known_about_spaces_is_a_line_before_their_members() {
+    let (old, new) = (server_2().await, MemoryStore::default());
+    let unknown = SpaceInfo { created_at: None, ..space_info("silent", None) };
+    make(&old, &[describe("family", Some("Family \"O'Neil\"")), Change::DescribeSpace(unknown)])
+        .await
+        .unwrap();
+    let pinned = include_str!("golden_2_names.ndjson");
     let text = String::from_utf8(exported(&old).await).unwrap();
     assert!(text == pinned, "the export is another:\n{text}");
     imported(&new, pinned.as_bytes()).await.unwrap();

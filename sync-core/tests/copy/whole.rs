@@ -123,6 +123,7 @@ async fn many_pages_of_everything_arrive() {
         n_spaces: 1,
         n_records: 2_500,
         n_users: 1_200,
+        n_space_infos: 0,
         n_members: 1_200,
         n_credentials: 1_200,
         n_spaces_there: 0,

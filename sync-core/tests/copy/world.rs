@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use sync_core::conformance::{
-    Contents, Dice, actor, client_state, commit_write, contents, device, epoch, invite, log_entry, make,
-    sample, seq, space_id,
+    Contents, Dice, actor, client_state, commit_write, contents, describe, device, epoch, invite, log_entry,
+    make, sample, seq, space_id,
 };
 use sync_core::copy::{Totals, export, import};
 use sync_core::store::{ClientState, CommitWrite, LogEntry, MemoryStore, Store, StoreExt};
 use sync_core::{
-    Accounts, AccountsExt, ActorId, Change, Credential, Holder, Result, Role, SpaceId, Timestamp, User,
+    Accounts, AccountsExt, ActorId, Change, Credential, Holder, Result, Role, SPACE_INFOS_MAX, SpaceId,
+    SpaceInfo, Timestamp, User,
 };
 
 /// All there is in a store.
@@ -18,6 +19,7 @@ pub(crate) struct Everything {
     pub(crate) spaces: BTreeMap<SpaceId, Contents>,
     pub(crate) users: Vec<User>,
     members: BTreeMap<SpaceId, Vec<(ActorId, Role)>>,
+    pub(crate) infos: Vec<SpaceInfo>,
     pub(crate) credentials: Vec<Credential>,
 }
 
@@ -33,11 +35,16 @@ pub(crate) async fn everything(store: &MemoryStore) -> Everything {
         found.commits.retain(|commit| commit.last >= found.head.floor);
         spaces.insert(name.clone(), found);
     }
+    let names: Vec<SpaceId> = spaces.keys().cloned().collect();
+    let mut infos = Vec::new();
+    for names in names.chunks(SPACE_INFOS_MAX) {
+        infos.extend(store.space_infos(names).await.unwrap());
+    }
     let mut credentials = Vec::new();
     for holder in holders.iter().chain([&Holder::Server]) {
         credentials.extend(store.credentials(holder, None, usize::MAX).await.unwrap());
     }
-    Everything { spaces, users, members, credentials }
+    Everything { spaces, users, members, infos, credentials }
 }
 
 pub(crate) async fn exported(store: &MemoryStore) -> Vec<u8> {
@@ -61,6 +68,10 @@ pub(crate) async fn server(seed: u64) -> MemoryStore {
         let space = space_id(&format!("space-{n}"));
         store.create_space(&space, epoch(u8::try_from(seed % 200).unwrap())).await.unwrap();
         history(&store, &space, &dice, seed * 10 + n as u64).await;
+        if dice.below(2) == 0 {
+            let name = dice.of(&[None, Some("Our space"), Some("日本 \"x\" 'y'")]);
+            make(&store, &[describe(space.as_str(), *name)]).await.unwrap();
+        }
         for role in [Role::Viewer, Role::Editor, Role::Owner] {
             if dice.below(2) == 0 {
                 let who = dice.of(&["u1", "u2", "device:x@example.org"].map(actor)).clone();

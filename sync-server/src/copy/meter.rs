@@ -75,7 +75,7 @@ fn line(progress: Progress, per_second: u64) -> String {
 }
 
 fn summary(totals: Totals) -> String {
-    let Totals { n_spaces, n_records, n_users, n_members, n_credentials, n_spaces_there } = totals;
+    let Totals { n_spaces, n_records, n_users, n_members, n_credentials, n_spaces_there, .. } = totals;
     let there = match n_spaces_there {
         0 => String::new(),
         n => format!(" ({n} there already)"),
@@ -111,6 +111,7 @@ mod tests {
             n_spaces: 3,
             n_records: 10,
             n_users: 2,
+            n_space_infos: 1,
             n_members: 4,
             n_credentials: 5,
             n_spaces_there: 0,
