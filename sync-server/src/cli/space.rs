@@ -1,13 +1,14 @@
 //! `sync-server space …`
 
 use clap::{Args, Subcommand};
-use sync_core::{Role, SpaceId};
+use sync_core::{Role, SpaceId, SpaceName};
 
 use super::place::{EXIT_CODES, Place};
 
 const EXAMPLES: &str = "\
 Examples:
-  sync-server space create family --owner ada
+  sync-server space create family --owner ada --name 'The Lovelaces'
+  sync-server space rename family 'The Byrons'
   sync-server space member family bob editor
   sync-server space member family bob none       takes bob out, at once
   sync-server space invite family viewer
@@ -35,20 +36,34 @@ pub enum SpaceErrand {
     List,
     /// Show one space: its position, how many records are in it, and who
     Show {
-        /// Name of the space
+        /// Id of the space
         space: SpaceId,
     },
     /// Create a space
     Create {
-        /// Name of the space: 1 to 64 of a-z, 0-9, _ and -
+        /// Id of the space: 1 to 64 of a-z, 0-9, _ and -
         space: SpaceId,
         /// Who owns it: user name, mail address or id
         #[arg(long, value_name = "WHO")]
         owner: String,
+        /// What its members see it called: 1 to 80 characters
+        #[arg(long)]
+        name: Option<SpaceName>,
+    },
+    /// Give a space another name, or take its name away
+    Rename {
+        /// Id of the space
+        space: SpaceId,
+        /// What its members see it called: 1 to 80 characters
+        #[arg(required_unless_present = "no_name")]
+        name: Option<SpaceName>,
+        /// Take its name away
+        #[arg(long, conflicts_with = "name")]
+        no_name: bool,
     },
     /// Delete a space with everything in it
     Delete {
-        /// Name of the space
+        /// Id of the space
         space: SpaceId,
         /// Do not ask
         #[arg(long)]
@@ -56,12 +71,12 @@ pub enum SpaceErrand {
     },
     /// List who is in a space
     Members {
-        /// Name of the space
+        /// Id of the space
         space: SpaceId,
     },
     /// Give someone a role in a space, or take it away with `none`
     Member {
-        /// Name of the space
+        /// Id of the space
         space: SpaceId,
         /// User name, mail address or id
         who: String,
@@ -71,7 +86,7 @@ pub enum SpaceErrand {
     },
     /// Make an invite into a space, for 7 days and one person
     Invite {
-        /// Name of the space
+        /// Id of the space
         space: SpaceId,
         /// owner, editor or viewer
         #[arg(value_parser = role)]

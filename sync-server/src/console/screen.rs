@@ -8,7 +8,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::table::{Table, behind, day};
 use crate::operate::{
-    DeviceLine, InviteReport, LinkReport, MemberLine, Report, SpaceReport, UserLine, UserReport,
+    DeviceLine, InviteReport, LinkReport, MemberLine, Report, SpaceLine, SpaceReport, UserLine, UserReport,
 };
 
 /// Where and how to show.
@@ -38,10 +38,7 @@ impl Screen {
             Report::Users(page) => self.list(&page.items, |users| users_table(users).to_string()),
             Report::User(user) => self.one(user.as_ref(), user_text),
             Report::Devices(devices) => self.list(devices, |devices| devices_table(devices).to_string()),
-            Report::Spaces(page) => {
-                let spaces: Vec<_> = page.items.iter().map(|space| json!({"space": space})).collect();
-                self.list(&spaces, |_| page.items.iter().map(|space| format!("{space}\n")).collect())
-            }
+            Report::Spaces(page) => self.list(&page.items, |spaces| spaces_table(spaces).to_string()),
             Report::Space(space) => self.one(space.as_ref(), space_text),
             Report::Members(members) => self.list(members, |members| members_table(members).to_string()),
             Report::Invite(invite) => self.one(invite, invite_text),
@@ -111,13 +108,24 @@ fn devices_table(devices: &[DeviceLine]) -> Table {
     table
 }
 
+fn spaces_table(spaces: &[SpaceLine]) -> Table {
+    let mut table = Table::new(&["SPACE", "NAME", "SINCE (UTC)"]);
+    for SpaceLine { space, name, created_at } in spaces {
+        let name = name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned());
+        table.row([space.to_string(), name, created_at.map_or_else(String::new, day)]);
+    }
+    table
+}
+
 fn space_text(report: &SpaceReport) -> String {
     let SpaceReport { space, head, n_records, collections, members } = report;
     let mut counts = Table::new(&["COLLECTION", "RECORDS"]);
     for (collection, n_records) in collections {
         counts.row([collection.to_string(), n_records.to_string()]);
     }
-    format!("{space}: {n_records} records, head {}\n\n{counts}\n{}", head.get(), members_table(members))
+    let spaces = spaces_table(std::slice::from_ref(space));
+    let members = members_table(members);
+    format!("{spaces}\n{n_records} records, head {}\n\n{counts}\n{members}", head.get())
 }
 
 fn members_table(members: &[MemberLine]) -> Table {

@@ -15,8 +15,11 @@ pub(super) async fn run(reach: &mut Reach, screen: Screen, errand: &SpaceErrand)
         SpaceErrand::List => return list(reach, screen).await,
         SpaceErrand::Delete { space, yes } => return delete(reach, screen, space, *yes).await,
         SpaceErrand::Show { space } => SpaceCommand::Show { space: space.clone() },
-        SpaceErrand::Create { space, owner } => {
-            SpaceCommand::Create { space: space.clone(), owner: owner.clone() }
+        SpaceErrand::Create { space, owner, name } => {
+            SpaceCommand::Create { space: space.clone(), owner: owner.clone(), name: name.clone() }
+        }
+        SpaceErrand::Rename { space, name, .. } => {
+            SpaceCommand::Rename { space: space.clone(), name: name.clone() }
         }
         SpaceErrand::Members { space } => SpaceCommand::Members { space: space.clone() },
         SpaceErrand::Member { space, who, role } => {
@@ -33,6 +36,8 @@ pub(super) async fn run(reach: &mut Reach, screen: Screen, errand: &SpaceErrand)
 fn said(errand: &SpaceErrand) -> &'static str {
     match errand {
         SpaceErrand::Member { role, .. } if role.0.is_none() => "They are not in the space any more.",
+        SpaceErrand::Rename { no_name: true, .. } => "The space has no name any more.",
+        SpaceErrand::Rename { .. } => "The space has that name now.",
         _ => "They have that role now.",
     }
 }
@@ -44,7 +49,7 @@ async fn list(reach: &mut Reach, screen: Screen) -> Result<(), Failure> {
         screen.report(&report)?;
         let Report::Spaces(page) = report else { return Err(unexpected()) };
         match page.items.last() {
-            Some(last) if page.more => after = Some(last.clone()),
+            Some(last) if page.more => after = Some(last.space.clone()),
             _ => return Ok(()),
         }
     }

@@ -104,6 +104,7 @@ impl Identity {
         let mut changes = first;
         changes.push(Change::CreateUser(user.clone()));
         let owner = Some(Role::Owner);
+        changes.push(Change::DescribeSpace(self.new_info(&home, None)));
         changes.push(Change::SetRole { space: home.clone(), actor: user.id.clone(), role: owner });
         changes.extend(device.map(|draft| Change::AddCredential(draft.credential.clone())));
         changes.extend(ticket.iter().flat_map(|ticket| ticket.changes(&user.id)));

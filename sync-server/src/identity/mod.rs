@@ -27,6 +27,7 @@ pub mod password;
 pub mod refresh;
 mod rights;
 mod signed_in;
+mod space_infos;
 mod spaces;
 mod synced;
 mod upkeep;
@@ -44,7 +45,8 @@ pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};
 pub use rights::{NOTICE_INTERVAL, Rights};
 pub use signed_in::{Lost, Presented, SignedIn};
-pub use spaces::SPACES_MAX;
+pub use space_infos::space_name;
+pub use spaces::{MemberSpace, NewSpace, SPACES_MAX};
 pub use synced::{NOTE_INTERVAL, SyncNotes};
 pub use users::{NewSignIn, SharedSpaces};
 

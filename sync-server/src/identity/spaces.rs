@@ -1,6 +1,6 @@
 //! Spaces as their members see them: made, listed, left and deleted.
 
-use sync_core::{ActorId, Change, ErrorKind, Role, SpaceId};
+use sync_core::{ActorId, Change, ErrorKind, Role, SpaceId, SpaceInfo, SpaceName, Timestamp};
 
 use super::signed_in::SignedIn;
 use crate::identity::Identity;
@@ -9,14 +9,43 @@ use crate::problem::{Code, Problem};
 /// Spaces of one user. 10,000: a space for every document.
 pub const SPACES_MAX: usize = 10_000;
 
+/// A space that is to be created.
+#[derive(Clone, Debug, Default)]
+pub struct NewSpace {
+    /// Its id; a new one is made without it.
+    pub space: Option<SpaceId>,
+    /// What its members see it called, if anything.
+    pub name: Option<SpaceName>,
+}
+
+/// A space as one of its members sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSpace {
+    /// Which.
+    pub space: SpaceId,
+    /// What the member is in it.
+    pub role: Role,
+    /// What it is called, if it was given a name.
+    pub name: Option<SpaceName>,
+    /// When it was created; `None` for one that is older than this knowledge.
+    pub created_at: Option<Timestamp>,
+}
+
+impl MemberSpace {
+    fn of(space: SpaceId, role: Role, info: Option<SpaceInfo>) -> Self {
+        let (name, created_at) = info.map(|info| (info.name, info.created_at)).unwrap_or_default();
+        Self { space, role, name, created_at }
+    }
+}
+
 impl Identity {
-    /// Creates a space that belongs to whoever asks, under a name of their own or a new one.
+    /// Creates a space that belongs to whoever asks, under an id of their own or a new one.
     ///
     /// # Errors
     ///
-    /// `id_conflict` when there is one of this name, whoever it belongs to; `quota_exceeded`.
-    pub async fn create_space(&self, who: &SignedIn, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
-        self.create_for(&who.user, name, Some(who)).await
+    /// `id_conflict` when there is one of this id, whoever it belongs to; `quota_exceeded`.
+    pub async fn create_space(&self, who: &SignedIn, new: NewSpace) -> Result<MemberSpace, Problem> {
+        self.create_for(&who.user, new, Some(who)).await
     }
 
     /// Creates a space that belongs to `owner`, for an operator.
@@ -24,18 +53,18 @@ impl Identity {
     /// # Errors
     ///
     /// As [`create_space`](Identity::create_space).
-    pub async fn create_space_for(&self, owner: &ActorId, name: Option<SpaceId>) -> Result<SpaceId, Problem> {
-        self.create_for(owner, name, None).await
+    pub async fn create_space_for(&self, owner: &ActorId, new: NewSpace) -> Result<MemberSpace, Problem> {
+        self.create_for(owner, new, None).await
     }
 
     async fn create_for(
         &self,
         owner: &ActorId,
-        name: Option<SpaceId>,
+        NewSpace { space, name }: NewSpace,
         by: Option<&SignedIn>,
-    ) -> Result<SpaceId, Problem> {
-        let space = match name {
-            Some(name) => name,
+    ) -> Result<MemberSpace, Problem> {
+        let space = match space {
+            Some(space) => space,
             None => SpaceId::new(self.0.ids.new_hex_id()).map_err(|_| Code::Internal)?,
         };
         if self.accounts().spaces_of(owner, None, SPACES_MAX).await?.len() >= SPACES_MAX {
@@ -47,10 +76,12 @@ impl Identity {
             _ => error.into(),
         })?;
         let (of, actor, role) = (space.clone(), owner.clone(), Some(Role::Owner));
+        let info = self.new_info(&space, name);
         let changes = vec![
             (Change::RequireUser(actor.clone()), Code::TokenRevoked),
             // Whoever was in a space of this name before, and was not removed with it, is not in this one.
             (Change::ForgetSpace(space.clone()), Code::Internal),
+            (Change::DescribeSpace(info.clone()), Code::Internal),
             (Change::SetRole { space: of, actor, role }, Code::Internal),
         ];
         let made = match by {
@@ -61,7 +92,7 @@ impl Identity {
         if made.as_ref().is_err_and(|problem| problem.code().status().is_client_error()) {
             self.0.service.delete_space(&space).await?;
         }
-        made.map(|()| space)
+        made.map(|()| MemberSpace::of(space, Role::Owner, Some(info)))
     }
 
     /// The spaces of someone, after `after`, ascending by name.
@@ -74,8 +105,26 @@ impl Identity {
         who: &SignedIn,
         after: Option<&SpaceId>,
         limit: usize,
-    ) -> Result<Vec<(SpaceId, Role)>, Problem> {
-        Ok(self.accounts().spaces_of(&who.user, after, limit).await?)
+    ) -> Result<Vec<MemberSpace>, Problem> {
+        let spaces = self.accounts().spaces_of(&who.user, after, limit).await?;
+        let ids: Vec<SpaceId> = spaces.iter().map(|(space, _)| space.clone()).collect();
+        let mut infos = self.space_infos(&ids).await?;
+        let seen = spaces.into_iter().map(|(space, role)| {
+            let info = infos.remove(&space);
+            MemberSpace::of(space, role, info)
+        });
+        Ok(seen.collect())
+    }
+
+    /// One space of someone.
+    ///
+    /// # Errors
+    ///
+    /// `space_not_found`.
+    pub async fn space(&self, who: &SignedIn, space: &SpaceId) -> Result<MemberSpace, Problem> {
+        let role = self.member(who, space).await?.role;
+        let info = self.space_infos(std::slice::from_ref(space)).await?.remove(space);
+        Ok(MemberSpace::of(space.clone(), role, info))
     }
 
     /// Deletes a space and everything in it.
@@ -94,7 +143,7 @@ impl Identity {
 
     /// Deletes a space of which someone is an owner, and if `alone`, only while nobody else is in it. Says whether that was so.
     ///
-    /// First nobody else gets in any more, then it goes, then the owner; if the process dies in between, they find it in
+    /// First nobody else gets in any more, then it goes, then the owner and what they may have called it meanwhile; if the process dies in between, they find it in
     /// their list and delete it again.
     pub(super) async fn remove_own_space(
         &self,
@@ -106,16 +155,17 @@ impl Identity {
         let (of, actor) = (space.clone(), owner.clone());
         let is_owner =
             Change::RequireRole { space: of.clone(), actor: actor.clone(), role: Some(Role::Owner) };
-        let set = |role| Change::SetRole { space: space.clone(), actor: owner.clone(), role };
         let mut first = vec![is_owner.clone()];
         first.extend(alone.then_some(Change::RequireAlone { space: of, actor }));
-        first.extend([Change::ForgetSpace(space.clone()), set(Some(Role::Owner))]);
+        let forget = Change::ForgetSpace(space.clone());
+        let stays = Change::SetRole { space: space.clone(), actor: owner.clone(), role: Some(Role::Owner) };
+        first.extend([forget.clone(), stays]);
         if !self.change(&first).await?.is_done() {
             return Ok(false);
         }
         self.0.service.delete_space(space).await?;
         // Refused, when another process has made a new space of this name meanwhile: that one is not touched.
-        self.change(&[is_owner, set(None)]).await.map(|_| true)
+        self.change(&[is_owner, forget]).await.map(|_| true)
     }
 
     /// Deletes a space for an operator, whoever its members are.

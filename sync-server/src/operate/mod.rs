@@ -22,7 +22,7 @@ use sync_core::store::Store;
 pub use devices::DeviceCommand;
 pub use report::{
     Claimed, DeviceLine, InviteReport, LinkReport, MemberLine, Page, PairingProgress, PairingReport, Report,
-    SpaceReport, SyncLine, UserLine, UserReport,
+    SpaceLine, SpaceReport, SyncLine, UserLine, UserReport,
 };
 pub use spaces::SpaceCommand;
 pub use users::UserCommand;

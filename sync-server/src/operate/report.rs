@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sync_core::store::SpaceStats;
-use sync_core::{ActorId, Claim, Collection, CredentialId, Role, Seq, SpaceId, Timestamp, User};
+use sync_core::{
+    ActorId, Claim, Collection, CredentialId, Role, Seq, SpaceId, SpaceInfo, SpaceName, Timestamp, User,
+};
 
 use crate::config::Hidden;
 use crate::identity::{DeviceStatus, Invited};
@@ -24,7 +26,7 @@ pub enum Report {
     /// Devices.
     Devices(Vec<DeviceLine>),
     /// Some of the spaces.
-    Spaces(Page<SpaceId>),
+    Spaces(Page<SpaceLine>),
     /// A space.
     Space(Box<SpaceReport>),
     /// The members of a space.
@@ -146,11 +148,30 @@ pub struct SyncLine {
     pub lag_us: i64,
 }
 
+/// A space in a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SpaceLine {
+    /// Its id.
+    pub space: SpaceId,
+    /// What its members call it.
+    pub name: Option<SpaceName>,
+    /// When it was created, if that is known.
+    pub created_at: Option<Timestamp>,
+}
+
+impl SpaceLine {
+    pub(super) fn of(space: SpaceId, info: Option<SpaceInfo>) -> Self {
+        let (name, created_at) = info.map(|info| (info.name, info.created_at)).unwrap_or_default();
+        Self { space, name, created_at }
+    }
+}
+
 /// A space with who is in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SpaceReport {
-    /// Its name.
-    pub space: SpaceId,
+    /// Which.
+    #[serde(flatten)]
+    pub space: SpaceLine,
     /// The position of its newest change.
     pub head: Seq,
     /// Records in it.
@@ -162,7 +183,7 @@ pub struct SpaceReport {
 }
 
 impl SpaceReport {
-    pub(super) fn of(space: SpaceId, head: Seq, stats: SpaceStats, members: Vec<MemberLine>) -> Self {
+    pub(super) fn of(space: SpaceLine, head: Seq, stats: SpaceStats, members: Vec<MemberLine>) -> Self {
         // What the library keeps for itself is no record of anyone.
         let own = stats.collections.into_iter().filter(|one| !one.collection.is_system());
         let collections: BTreeMap<_, _> = own.map(|one| (one.collection, one.n_records)).collect();

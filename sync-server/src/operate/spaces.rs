@@ -1,11 +1,11 @@
 //! Spaces: which there are, what is in them, and who.
 
 use serde::{Deserialize, Serialize};
-use sync_core::{ActorId, Role, SpaceId};
+use sync_core::{ActorId, Role, SpaceId, SpaceName};
 
-use super::report::{InviteReport, MemberLine, Page, Report, SpaceReport};
+use super::report::{InviteReport, MemberLine, Page, Report, SpaceLine, SpaceReport};
 use super::{Operator, PAGE};
-use crate::identity::Member;
+use crate::identity::{Member, NewSpace};
 use crate::problem::Problem;
 
 /// What can be done about spaces. `who` is an id, a mail address or a user name.
@@ -24,10 +24,20 @@ pub enum SpaceCommand {
     },
     /// Creates a space.
     Create {
-        /// How it is called.
+        /// Its id.
         space: SpaceId,
         /// Whose it is.
         owner: String,
+        /// What its members see it called.
+        #[serde(default)]
+        name: Option<SpaceName>,
+    },
+    /// Gives a space another name.
+    Rename {
+        /// Which.
+        space: SpaceId,
+        /// What its members see it called; none takes its name away.
+        name: Option<SpaceName>,
     },
     /// Deletes a space with everything in it.
     Delete {
@@ -62,13 +72,23 @@ impl Operator {
         match command {
             SpaceCommand::List { after } => {
                 let spaces = self.store.spaces(after.as_ref(), PAGE).await?;
-                Ok(Report::Spaces(Page { more: spaces.len() == PAGE, items: spaces }))
+                let mut infos = self.identity.space_infos(&spaces).await?;
+                let more = spaces.len() == PAGE;
+                let lines = spaces.into_iter().map(|space| {
+                    let info = infos.remove(&space);
+                    SpaceLine::of(space, info)
+                });
+                Ok(Report::Spaces(Page { more, items: lines.collect() }))
             }
             SpaceCommand::Show { space } => self.shown_space(space).await,
-            SpaceCommand::Create { space, owner } => {
+            SpaceCommand::Create { space, owner, name } => {
                 let owner = self.find(&owner).await?;
-                let space = self.identity.create_space_for(&owner.id, Some(space)).await?;
-                self.shown_space(space).await
+                let made =
+                    self.identity.create_space_for(&owner.id, NewSpace { space: Some(space), name }).await?;
+                self.shown_space(made.space).await
+            }
+            SpaceCommand::Rename { space, name } => {
+                self.identity.put_space_name(&space, name).await.map(|()| Report::Done)
             }
             SpaceCommand::Delete { space } => {
                 self.is_there(&space).await?;
@@ -101,7 +121,8 @@ impl Operator {
         let head = self.service.head(&space).await?;
         let stats = self.store.stats(&space).await?;
         let members = self.member_lines(&space).await?;
-        Ok(Report::Space(Box::new(SpaceReport::of(space, head, stats, members))))
+        let info = self.identity.space_infos(std::slice::from_ref(&space)).await?.remove(&space);
+        Ok(Report::Space(Box::new(SpaceReport::of(SpaceLine::of(space, info), head, stats, members))))
     }
 
     async fn member_lines(&self, space: &SpaceId) -> Result<Vec<MemberLine>, Problem> {

@@ -59,9 +59,10 @@ impl Story<'_> {
     }
 
     async fn spaces(&mut self) {
-        self.step("space-created", "POST /v1/spaces", Some(r#"{"space":"crew"}"#)).await;
+        self.step("space-created", "POST /v1/spaces", Some(r#"{"space":"crew","name":"The crew"}"#)).await;
         self.step("space-taken", "POST /v1/spaces", Some(r#"{"space":"crew"}"#)).await;
         self.step("space", "GET /v1/spaces/crew", None).await;
+        self.step("space-renamed", "PATCH /v1/spaces/crew", Some(r#"{"name":"The night crew"}"#)).await;
         self.step("spaces-page", "GET /v1/spaces?limit=1", None).await;
         let me = self.world.ask("GET /v1/me", Some(&self.token), None).await;
         let me = me.json()["user"]["id"].as_str().unwrap().to_owned();

@@ -36,7 +36,7 @@ const NOTE: &str = r#"{"mutations":[{"op":"put","collection":"notes","id":"n","d
 
 async fn a_deleted_space_leaves_nothing(world: &World) {
     let (owner, member) = (newcomer(world, "endowner").await, newcomer(world, "endmember").await);
-    must(world, "POST /v1/spaces", Some(&owner), Some(r#"{"space":"ending"}"#), 201).await;
+    must(world, "POST /v1/spaces", Some(&owner), Some(r#"{"space":"ending","name":"The end"}"#), 201).await;
     let body = with_token(&invite(world, &owner, "ending", "editor").await);
     let open = with_token(&invite(world, &owner, "ending", "editor").await);
     must(world, "POST /v1/invites/accept", Some(&member), Some(&body), 200).await;
@@ -53,6 +53,7 @@ async fn a_deleted_space_leaves_nothing(world: &World) {
 
 async fn assert_nothing_of(world: &World, space: &SpaceId) {
     assert!(world.accounts.members(space, None, 10).await.unwrap().is_empty());
+    assert!(world.accounts.space_infos(std::slice::from_ref(space)).await.unwrap().is_empty());
     assert!(world.accounts.credentials(&Holder::Space(space.clone()), None, 10).await.unwrap().is_empty());
     assert!(!world.app.store.spaces(None, 10_000).await.unwrap().contains(space));
     assert!(world.app.store.begin(space, Mode::Read).await.is_err());

@@ -1,20 +1,16 @@
 //! How often something may be asked, by a server that limits: who is held, who is not, and what it costs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::json;
 use sync_core::store::MemoryStore;
-use sync_core::{
-    Accounts, AccountsExt, ActorId, Change, Changed, Credential, CredentialId, Holder, LookedUp, Notices,
-    Result, Role, SpaceId, SpaceInfo, Synced, Timestamp, User,
-};
+use sync_core::{AccountsExt, ActorId, Change, Role, SpaceId, Timestamp};
 use sync_server::auth::registration::Registration;
 use sync_server::identity::Rights;
 
+use super::counted::Counted;
 use super::steps::{PASSWORD, credentials, invite, must, newcomer, offer, refused, register, with_token};
 use super::world::{Answer, CHEAP, World};
 
@@ -206,7 +202,7 @@ async fn an_address_gets_five_letters_an_hour_in_any_spelling() {
 #[tokio::test]
 async fn a_limit_costs_neither_a_hash_nor_a_look_into_the_store() {
     let store = MemoryStore::default();
-    let counted = Arc::new(Counted(store.clone(), AtomicUsize::new(0)));
+    let counted = Arc::new(Counted::over(store.clone()));
     let world = World::strict_over(Arc::new(store), counted.clone(), CHEAP, Registration::Open);
     let (token, other) = (newcomer(&world, "ada").await, newcomer(&world, "bob").await);
     let invited = with_token(&format!("si_{}_{}", "0".repeat(32), "A".repeat(43)));
@@ -222,20 +218,20 @@ async fn a_limit_costs_neither_a_hash_nor_a_look_into_the_store() {
         let n_asked = ask_until_limited(&world, ask, *token, body).await;
         assert!(n_asked <= 101, "{ask}");
         world.quiet().await;
-        let n_before = counted.1.load(Ordering::SeqCst);
+        let n_before = counted.n_asked();
         for _ in 0..10 {
             assert!(is_limited(&world.ask_from(HERE, ask, *token, Some(body)).await), "{ask}");
         }
         world.quiet().await;
-        assert_eq!(counted.1.load(Ordering::SeqCst), n_before, "{ask} looked");
+        assert_eq!(counted.n_asked(), n_before, "{ask} looked");
     }
     // Who it is has to be known where it takes a token; whether the guess is right is not asked.
     ask_until_limited(&world, "POST /v1/invites/accept", Some(&token), &invited).await;
     // Of too many requests nothing is looked at, whoever sends them.
     while !is_limited(&world.ask_from(HERE, "GET /health", None, None).await) {}
-    let n_before = counted.1.load(Ordering::SeqCst);
+    let n_before = counted.n_asked();
     assert!(is_limited(&world.ask_from(HERE, "GET /v1/me", Some(&other), None).await));
-    assert_eq!(counted.1.load(Ordering::SeqCst), n_before);
+    assert_eq!(counted.n_asked(), n_before);
 }
 
 async fn ask_until_limited(world: &World, ask: &str, token: Option<&str>, body: &str) -> usize {
@@ -283,19 +279,20 @@ async fn a_space_has_as_many_members_as_there_may_be() {
 /// Where nothing may be remembered, everyone who asks at the same time is asked for together.
 #[tokio::test]
 async fn however_many_ask_at_once_the_store_is_asked_a_few_times() {
-    let accounts = Arc::new(Counted(MemoryStore::default(), AtomicUsize::new(0)));
+    let store = MemoryStore::default();
+    let accounts = Arc::new(Counted::over(store.clone()));
     let rights = Rights::new(accounts.clone(), true);
     let space = SpaceId::new("team").unwrap();
     let names = (0..300).map(|n| ActorId::new(format!("u{n}")).unwrap()).collect::<Vec<_>>();
     for user in names.iter().step_by(3) {
-        accounts.0.set_role(&space, user, Some(Role::Editor)).await.unwrap();
+        store.set_role(&space, user, Some(Role::Editor)).await.unwrap();
     }
     let ask = |user| rights.role(&space, user, Timestamp::ZERO);
     let found = join_all(names.iter().map(ask)).await;
     for (n, role) in found.into_iter().enumerate() {
         assert_eq!(role.unwrap(), n.is_multiple_of(3).then_some(Role::Editor), "u{n}");
     }
-    let n_asked = accounts.1.load(Ordering::SeqCst);
+    let n_asked = accounts.n_asked();
     assert!((2..=4).contains(&n_asked), "{n_asked} times for 300, of which 256 fit into one question");
 }
 
@@ -321,82 +318,5 @@ async fn nobody_is_told_what_was_read_before_they_asked() {
     });
     for ended in join_all(tasks).await {
         ended.unwrap();
-    }
-}
-
-/// Accounts that count how often they are asked.
-#[derive(Debug)]
-struct Counted(MemoryStore, AtomicUsize);
-
-impl Counted {
-    fn asked(&self) -> &dyn Accounts {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        &self.0
-    }
-}
-
-#[async_trait]
-impl Accounts for Counted {
-    async fn change(&self, changes: &[Change]) -> Result<Changed> {
-        self.asked().change(changes).await
-    }
-
-    async fn users(&self, after: Option<&ActorId>, limit: usize) -> Result<Vec<User>> {
-        self.asked().users(after, limit).await
-    }
-
-    async fn user(&self, id: &ActorId) -> Result<Option<User>> {
-        self.asked().user(id).await
-    }
-
-    async fn user_by_name(&self, name_key: &str) -> Result<Option<User>> {
-        self.asked().user_by_name(name_key).await
-    }
-
-    async fn user_by_address(&self, address: &str) -> Result<Option<User>> {
-        self.asked().user_by_address(address).await
-    }
-
-    async fn look_up(&self, credentials: &[CredentialId], roles: &[(SpaceId, ActorId)]) -> Result<LookedUp> {
-        self.asked().look_up(credentials, roles).await
-    }
-
-    async fn spaces_of(
-        &self,
-        actor: &ActorId,
-        after: Option<&SpaceId>,
-        limit: usize,
-    ) -> Result<Vec<(SpaceId, Role)>> {
-        self.asked().spaces_of(actor, after, limit).await
-    }
-
-    async fn members(
-        &self,
-        space: &SpaceId,
-        after: Option<&ActorId>,
-        limit: usize,
-    ) -> Result<Vec<(ActorId, Role)>> {
-        self.asked().members(space, after, limit).await
-    }
-
-    async fn space_infos(&self, spaces: &[SpaceId]) -> Result<Vec<SpaceInfo>> {
-        self.asked().space_infos(spaces).await
-    }
-
-    async fn credentials(
-        &self,
-        holder: &Holder,
-        after: Option<&CredentialId>,
-        limit: usize,
-    ) -> Result<Vec<Credential>> {
-        self.asked().credentials(holder, after, limit).await
-    }
-
-    async fn synced(&self, devices: &[CredentialId], limit: usize) -> Result<Vec<Synced>> {
-        self.asked().synced(devices, limit).await
-    }
-
-    async fn notices(&self, after: Option<u64>) -> Result<Notices> {
-        self.asked().notices(after).await
     }
 }

@@ -109,6 +109,7 @@ const OPERATIONS: &[Cell] = &[
     cell("GET /v1/spaces", SignedIn, "GET /v1/spaces", None),
     cell("POST /v1/spaces", SignedIn, "POST /v1/spaces", Some("{}")),
     cell("GET /v1/spaces/{space}", VIEWER, "GET /v1/spaces/{space}", None),
+    cell("PATCH /v1/spaces/{space}", OWNER, "PATCH /v1/spaces/{space}", Some(r#"{"name":"Ours"}"#)),
     cell("DELETE /v1/spaces/{space}", OWNER, "DELETE /v1/spaces/{space}", None),
     cell("GET /v1/spaces/{space}/members", VIEWER, "GET /v1/spaces/{space}/members", None),
     cell(
@@ -247,6 +248,9 @@ impl Stage {
         let base = format!(r#""base_version":{},"#, first["outcomes"][0]["version"]);
         self.ask(&changes, "ada_token", Some(&put(&format!("{CONTENT}-2"), &base))).await;
         let clash = self.ask(&changes, "ed_token", Some(&put(&format!("{CONTENT}-3"), &base))).await.json();
+        let name = format!(r#"{{"name":"{CONTENT}"}}"#);
+        let rename = format!("PATCH /v1/spaces/{}", self.get("space"));
+        assert_eq!(self.ask(&rename, "ada_token", Some(&name)).await.status, 204);
         self.values.set("conflict", clash["outcomes"][0]["id"].as_str().unwrap());
     }
 

@@ -48,6 +48,7 @@ fn rows_that_are_held_elsewhere_name_a_test_that_exists() {
         include_str!("races.rs"),
         include_str!("ends.rs"),
         include_str!("limits.rs"),
+        include_str!("names.rs"),
         include_str!("sessions.rs"),
         include_str!("dump.rs"),
         include_str!("../../src/client.rs"),

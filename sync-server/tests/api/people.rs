@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sync_core::{
     AccountsExt, ActorId, Change, Credential, CredentialId, Device, Holder, Invite, Proof, Purpose, Role,
-    SecretHash, SpaceId,
+    SPACE_INFOS_MAX, SecretHash, SpaceId,
 };
 
 use super::fixture::PASSWORD;
@@ -346,6 +346,10 @@ pub(crate) async fn accounts(world: &World) -> Vec<Value> {
         found.push(serde_json::to_value(user).unwrap());
         let roles = world.accounts.spaces_of(&user.id, None, 10_000).await.unwrap();
         found.push(serde_json::to_value(roles).unwrap());
+    }
+    for some in spaces.chunks(SPACE_INFOS_MAX) {
+        let infos = world.accounts.space_infos(some).await.unwrap();
+        found.extend(infos.iter().map(|info| serde_json::to_value(info).unwrap()));
     }
     let holders = users.iter().map(|user| Holder::User(user.id.clone()));
     for holder in holders.chain(spaces.into_iter().map(Holder::Space)).chain([Holder::Server]) {

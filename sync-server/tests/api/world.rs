@@ -37,7 +37,7 @@ pub(crate) const SECRET: &str = "Vb3kq0ZyT8mXr5Lw2Nc7Ju1Gd6Hs9Ea4";
 pub(crate) const LIFETIME_S: u32 = 3600;
 
 /// The first of January 2026, when these tests begin.
-const START_US: i64 = 1_767_225_600_000_000;
+pub(crate) const START_US: i64 = 1_767_225_600_000_000;
 
 /// Hashing at almost no cost; what it costs in earnest is tested where it matters.
 pub(crate) const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1 };

@@ -19,7 +19,7 @@ fn help_names_every_subcommand_with_examples() {
     for (noun, verbs) in [
         ("user", ["list", "show", "add", "password", "sign-out", "delete", "invite", "link"].as_slice()),
         ("device", &["list", "revoke", "rename", "pair"]),
-        ("space", &["list", "show", "create", "delete", "members", "member", "invite"]),
+        ("space", &["list", "show", "create", "rename", "delete", "members", "member", "invite"]),
     ] {
         let help = String::from_utf8(run(&[noun, "--help"]).stdout).unwrap();
         for text in ["Examples:", "Exit codes:", "--json", "--store", "--base-url"] {

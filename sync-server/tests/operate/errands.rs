@@ -111,10 +111,36 @@ fn devices_are_shown_renamed_and_revoked(desk: &mut Desk) {
     }
 }
 
+fn spaces_are_renamed(desk: &mut Desk) {
+    let ada = desk.world.log_in("ada");
+    let created_at = desk.json(&["space", "show", "family"])[0]["created_at"].clone();
+    assert!(created_at.is_i64(), "{created_at}");
+    assert_eq!(desk.json(&["space", "rename", "family", "Sekret"]), [json!({"done": true})]);
+    let known = json!({"space": "family", "name": "Sekret", "created_at": created_at});
+    assert!(desk.json(&["space", "list"]).contains(&known));
+    for shown in [desk.run(&["space", "list"]), desk.run(&["space", "show", "family"])] {
+        assert!(shown.lines().any(|line| line.starts_with("family") && line.contains("Sekret")), "{shown}");
+    }
+    let seen = desk.get(&ada, "/v1/spaces/family").ok();
+    assert_eq!((&seen["name"], &seen["created_at"]), (&json!("Sekret"), &created_at));
+    desk.run(&["space", "rename", "family", "--no-name"]);
+    assert_eq!(desk.json(&["space", "show", "family"])[0]["name"], Value::Null);
+    for refused in [
+        ["space", "rename", "family"].as_slice(),
+        &["space", "rename", "family", " "],
+        &["space", "rename", "family", "a", "--no-name"],
+    ] {
+        assert_eq!(desk.refused(refused).0, 2, "{refused:?}");
+    }
+    assert_eq!(desk.refused(&["space", "rename", "nowhere", "a"]).0, 3);
+}
+
 fn roles_are_given_and_taken(desk: &mut Desk) {
     let cy = desk.add("cy");
-    let created = &desk.json(&["space", "create", "family", "--owner", "ada"])[0];
-    assert_keys(created, &["collections", "head", "members", "n_records", "space"]);
+    let created = &desk.json(&["space", "create", "family", "--owner", "ada", "--name", " The family "])[0];
+    assert_keys(created, &["collections", "created_at", "head", "members", "n_records", "name", "space"]);
+    assert_eq!(created["name"], "The family");
+    spaces_are_renamed(desk);
     assert_eq!(desk.refused(&["space", "create", "family", "--owner", "cy"]).0, 1, "it is there");
     let changes = "/v1/spaces/family/changes";
     let push = |desk: &Desk| {
@@ -181,7 +207,7 @@ fn spaces_and_users_go_with_everything(desk: &mut Desk) {
     let gone = desk.get(&cy, &cy.path("changes"));
     assert_eq!(refusal(&gone), (404, "space_not_found".to_owned()));
     let spaces = desk.json(&["space", "list"]);
-    assert!(!spaces.contains(&json!({"space": cy.space})) && spaces.len() == 2, "{spaces:?}");
+    assert!(spaces.iter().all(|space| space["space"] != json!(cy.space)) && spaces.len() == 2, "{spaces:?}");
 }
 
 #[track_caller]
