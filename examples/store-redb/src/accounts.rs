@@ -64,7 +64,7 @@ impl Accounts for RedbStore {
         let (ids, pairs) = (credentials.to_vec(), roles.to_vec());
         self.reading(move |txn| {
             let (credentials, roles) = (txn.open_table(CREDENTIALS)?, txn.open_table(ROLES)?);
-            let credential = |id: CredentialId| {
+            let credential = |id: CredentialId| -> Job<Option<Credential>> {
                 let row = credentials.get_owned(id.as_str())?;
                 Ok(row.map(|row| rows::to_value("a credential", row.value())).transpose()?)
             };

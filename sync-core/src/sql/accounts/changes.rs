@@ -44,7 +44,7 @@ async fn make_run<D: Driver>(driver: &mut D, run: &[Change]) -> Result<bool> {
         }
         Change::RequireOwner(space) => return members::has_owner(driver, space).await,
         Change::RequireCredential(id) => {
-            return Ok(credentials::is_there(driver, id).await?);
+            return credentials::is_there(driver, id).await;
         }
         Change::RequireUnchanged(user) => {
             let found = users::user(driver, Users::Id, user.id.as_str()).await?;
