@@ -7,9 +7,13 @@ use crate::mutation::Outcome;
 use crate::protocol::{PullPage, PushDone, PushReply};
 use crate::service::rules::{View, ViewMark};
 use crate::service::stage::Stage;
-use crate::service::{Limits, cursors, selection};
+use crate::service::{Limits, cursors, scoped};
 use crate::store::{CommitInfo, FeedQuery, SpaceHead, StoreTxn};
 use crate::types::{Collection, Cursor, Record, Seq, SpaceId};
+
+/// Reads of what was stored for one answer. Everyone else who pushes to the space waits meanwhile; who is further behind
+/// than that pulls afterwards.
+const READS_MAX: usize = 1;
 
 /// What a batch gets if the commit succeeds.
 pub(super) enum Answer {
@@ -83,15 +87,9 @@ impl PageDraft {
             rows_max: limits.page_rows_max,
             bytes_max: limits.page_bytes_max.min(bytes_left),
         };
-        let page = txn.feed(&query).await?;
-        let end = page.records.last().filter(|_| page.more).map_or(stored, |record| record.meta.version);
-        let position = Position::Known(cursors::at(end, mark, txn).await?);
-        Ok(Self {
-            changes: view.all(selection::delivered(page.records)),
-            position,
-            has_more: page.more,
-            mark,
-        })
+        let page = scoped::feed(view, txn, &query, READS_MAX).await?;
+        let position = Position::Known(cursors::at(page.end, mark, txn).await?);
+        Ok(Self { changes: page.records, position, has_more: page.more, mark })
     }
 
     /// Goes on behind what the batch itself changed after `before`, if that follows directly: the outcomes tell of it,

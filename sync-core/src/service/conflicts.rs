@@ -25,6 +25,7 @@ pub enum Resolved {
 
 impl Service {
     /// Conflicts with an id after `after`, ascending by id, at most a page of them. Settled ones only when asked for.
+    /// Those that the actor may not read are passed over, as in [`Service::records`].
     ///
     /// # Errors
     ///

@@ -9,9 +9,13 @@ use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
-use crate::service::{Actor, Inner, Service, cursors, selection};
+use crate::service::{Actor, Inner, Service, cursors, scoped, selection};
 use crate::store::{FeedQuery, Mode, StoreTxnExt};
 use crate::types::{Cursor, SpaceId};
+
+/// Reads of a pull that passes over what is hidden from its reader: ten thousand changes, a moment of work. After that it
+/// tells how far it is, so that a reader who is far behind gets on.
+const READS_MAX: usize = 10;
 
 /// How many pulls wait for a change right now.
 #[derive(Debug, Default)]
@@ -45,9 +49,10 @@ impl Service {
     /// With `acked` it is also checked that this server has answered that mutation; one that has not was restored to a
     /// moment before, and asks for a resync.
     ///
-    /// The cursor moves on also when a filter, or what the actor [may read](crate::service::rules::Scope), leaves nothing;
-    /// a page may be empty and have more after it. With `wait` an empty page is held back until there is a
-    /// change or the time is over.
+    /// The cursor moves on also when a filter, or what the actor [may read](crate::service::rules::Scope), leaves nothing.
+    /// A page ends where it is full of what the actor may read, or at the head. One that has passed over some ten thousand
+    /// changes of the space, or 80 MiB of content, ends there as well: it may be short, or empty, and have more after it.
+    /// With `wait` an empty page is held back until there is a change or the time is over.
     ///
     /// # Errors
     ///
@@ -133,9 +138,8 @@ async fn page(
         rows_max,
         bytes_max: inner.limits.page_bytes_max,
     };
-    let page = if after < head.head { txn.feed(&query).await? } else { Default::default() };
-    let end = page.records.last().filter(|_| page.more).map_or(head.head, |record| record.meta.version);
-    let cursor = cursors::at(end, view.mark(), txn.as_mut()).await?.encode(space);
-    let changes = view.all(selection::delivered(page.records));
-    Ok(PullReply::Page(PullPage { changes, cursor, has_more: page.more, head: head.head }))
+    let changes = scoped::feed(view, txn.as_mut(), &query, READS_MAX).await?;
+    let cursor = cursors::at(changes.end, view.mark(), txn.as_mut()).await?.encode(space);
+    let (changes, has_more) = (changes.records, changes.more);
+    Ok(PullReply::Page(PullPage { changes, cursor, has_more, head: head.head }))
 }

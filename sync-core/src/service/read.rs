@@ -14,7 +14,7 @@ use crate::types::{ClientId, Collection, Record, RecordId, RecordKey, Seq, Space
 pub struct RecordPage {
     /// The records, ascending by id.
     pub records: Vec<Record>,
-    /// The id to go on after, or `None` at the end.
+    /// The id to go on after, or `None` at the end: where nothing follows that whoever asks may read.
     pub next: Option<RecordId>,
 }
 
@@ -118,7 +118,9 @@ impl Service {
         .await
     }
 
-    /// Records of a collection after an id, at most `limit` of them and a page.
+    /// Records of a collection after an id, at most `limit` of them and a page. With a
+    /// [scope](crate::service::rules::Scope) what the actor may not read is passed over, to the end of the collection if
+    /// need be.
     ///
     /// # Errors
     ///

@@ -22,6 +22,11 @@ pub(super) fn check(collections: Option<&[Collection]>, limits: &Limits) -> Resu
     }
 }
 
+/// Whether a collection is among those a reader asks for.
+pub(super) fn has(collections: Option<&[Collection]>, name: &Collection) -> bool {
+    collections.is_none_or(|collections| collections.contains(name))
+}
+
 /// What of these records is delivered. A space that is also the local copy of a replica holds that replica's books, which
 /// are nobody else's.
 pub(super) fn delivered(mut records: Vec<Record>) -> Vec<Record> {

@@ -73,9 +73,7 @@ impl Service {
                 Ok((cursor, inner.store.stats(&name).await?.collections))
             })
             .await?;
-        let is_asked_for = |name: &Collection| {
-            name.is_delivered() && collections.is_none_or(|collections| collections.contains(name))
-        };
+        let is_asked_for = |name: &Collection| name.is_delivered() && selection::has(collections, name);
         let counted = counts.iter().filter(|counted| is_asked_for(&counted.collection));
         let n_records = Some(counted.map(|counted| counted.n_records).sum());
         let page = self.next_page(actor, space, collections, cursor, None).await?;

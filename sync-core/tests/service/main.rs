@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test that called it")]
 
 mod audit;
+mod broken_scopes;
 mod collect;
 mod conflicts;
 mod cursors;
