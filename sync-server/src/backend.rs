@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, IdSource};
-use sync_store_postgres::PostgresStore;
+use sync_store_postgres::{NO_STORE, PostgresStore};
 use sync_store_sqlite::SqliteStore;
 
 use crate::auth::secret::JwtSecret;
@@ -17,6 +17,10 @@ const TOKEN_SECRET: &str = "jwt-secret";
 /// How long to take leave of a database. 1 s: a healthy one needs milliseconds, and of the 10 s that orchestrators wait
 /// the requests in flight may have used 8.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
+
+/// What is said where a command finds no store.
+pub(crate) const NOTHING_THERE: &str =
+    "there is no store: say with --store where it is, or start a server, which makes one";
 
 /// A store, under the two contracts it keeps.
 #[derive(Clone, Debug)]
@@ -33,8 +37,7 @@ impl Backend {
     ///
     /// Text for the person who starts the program.
     pub(crate) async fn open(url: &StoreUrl) -> Result<Self, String> {
-        let opened = Self::try_open(url).await;
-        opened.map_err(|error| format!("cannot open the store: {}", with_causes(&error)))
+        Self::try_open(url).await.map_err(|error| cannot_open(&error))
     }
 
     /// As [`open`](Self::open), with the error as it is.
@@ -46,6 +49,17 @@ impl Backend {
             StoreUrl::Postgres(options) => {
                 PostgresStore::open(options.as_ref().clone()).await.map(Self::Postgres)
             }
+        }
+    }
+
+    /// As [`try_open`](Self::try_open), by a command: in a database, which nobody but its name tells from others, no tables
+    /// are made and none are changed.
+    pub(crate) async fn try_open_existing(url: &StoreUrl) -> sync_core::Result<Self> {
+        match url {
+            StoreUrl::Postgres(options) => {
+                PostgresStore::open_existing(options.as_ref().clone()).await.map(Self::Postgres)
+            }
+            other => Self::try_open(other).await,
         }
     }
 
@@ -105,6 +119,14 @@ impl Backend {
             }
         }
     }
+}
+
+/// What is said of an error to open a store.
+pub(crate) fn cannot_open(error: &sync_core::Error) -> String {
+    if error.code() == Some(NO_STORE) {
+        return NOTHING_THERE.to_owned();
+    }
+    format!("cannot open the store: {}", with_causes(error))
 }
 
 /// An error and what caused it, in one line for the person who starts the server. Many errors tell their causes

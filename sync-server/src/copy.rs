@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sync_core::{ErrorKind, SystemClock, copy};
 
-use crate::backend::{Backend, with_causes};
+use crate::backend::{Backend, cannot_open, with_causes};
 use crate::config::{Config, StoreUrl};
 use crate::copy::file::{Input, Output};
 use crate::copy::meter::Meter;
@@ -27,7 +27,8 @@ pub async fn export(config: &Config, file: &Path, quiet: bool) -> Result<(), Str
     }
     let mut output = Output::create(file)?;
     let mut meter = Meter::start("exporting", &SystemClock, quiet);
-    let backend = Backend::open(&config.store.for_copying()).await?;
+    let backend = Backend::try_open_existing(&config.store.for_copying()).await;
+    let backend = backend.map_err(|error| cannot_open(&error))?;
     let (store, accounts) = (backend.store(), backend.accounts());
     let written = copy::export(&*store, &*accounts, &mut output, &mut |progress| meter.tick(progress)).await;
     backend.close().await;

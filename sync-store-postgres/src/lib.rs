@@ -35,4 +35,5 @@ mod schema;
 mod store;
 
 pub use options::PostgresOptions;
+pub use schema::NO_STORE;
 pub use store::PostgresStore;

@@ -32,12 +32,26 @@ const MIGRATION_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Migrating takes as long as it takes, and so does waiting for it.
 const MIGRATION_LIMITS: &str = "SET LOCAL statement_timeout TO 0; SET LOCAL lock_timeout TO 0";
 
-/// Looks at the database and brings the tables up to date. Processes that start together do it one after the other.
+/// The [code](Error::code) of the refusal to open a database in which there is no store, by
+/// [`PostgresStore::open_existing`](crate::PostgresStore::open_existing).
+pub const NO_STORE: &str = "no_store";
+
+/// What may be done to the tables of a database that is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tables {
+    /// They are made, and brought up to date. Processes that start together do it one after the other.
+    Prepare,
+    /// They must be there as this program knows them.
+    Expect,
+}
+
+/// Looks at the database, and sees to its tables.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Incompatible`] when its settings or its version do not do, or the tables are newer than this program.
-pub(crate) async fn prepare(pool: &Arc<Pool>) -> Result<()> {
+/// [`ErrorKind::Incompatible`] when its settings or its version do not do, or the tables are newer than this program; also
+/// when they are [expected](Tables::Expect) and not there, or older.
+pub(crate) async fn open(pool: &Arc<Pool>, tables: Tables) -> Result<()> {
     drop(pool.first_connection().await?);
     let settings = Settings::read(pool).await?;
     let takes_weak_durability = pool.options().takes_weak_durability;
@@ -45,7 +59,35 @@ pub(crate) async fn prepare(pool: &Arc<Pool>) -> Result<()> {
     for warning in settings.warnings(takes_weak_durability) {
         tracing::error!("{warning}");
     }
-    migrate(&mut *pool.connection().await?, &pool.options().schema).await
+    let (mut connection, schema) = (pool.connection().await?, &pool.options().schema);
+    match tables {
+        Tables::Prepare => migrate(&mut connection, schema).await,
+        Tables::Expect => expect(&mut connection, schema).await,
+    }
+}
+
+/// That there is a store of this version. Others may have a table of versions, too, so one is asked for that is ours alone.
+async fn expect(connection: &mut PgConnection, schema: &str) -> Result<()> {
+    let failed = |error| sorted("look for the tables of a store", error);
+    let is_there = format!(
+        "SELECT to_regclass('\"{schema}\".schema_version') IS NOT NULL \
+         AND to_regclass('\"{schema}\".commits') IS NOT NULL"
+    );
+    if !one::<bool>(connection, is_there).await.map_err(failed)? {
+        let message = format!("there is no store in schema {schema} of this database");
+        return Err(Error::new(ErrorKind::Incompatible, message).with_code(NO_STORE));
+    }
+    let found = newest_version(connection, schema).await.map_err(failed)?;
+    let pending = pending_migrations(&format!("schema {schema}"), found, MIGRATIONS.len())?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the tables of schema {schema} have version {found} and this program needs {}: start the server of this version first, \
+         which brings them up to date",
+        MIGRATIONS.len()
+    );
+    Err(Error::new(ErrorKind::Incompatible, message))
 }
 
 /// What about the settings of the database endangers data now.
@@ -180,7 +222,11 @@ async fn version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<us
     if !one::<bool>(connection, is_there).await? {
         run(connection, "CREATE TABLE schema_version (version bigint NOT NULL)".to_owned()).await?;
     }
-    let newest = "SELECT coalesce(max(version), 0) FROM schema_version".to_owned();
+    newest_version(connection, schema).await
+}
+
+async fn newest_version(connection: &mut PgConnection, schema: &str) -> sqlx::Result<usize> {
+    let newest = format!("SELECT coalesce(max(version), 0) FROM \"{schema}\".schema_version");
     let newest: i64 = one(connection, newest).await?;
     Ok(usize::try_from(newest).unwrap_or(usize::MAX))
 }

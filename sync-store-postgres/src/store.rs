@@ -14,7 +14,7 @@ use crate::driver::PostgresDriver;
 use crate::hints::Hints;
 use crate::options::PostgresOptions;
 use crate::pool::{Pool, Work};
-use crate::schema;
+use crate::schema::{self, Tables};
 
 /// Connections for accounts. 4: each is busy for a millisecond at a time, and a list of changes waits for the one before.
 const ACCOUNT_CONNECTIONS: u32 = 4;
@@ -65,11 +65,26 @@ impl PostgresStore {
     /// refuses the credentials; [`Unavailable`](sync_core::ErrorKind::Unavailable) when it cannot be reached or is a
     /// standby; [`Overloaded`](sync_core::ErrorKind::Overloaded) when it does not answer in time.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        Self::open_with(options, Tables::Prepare).await
+    }
+
+    /// Opens a store that is there, as this program knows it: makes no tables and changes none. For programs that only look
+    /// after what others serve, and that may be pointed at a wrong database.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](PostgresStore::open); and [`Incompatible`](sync_core::ErrorKind::Incompatible) also when there is no
+    /// store (with code [`NO_STORE`](crate::NO_STORE)), or when its tables are older than this program.
+    pub async fn open_existing(options: PostgresOptions) -> Result<Self> {
+        Self::open_with(options, Tables::Expect).await
+    }
+
+    async fn open_with(options: PostgresOptions, tables: Tables) -> Result<Self> {
         // To its end even when the caller goes away: half a migration must not go back to the pool.
         run(async move {
             let accounts = Pool::new(options.clone().connections_max(ACCOUNT_CONNECTIONS));
             let (pool, hints) = (Pool::new(options), Arc::new(Hints::default()));
-            schema::prepare(&pool).await?;
+            schema::open(&pool, tables).await?;
             let mut tasks = vec![
                 tokio::spawn(hints.clone().tell(pool.clone())).abort_handle(),
                 tokio::spawn(hints.clone().look(pool.clone())).abort_handle(),

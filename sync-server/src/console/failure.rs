@@ -2,7 +2,7 @@
 
 use sync_core::{Error, ErrorKind};
 
-use crate::backend::with_causes;
+use crate::backend::cannot_open;
 use crate::problem::{Code, Problem};
 
 /// Refused, or failed.
@@ -62,7 +62,7 @@ impl From<std::io::Error> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let text = format!("cannot open the store: {}", with_causes(&error));
+        let text = cannot_open(&error);
         match error.kind() {
             ErrorKind::Unavailable | ErrorKind::Overloaded => Self::unreached(text),
             _ => text.into(),

@@ -8,7 +8,7 @@ use sync_core::TokioRuntime;
 use sync_store_sqlite::DATA_IN_USE;
 
 use super::failure::Failure;
-use crate::backend::Backend;
+use crate::backend::{Backend, NOTHING_THERE};
 use crate::config::{Config, StoreUrl};
 use crate::control::{Unanswered, call};
 use crate::inside::Inside;
@@ -45,9 +45,7 @@ impl Reach {
             return Err("there is nothing to operate: a store in memory is seen by its server alone".into());
         }
         if !config.store.is_there() {
-            return Err(
-                "there is no store: say with --store where it is, or start a server, which makes one".into(),
-            );
+            return Err(NOTHING_THERE.into());
         }
         Ok(Self { config, here: None })
     }
@@ -67,7 +65,7 @@ impl Reach {
                     Err(Unanswered::Nobody) => {}
                 }
             }
-            match Backend::try_open(&self.config.store).await {
+            match Backend::try_open_existing(&self.config.store).await {
                 Ok(backend) => self.here = Some(self.enter(backend).await?),
                 Err(error) if error.code() == Some(DATA_IN_USE) => tokio::time::sleep(ATTEMPT_PAUSE).await,
                 Err(error) => return Err(error.into()),

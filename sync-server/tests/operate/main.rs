@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the seed of a run is shown")]
 
 mod asked;
+mod broken_console;
 mod desk;
 mod errands;
 mod live;
