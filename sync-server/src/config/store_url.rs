@@ -48,6 +48,14 @@ impl StoreUrl {
         }
     }
 
+    /// The file or folder whose owner the data belongs to.
+    pub fn data_path(&self) -> Option<&Path> {
+        match self {
+            Self::SqliteFile(path) | Self::SqliteDir(path) => Some(path),
+            Self::Postgres(_) | Self::Memory => None,
+        }
+    }
+
     /// Whether there is something to open, as far as can be told without opening it. Opening makes what is missing, which
     /// is of no use to who wants to read.
     pub fn is_there(&self) -> bool {

@@ -58,12 +58,11 @@ impl Reach {
                 self.hint_at_address(&report);
                 return Ok(report);
             }
-            if let Some(path) = self.config.store.control_path() {
-                match call(&path, &command).await {
-                    Ok(outcome) => return Ok(outcome?),
-                    Err(Unanswered::Failed(why)) => return Err(Failure::unreached(why)),
-                    Err(Unanswered::Nobody) => {}
-                }
+            match call(&self.config.store, &command).await {
+                Ok(outcome) => return Ok(outcome?),
+                Err(Unanswered::Failed(why)) => return Err(Failure::unreached(why)),
+                Err(Unanswered::Stranger(why)) => return Err(why.into()),
+                Err(Unanswered::Nobody) => {}
             }
             match Backend::try_open_existing(&self.config.store).await {
                 Ok(backend) => self.here = Some(self.enter(backend).await?),

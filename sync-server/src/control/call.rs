@@ -8,7 +8,9 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::line::{Reply, read, write};
+use super::peer::stranger;
 use super::place::is_too_long;
+use crate::config::StoreUrl;
 use crate::operate::{Command, Report};
 use crate::problem::Problem;
 
@@ -23,16 +25,15 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 pub(crate) enum Unanswered {
     /// No server listens there.
     Nobody,
+    /// Somebody else does, who was told nothing. Text for the person at the terminal.
+    Stranger(String),
     /// Text for the person at the terminal.
     Failed(String),
 }
 
-/// Has the server that listens at `path` carry out a command.
-pub(crate) async fn call(path: &Path, command: &Command) -> Result<Result<Report, Problem>, Unanswered> {
-    if is_too_long(path) {
-        return Err(Unanswered::Nobody);
-    }
-    let mut stream = UnixStream::connect(path).await.map_err(|error| unreachable(path, &error))?;
+/// Has the server that runs on `store` carry out a command.
+pub(crate) async fn call(store: &StoreUrl, command: &Command) -> Result<Result<Report, Problem>, Unanswered> {
+    let mut stream = connect(store).await?;
     let exchange = async {
         write(&mut stream, command).await?;
         read(&mut stream, ANSWER_BYTES_MAX).await
@@ -50,6 +51,26 @@ pub(crate) async fn call(path: &Path, command: &Command) -> Result<Result<Report
         failed("its answer is that of another version: use the program it was started from".to_owned())
     })?;
     Ok(reply.into())
+}
+
+/// To the server that runs on `store`, and to nobody else.
+async fn connect(store: &StoreUrl) -> Result<UnixStream, Unanswered> {
+    let (Some(path), Some(data)) = (store.control_path(), store.data_path()) else {
+        return Err(Unanswered::Nobody);
+    };
+    if is_too_long(&path) {
+        return Err(Unanswered::Nobody);
+    }
+    let failed = |error| unreachable(&path, &error);
+    let stream = UnixStream::connect(&path).await.map_err(failed)?;
+    match stranger(&stream, data).map_err(failed)? {
+        None => Ok(stream),
+        Some(user) => Err(Unanswered::Stranger(format!(
+            "at {} listens user {user}, who neither is this user nor owns the store, so nothing was sent: find out who that \
+             is, remove the file, and keep the store in a folder that nobody else may write to",
+            path.display()
+        ))),
+    }
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> Unanswered {

@@ -2,10 +2,11 @@
 //!
 //! A store of files belongs to one process, so a command cannot open it beside the server. It is sent to the server
 //! instead: one connection, one line of JSON there, one line back. The system decides who may: the socket has mode 0600
-//! from the moment it can be reached. A Postgres store has no such socket; everyone who may opens the database.
+//! from the moment it can be reached, and who listens there must be who could read the store anyhow. A Postgres store has no such socket; everyone who may opens the database.
 
 mod call;
 mod line;
+mod peer;
 mod place;
 
 use std::io;

@@ -1,6 +1,7 @@
 //! What somebody got away with at the console, and does not any more.
 
 mod database;
+mod stranger;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
