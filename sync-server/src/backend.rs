@@ -6,7 +6,7 @@ use std::time::Duration;
 use sync_core::store::{MemoryStore, Store};
 use sync_core::{Accounts, IdSource};
 use sync_store_postgres::{NO_STORE, PostgresStore};
-use sync_store_sqlite::SqliteStore;
+use sync_store_sqlite::{DATA_IN_USE, SqliteStore};
 
 use crate::auth::secret::JwtSecret;
 use crate::config::StoreUrl;
@@ -17,6 +17,13 @@ const TOKEN_SECRET: &str = "jwt-secret";
 /// How long to take leave of a database. 1 s: a healthy one needs milliseconds, and of the 10 s that orchestrators wait
 /// the requests in flight may have used 8.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
+
+/// How often data is tried that another process uses: 20 times, for 5 s in all. Most commands are through by then, and a
+/// server that was told to end has ended.
+pub(crate) const IN_USE_ATTEMPTS_MAX: usize = 20;
+
+/// Pause between two of these.
+pub(crate) const IN_USE_PAUSE: Duration = Duration::from_millis(250);
 
 /// What is said where a command finds no store.
 pub(crate) const NOTHING_THERE: &str =
@@ -38,6 +45,25 @@ impl Backend {
     /// Text for the person who starts the program.
     pub(crate) async fn open(url: &StoreUrl) -> Result<Self, String> {
         Self::try_open(url).await.map_err(|error| cannot_open(&error))
+    }
+
+    /// As [`open`](Self::open), by a server: a command that is not through, or a server that is just ending, must not keep
+    /// the next one from starting.
+    pub(crate) async fn open_to_serve(url: &StoreUrl) -> Result<Self, String> {
+        for attempt in 1..IN_USE_ATTEMPTS_MAX {
+            match Self::try_open(url).await {
+                Err(error) if error.code() == Some(DATA_IN_USE) => {
+                    if attempt == 1 {
+                        tracing::warn!(
+                            "waits for another process that uses this data: a command, or a server that is ending"
+                        );
+                    }
+                    tokio::time::sleep(IN_USE_PAUSE).await;
+                }
+                opened => return opened.map_err(|error| cannot_open(&error)),
+            }
+        }
+        Self::open(url).await
     }
 
     /// As [`open`](Self::open), with the error as it is.

@@ -119,7 +119,7 @@ impl Server {
         rules: impl FnOnce(ServiceBuilder) -> ServiceBuilder,
     ) -> Result<Self, String> {
         let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdSource>) = (Arc::new(SystemClock), Arc::new(OsIds));
-        let backend = Backend::open(&config.store).await?;
+        let backend = Backend::open_to_serve(&config.store).await?;
         let tls = config.tls.clone().map(Tls::load).transpose()?;
         let (socket, address) = bind(config.listen).await?;
         let base_url = config.base_url.clone();

@@ -6,26 +6,34 @@ use std::time::Duration;
 
 use sync_core::TokioRuntime;
 use sync_store_sqlite::DATA_IN_USE;
+use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
-use crate::backend::{Backend, NOTHING_THERE};
+use crate::backend::{Backend, IN_USE_ATTEMPTS_MAX, IN_USE_PAUSE, NOTHING_THERE};
 use crate::config::{Config, StoreUrl};
 use crate::control::{Unanswered, call};
 use crate::inside::Inside;
 use crate::operate::{Command, Operator, Report};
 use crate::origin::Origin;
 
-/// How often the store is tried that another process has, and does not answer for: 20 times, for 5 s in all. A server that
-/// is just starting listens by then, and one that is ending has ended.
-const ATTEMPTS_MAX: usize = 20;
-
-/// Pause between two of these.
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(250);
+/// How long a server may say nothing before whoever waits is told. 5 s: most commands take milliseconds.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// The way, found with the first command.
 pub(super) struct Reach {
     config: Config,
-    here: Option<Here>,
+    way: Way,
+}
+
+/// Who carries commands out.
+enum Way {
+    /// Nobody has yet.
+    Unknown,
+    /// The server that runs on the store. What began there ends with it: a store that was opened in the middle would keep the
+    /// next server from starting.
+    Server,
+    /// This process.
+    Here(Here),
 }
 
 /// A store that this process has opened.
@@ -47,26 +55,31 @@ impl Reach {
         if !config.store.is_there() {
             return Err(NOTHING_THERE.into());
         }
-        Ok(Self { config, here: None })
+        Ok(Self { config, way: Way::Unknown })
     }
 
     /// Has a command carried out.
     pub(super) async fn ask(&mut self, command: Command) -> Result<Report, Failure> {
-        for _ in 0..ATTEMPTS_MAX {
-            if let Some(here) = &self.here {
+        // A server that is just starting listens by then, and one that is ending has ended.
+        for _ in 0..IN_USE_ATTEMPTS_MAX {
+            if let Way::Here(here) = &self.way {
                 let report = here.operator.carry_out(command).await?;
                 self.hint_at_address(&report);
                 return Ok(report);
             }
-            match call(&self.config.store, &command).await {
-                Ok(outcome) => return Ok(outcome?),
+            match told_if_slow(call(&self.config.store, &command)).await {
+                Ok(outcome) => {
+                    self.way = Way::Server;
+                    return Ok(outcome?);
+                }
                 Err(Unanswered::Failed(why)) => return Err(Failure::unreached(why)),
                 Err(Unanswered::Stranger(why)) => return Err(why.into()),
+                Err(Unanswered::Nobody) if matches!(self.way, Way::Server) => return Err(went_away()),
                 Err(Unanswered::Nobody) => {}
             }
             match Backend::try_open_existing(&self.config.store).await {
-                Ok(backend) => self.here = Some(self.enter(backend).await?),
-                Err(error) if error.code() == Some(DATA_IN_USE) => tokio::time::sleep(ATTEMPT_PAUSE).await,
+                Ok(backend) => self.way = Way::Here(self.enter(backend).await?),
+                Err(error) if error.code() == Some(DATA_IN_USE) => sleep(IN_USE_PAUSE).await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -98,13 +111,31 @@ impl Reach {
 
     /// Whether the store is open here and nowhere else, so that nobody can come in by what is made here until a server runs.
     pub(super) fn is_alone(&self) -> bool {
-        self.here.as_ref().is_some_and(|here| !here.backend.is_shared())
+        matches!(&self.way, Way::Here(here) if !here.backend.is_shared())
     }
 
     /// Closes what was opened.
     pub(super) async fn close(self) {
-        if let Some(here) = self.here {
+        if let Way::Here(here) = self.way {
             here.backend.close().await;
         }
     }
+}
+
+/// Waits for what a server says, and tells who waits when that takes long.
+async fn told_if_slow<T>(answer: impl Future<Output = T>) -> T {
+    let mut answer = std::pin::pin!(answer);
+    if let Ok(answered) = timeout(SILENCE_MAX, &mut answer).await {
+        return answered;
+    }
+    let hint = "sync-server: the server has not answered yet: it is busy, its disk is slow, or it was stopped. Waiting on";
+    let _ = writeln!(std::io::stderr(), "{hint}");
+    answer.await
+}
+
+fn went_away() -> Failure {
+    Failure::unreached(
+        "the server went away before this was through: look what of it was carried out, and run it again when the server is \
+         back",
+    )
 }

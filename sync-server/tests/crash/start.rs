@@ -43,7 +43,10 @@ fn a_second_process_is_refused_and_the_first_goes_on() {
         let world = World::new(layout);
         let first = world.start();
         let ada = account(&world, "ada");
-        let line = refusal(world.command());
+        let mut second = world.command();
+        // It waits a while, and says so.
+        second.env("RUST_LOG", "error");
+        let line = refusal(second);
         let folder = world.main_file();
         let folder = folder.parent().unwrap().to_str().unwrap();
         assert!(line.contains("another process uses this data") && line.contains(folder), "{line}");

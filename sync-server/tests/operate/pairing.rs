@@ -12,14 +12,14 @@ use crate::support::http::Http;
 use crate::support::server::Layout;
 
 /// A command that shows a code and waits.
-struct Pairing {
-    child: Child,
+pub(crate) struct Pairing {
+    pub(crate) child: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Pairing {
-    fn begin(desk: &Desk, more: &[&str]) -> Self {
+    pub(crate) fn begin(desk: &Desk, more: &[&str]) -> Self {
         let mut child = desk.spawn(&[&["device", "pair", "ada", "--json"], more].concat());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let offered: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
@@ -28,7 +28,7 @@ impl Pairing {
         Self { child, lines, token }
     }
 
-    fn event(&mut self) -> Value {
+    pub(crate) fn event(&mut self) -> Value {
         serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
     }
 
@@ -37,7 +37,7 @@ impl Pairing {
     }
 }
 
-fn redemption(token: &str) -> Value {
+pub(crate) fn redemption(token: &str) -> Value {
     json!({"token": token, "device_name": "phone", "platform": "Android"})
 }
 
