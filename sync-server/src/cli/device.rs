@@ -55,7 +55,8 @@ pub enum DeviceErrand {
     },
     /// Show a code with which another device of a user joins, and wait until it has
     ///
-    /// The code is good for 2 minutes and one device. Interrupting this takes it back.
+    /// The code is good for 2 minutes and one device. Ending this takes it back: by Ctrl-C, by closing the terminal, or
+    /// with SIGTERM.
     Pair {
         /// User name, mail address or id
         who: String,

@@ -6,6 +6,7 @@
 mod ask;
 mod device;
 mod failure;
+mod interrupt;
 mod pair;
 mod reach;
 mod screen;

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sync_core::{Clock, SystemClock, Timestamp};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use super::ask;
 use super::failure::Failure;
+use super::interrupt::Interrupts;
 use super::reach::Reach;
 use super::screen::Screen;
 use super::table::plain;
@@ -21,6 +22,10 @@ use crate::qr::{Ink, Qr};
 
 /// How often it is asked what became of the code. Half a second: who holds a phone does not wait.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long taking a code back may take. 5 s: whoever was told to end may be killed when that takes long, and a code is over
+/// by itself in two minutes.
+const CANCEL_MAX: Duration = Duration::from_secs(5);
 
 /// What happens, one after the other, for scripts.
 #[derive(Serialize)]
@@ -58,20 +63,24 @@ pub(super) async fn run(
         return Err("no server runs on this store, so nobody could redeem a code: start it first".into());
     }
     // From here on, so that no code is left behind by whoever interrupts.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut interrupts = Interrupts::listen()?;
     let begun_at = SystemClock.now();
     let pair = DeviceCommand::Pair { who: user.to_string(), confirm };
-    let Report::Pairing(code) = reach.ask(Command::Device(pair)).await? else { return Err(unexpected()) };
+    let (code, is_ended) = make(reach, &mut interrupts, Command::Device(pair)).await?;
     let mut shown = Shown { reach, screen, who: user.to_string(), code, begun_at };
-    let outcome = tokio::select! {
-        over = shown.until_over(png) => over,
-        _ = interrupt.recv() => Err("the code was taken back".into()),
-    };
-    if outcome.is_err() {
-        // It is over by itself in two minutes; why it was not waited for matters more.
-        let _ = shown.cancel().await;
+    if is_ended {
+        return Err(shown.taken_back().await);
     }
-    outcome
+    let why = tokio::select! {
+        over = shown.until_over(png) => match over {
+            Ok(()) => return Ok(()),
+            Err(why) => Some(why),
+        },
+        () = interrupts.recv() => None,
+    };
+    let taken_back = shown.taken_back().await;
+    // Why it was not waited for matters more than what becomes of it.
+    Err(why.unwrap_or(taken_back))
 }
 
 impl Shown<'_> {
@@ -150,10 +159,41 @@ impl Shown<'_> {
         }
     }
 
-    async fn cancel(&mut self) -> Result<(), Failure> {
+    /// Takes the code back, and says whether that was done.
+    async fn taken_back(&mut self) -> Failure {
         let (user, pairing) = (self.code.user.clone(), self.code.pairing.clone());
-        self.reach.ask(Command::Device(DeviceCommand::Cancel { user, pairing })).await.map(drop)
+        let cancel = self.reach.ask(Command::Device(DeviceCommand::Cancel { user, pairing }));
+        match timeout(CANCEL_MAX, cancel).await {
+            Ok(Ok(_)) => "the code was taken back".into(),
+            Ok(Err(why)) => format!(
+                "the code could not be taken back ({why}): look with `device list` whether somebody came in by it"
+            )
+            .into(),
+            Err(_) => no_answer(),
+        }
     }
+}
+
+/// Has a code made, and says whether the command was ended meanwhile: then the answer is waited for a moment longer, as the
+/// code may be made already.
+async fn make(
+    reach: &mut Reach,
+    interrupts: &mut Interrupts,
+    pair: Command,
+) -> Result<(PairingReport, bool), Failure> {
+    let mut asked = std::pin::pin!(reach.ask(pair));
+    let (made, is_ended) = tokio::select! {
+        made = &mut asked => (made?, false),
+        () = interrupts.recv() => (timeout(CANCEL_MAX, asked).await.map_err(|_| no_answer())??, true),
+    };
+    match made {
+        Report::Pairing(code) => Ok((code, is_ended)),
+        _ => Err(unexpected()),
+    }
+}
+
+fn no_answer() -> Failure {
+    Failure::unreached("the server does not answer: a code that it has made is over by itself in two minutes")
 }
 
 fn text(code: &PairingReport, picture: Option<&Qr>) -> String {

@@ -1,5 +1,6 @@
 //! What somebody got away with at the console, and does not any more.
 
+mod codes;
 mod database;
 mod stranger;
 mod waiting;
