@@ -90,6 +90,12 @@ impl OpaqueToken {
         Self { kind, id, secret: URL_SAFE_NO_PAD.encode(secret) }
     }
 
+    /// The same for another credential.
+    #[must_use]
+    pub fn belonging_to(self, id: CredentialId) -> Self {
+        Self { id, ..self }
+    }
+
     /// Takes a text apart that should be a token of this kind.
     pub fn parse(kind: TokenKind, text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(kind.prefix())?.split_once('_')?;
@@ -135,6 +141,16 @@ impl OpaqueToken {
 pub fn new_credential_id(ids: &dyn IdSource) -> CredentialId {
     CredentialId::new(ids.new_hex_id()).expect("32 hexadecimal digits are a credential id")
 }
+
+/// The id of what a one-time credential makes. It follows from that credential's, so that whoever made that one can ask
+/// later what came of it, when it is gone itself.
+pub fn successor_id(of: &CredentialId) -> CredentialId {
+    let hash = SecretHash::of(&format!("made by {of}")).to_hex();
+    CredentialId::new(&hash[..ID_CHARS]).expect("32 hexadecimal digits are a credential id")
+}
+
+/// Characters of the id of a credential.
+const ID_CHARS: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use sync_core::{Clock, SystemClock, Timestamp};
+use sync_core::{Clock, SystemClock};
 use tokio::time::timeout;
 
 use super::ask;
@@ -43,9 +43,7 @@ enum Event<'a> {
 struct Shown<'r> {
     reach: &'r mut Reach,
     screen: Screen,
-    who: String,
     code: PairingReport,
-    begun_at: Timestamp,
 }
 
 pub(super) async fn run(
@@ -64,10 +62,9 @@ pub(super) async fn run(
     }
     // From here on, so that no code is left behind by whoever interrupts.
     let mut interrupts = Interrupts::listen()?;
-    let begun_at = SystemClock.now();
     let pair = DeviceCommand::Pair { who: user.to_string(), confirm };
     let (code, is_ended) = make(reach, &mut interrupts, Command::Device(pair)).await?;
-    let mut shown = Shown { reach, screen, who: user.to_string(), code, begun_at };
+    let mut shown = Shown { reach, screen, code };
     if is_ended {
         return Err(shown.taken_back().await);
     }
@@ -102,7 +99,13 @@ impl Shown<'_> {
                     self.decide(&claim).await?;
                 }
                 PairingProgress::Claimed(_) | PairingProgress::Confirmed => {}
-                PairingProgress::Over => return self.told_who().await,
+                PairingProgress::Paired(device) => return self.paired(&device),
+                PairingProgress::Over => {
+                    return Err(
+                        "no device came in: the code is too old, was refused, or was guessed at too often"
+                            .into(),
+                    );
+                }
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
@@ -142,21 +145,10 @@ impl Shown<'_> {
         self.reach.ask(Command::Device(DeviceCommand::Confirm { user, pairing })).await.map(drop)
     }
 
-    /// The device that is there now and was not before.
-    async fn told_who(&mut self) -> Result<(), Failure> {
-        let list = DeviceCommand::List { who: self.who.clone() };
-        let Report::Devices(devices) = self.reach.ask(Command::Device(list)).await? else {
-            return Err(unexpected());
-        };
-        let is_new = |device: &&DeviceLine| device.kind == "device" && device.created_at >= self.begun_at;
-        match devices.iter().rfind(is_new) {
-            Some(device) => self.screen.one(&Event::Paired(device), |_| {
-                format!("\n{} is paired: device {}", plain(&device.name), device.device)
-            }),
-            None => {
-                Err("no device came in: the code is too old, was refused, or was guessed at too often".into())
-            }
-        }
+    fn paired(&self, device: &DeviceLine) -> Result<(), Failure> {
+        self.screen.one(&Event::Paired(device), |_| {
+            format!("\n{} is paired: device {}", plain(&device.name), device.device)
+        })
     }
 
     /// Takes the code back, and says whether that was done.

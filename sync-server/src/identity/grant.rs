@@ -7,7 +7,7 @@ use sync_core::{
 };
 
 use super::devices::{DEVICES_MAX, NewDevice};
-use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id};
+use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id, successor_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -76,6 +76,10 @@ impl Identity {
             Proof::Refresh => self.refresh_token(new_credential_id(self.0.ids.as_ref())),
             Proof::Cookie | Proof::Token => OpaqueToken::new(kind_of(proof), self.0.ids.as_ref()),
         };
+        self.draft_showing(user, proof, token, device)
+    }
+
+    fn draft_showing(&self, user: &User, proof: Proof, token: OpaqueToken, device: &NewDevice) -> Draft {
         let now = self.now();
         let (expires_at, ends_at) = ends(proof, now, None);
         let credential = Credential {
@@ -100,10 +104,7 @@ impl Identity {
     /// What a device that was added is told.
     pub(super) fn granted(&self, user: User, draft: Draft) -> Grant {
         let Draft { credential, token } = draft;
-        let proof = match &credential.purpose {
-            Purpose::Device(device) => device.proof,
-            _ => Proof::Token,
-        };
+        let proof = proof_of(&credential);
         let access = (proof == Proof::Refresh).then(|| self.access_token(&user, &credential.id));
         Grant {
             user,
@@ -120,6 +121,21 @@ impl Identity {
         self.grant_taking(user, Vec::new(), proof, device).await
     }
 
+    /// Signs a user in on the device that a pairing makes, by which it is found again.
+    pub(super) async fn grant_paired(
+        &self,
+        user: User,
+        pairing: &CredentialId,
+        first: Vec<(Change, Code)>,
+        device: &NewDevice,
+    ) -> Result<Grant, Problem> {
+        // Drawn as that of every other device: what is drawn after it stays what it was.
+        let token = OpaqueToken::new(TokenKind::Device, self.0.ids.as_ref());
+        let token = token.belonging_to(successor_id(pairing));
+        let draft = self.draft_showing(&user, Proof::Token, token, device);
+        self.grant_draft(user, draft, first).await
+    }
+
     /// Signs a user in on a new device, together with changes of which each that is refused has an answer.
     pub(super) async fn grant_taking(
         &self,
@@ -128,8 +144,17 @@ impl Identity {
         proof: Proof,
         device: &NewDevice,
     ) -> Result<Grant, Problem> {
-        let room = self.room_for_device(&user, proof).await?;
         let draft = self.draft(&user, proof, device);
+        self.grant_draft(user, draft, first).await
+    }
+
+    async fn grant_draft(
+        &self,
+        user: User,
+        draft: Draft,
+        first: Vec<(Change, Code)>,
+    ) -> Result<Grant, Problem> {
+        let room = self.room_for_device(&user, proof_of(&draft.credential)).await?;
         let mut changes = first;
         // Their password, too, is the one that was looked at.
         changes.push((Change::RequireUnchanged(user.clone()), Code::InvalidCredentials));
@@ -223,6 +248,13 @@ fn ends(proof: Proof, now: Timestamp, ends_at: Option<Timestamp>) -> (Option<Tim
             let ends_at = ends_at.unwrap_or_else(|| after(REFRESH_MAX));
             (Some(after(REFRESH_IDLE).min(ends_at)), Some(ends_at))
         }
+    }
+}
+
+fn proof_of(device: &Credential) -> Proof {
+    match &device.purpose {
+        Purpose::Device(device) => device.proof,
+        _ => Proof::Token,
     }
 }
 

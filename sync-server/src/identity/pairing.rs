@@ -13,13 +13,13 @@
 use std::time::Duration;
 
 use sync_core::{
-    ActorId, Change, Claim, Credential, CredentialId, Holder, Pairing, Proof, Purpose, Timestamp, User,
+    ActorId, Change, Claim, Credential, CredentialId, Holder, Pairing, Purpose, Timestamp, User,
 };
 
-use super::devices::NewDevice;
+use super::devices::{DeviceStatus, NewDevice};
 use super::grant::Grant;
 use super::signed_in::SignedIn;
-use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id};
+use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id, successor_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -139,6 +139,15 @@ impl Identity {
         })
     }
 
+    /// The device that came in by a code, when that is over.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when none did, or it is signed out again.
+    pub async fn paired_device(&self, user: &ActorId, id: &CredentialId) -> Result<DeviceStatus, Problem> {
+        self.device(user, &successor_id(id)).await
+    }
+
     /// Lets in whoever has claimed a code.
     ///
     /// # Errors
@@ -180,7 +189,7 @@ impl Identity {
         if pairing.confirm || is_other {
             return self.claim(&credential, pairing, device, from).await;
         }
-        let grant = self.grant_taking(user, taken(&credential, &pairing), Proof::Token, device).await?;
+        let grant = self.grant_paired(user, &credential.id, taken(&credential, &pairing), device).await?;
         Ok(Redeemed::Granted(Box::new(grant)))
     }
 
@@ -205,8 +214,7 @@ impl Identity {
         let device = NewDevice::new(Some(&claimed.name), claimed.platform.as_deref())?;
         let user = self.accounts().user(user).await?.ok_or(Code::PairingInvalid)?;
         let take = Change::TakeCredential { id: found.id.clone(), revision: found.revision };
-        let grant =
-            self.grant_taking(user, vec![(take, Code::PairingInvalid)], Proof::Token, &device).await?;
+        let grant = self.grant_paired(user, &found.id, vec![(take, Code::PairingInvalid)], &device).await?;
         Ok(Redeemed::Granted(Box::new(grant)))
     }
 

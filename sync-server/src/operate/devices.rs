@@ -126,10 +126,19 @@ impl Operator {
             Ok(PairingState::Offered) => PairingProgress::Offered,
             Ok(PairingState::Claimed(claim)) => PairingProgress::Claimed(Claimed::of(claim)),
             Ok(PairingState::Confirmed(_)) => PairingProgress::Confirmed,
-            Err(problem) if problem.code() == Code::NotFound => PairingProgress::Over,
+            Err(problem) if problem.code() == Code::NotFound => self.outcome(user, pairing).await?,
             Err(problem) => return Err(problem),
         };
         Ok(Report::Progress(progress))
+    }
+
+    /// What became of a code that is over.
+    async fn outcome(&self, user: &ActorId, pairing: &CredentialId) -> Result<PairingProgress, Problem> {
+        match self.identity.paired_device(user, pairing).await {
+            Ok(device) => Ok(PairingProgress::Paired(Box::new(DeviceLine::of(device, Vec::new())))),
+            Err(problem) if problem.code() == Code::NotFound => Ok(PairingProgress::Over),
+            Err(problem) => Err(problem),
+        }
     }
 }
 

@@ -261,7 +261,9 @@ pub enum PairingProgress {
     Claimed(Claimed),
     /// They got it, and fetch their token.
     Confirmed,
-    /// It was redeemed, taken back, guessed at too often, or is too old.
+    /// This device came in by it.
+    Paired(Box<DeviceLine>),
+    /// Nobody came in by it: it was taken back, refused, guessed at too often, or is too old.
     Over,
 }
 
