@@ -43,4 +43,4 @@ impl Place {
 
 /// What every one of these commands says at the end of its help.
 pub(super) const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such user, device or space, 4 server or database not reached";
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such user, device, space or invite, 4 server or database not reached";

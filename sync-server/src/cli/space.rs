@@ -1,7 +1,7 @@
 //! `sync-server space …`
 
 use clap::{Args, Subcommand};
-use sync_core::{Role, SpaceId, SpaceName};
+use sync_core::{CredentialId, Role, SpaceId, SpaceName};
 
 use super::place::{EXIT_CODES, Place};
 
@@ -91,6 +91,18 @@ pub enum SpaceErrand {
         /// owner, editor or viewer
         #[arg(value_parser = role)]
         role: Role,
+    },
+    /// List the invites into a space that are open
+    Invites {
+        /// Name of the space
+        space: SpaceId,
+    },
+    /// Take an invite into a space back
+    Uninvite {
+        /// Name of the space
+        space: SpaceId,
+        /// Id of the invite, which `invites` shows
+        invite: CredentialId,
     },
 }
 

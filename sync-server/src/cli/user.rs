@@ -1,6 +1,7 @@
 //! `sync-server user …`
 
 use clap::{Args, Subcommand};
+use sync_core::CredentialId;
 
 use super::place::{EXIT_CODES, Place};
 
@@ -79,6 +80,13 @@ pub enum UserErrand {
     },
     /// Make an invite with which someone can register, for 7 days, where that takes one
     Invite,
+    /// List the invites with which someone can still register
+    Invites,
+    /// Take an invite back
+    Uninvite {
+        /// Id of the invite, which `invites` shows
+        invite: CredentialId,
+    },
     /// Make a link that signs a user in once, within 10 minutes, for someone whom mails do not reach
     ///
     /// Whoever opens it is that user: hand it over in a way that only they can read.

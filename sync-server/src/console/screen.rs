@@ -8,7 +8,8 @@ use serde_json::json;
 use super::failure::Failure;
 use super::table::{Table, behind, day};
 use crate::operate::{
-    DeviceLine, InviteReport, LinkReport, MemberLine, Report, SpaceLine, SpaceReport, UserLine, UserReport,
+    DeviceLine, InviteLine, InviteReport, LinkReport, MemberLine, Report, SpaceLine, SpaceReport, UserLine,
+    UserReport,
 };
 
 /// Where and how to show.
@@ -42,6 +43,7 @@ impl Screen {
             Report::Space(space) => self.one(space.as_ref(), space_text),
             Report::Members(members) => self.list(members, |members| members_table(members).to_string()),
             Report::Invite(invite) => self.one(invite, invite_text),
+            Report::Invites(invites) => self.list(invites, |invites| invites_table(invites).to_string()),
             Report::Link(link) => self.one(link, link_text),
             Report::Pairing(pairing) => self.one(pairing, |pairing| pairing.url.reveal().to_owned()),
             Report::Progress(progress) => self.one(progress, |progress| format!("{progress:?}")),
@@ -137,9 +139,27 @@ fn members_table(members: &[MemberLine]) -> Table {
     table
 }
 
+fn invites_table(invites: &[InviteLine]) -> Table {
+    let mut table = Table::new(&["INVITE", "ROLE", "FOR", "BY", "UNTIL (UTC)"]);
+    for invite in invites {
+        table.row([
+            invite.id.to_string(),
+            invite.role.map_or_else(String::new, |role| role.as_str().to_owned()),
+            invite.address.clone().unwrap_or_else(|| "anyone".to_owned()),
+            invite.by.as_ref().map_or_else(|| "an operator".to_owned(), ToString::to_string),
+            day(invite.expires_at),
+        ]);
+    }
+    table
+}
+
 fn invite_text(invite: &InviteReport) -> String {
     let until = day(invite.expires_at);
-    format!("{}\n\nWhoever opens it may come in. Good once, until {until} UTC.", invite.url.reveal())
+    format!(
+        "{}\n\nWhoever opens it may come in. Good once, until {until} UTC. To take it back: uninvite {}",
+        invite.url.reveal(),
+        invite.id
+    )
 }
 
 fn link_text(link: &LinkReport) -> String {

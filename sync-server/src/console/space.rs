@@ -26,6 +26,10 @@ pub(super) async fn run(reach: &mut Reach, screen: Screen, errand: &SpaceErrand)
             SpaceCommand::SetRole { space: space.clone(), who: who.clone(), role: role.0 }
         }
         SpaceErrand::Invite { space, role } => SpaceCommand::Invite { space: space.clone(), role: *role },
+        SpaceErrand::Invites { space } => SpaceCommand::Invites { space: space.clone() },
+        SpaceErrand::Uninvite { space, invite } => {
+            SpaceCommand::Uninvite { space: space.clone(), invite: invite.clone() }
+        }
     };
     match reach.ask(Command::Space(command)).await? {
         Report::Done => screen.done(said(errand)),
@@ -38,6 +42,7 @@ fn said(errand: &SpaceErrand) -> &'static str {
         SpaceErrand::Member { role, .. } if role.0.is_none() => "They are not in the space any more.",
         SpaceErrand::Rename { no_name: true, .. } => "The space has no name any more.",
         SpaceErrand::Rename { .. } => "The space has that name now.",
+        SpaceErrand::Uninvite { .. } => "Nobody can use this invite any more.",
         _ => "They have that role now.",
     }
 }

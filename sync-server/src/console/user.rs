@@ -29,6 +29,8 @@ pub(super) async fn run(reach: &mut Reach, screen: Screen, errand: &UserErrand) 
         }
         UserErrand::SignOut { who } => UserCommand::SignOut { who: who.clone() },
         UserErrand::Invite => UserCommand::Invite,
+        UserErrand::Invites => UserCommand::Invites,
+        UserErrand::Uninvite { invite } => UserCommand::Uninvite { invite: invite.clone() },
         UserErrand::Link { who } => UserCommand::Link { who: who.clone() },
     };
     match reach.ask(Command::User(command)).await? {
@@ -40,6 +42,7 @@ pub(super) async fn run(reach: &mut Reach, screen: Screen, errand: &UserErrand) 
 fn said(errand: &UserErrand) -> &'static str {
     match errand {
         UserErrand::Password { .. } => "The password is new, and the user is signed out everywhere.",
+        UserErrand::Uninvite { .. } => "Nobody can use this invite any more.",
         _ => "The user is signed out everywhere.",
     }
 }

@@ -103,7 +103,15 @@ impl Identity {
         space: &SpaceId,
     ) -> Result<Vec<(CredentialId, Invite, Timestamp)>, Problem> {
         self.owner(who, space).await?;
-        let mut open = self.open_invites(&Holder::Space(space.clone())).await?;
+        self.invites_of(&Holder::Space(space.clone())).await
+    }
+
+    /// The open invites that someone holds, oldest first.
+    pub(super) async fn invites_of(
+        &self,
+        holder: &Holder,
+    ) -> Result<Vec<(CredentialId, Invite, Timestamp)>, Problem> {
+        let mut open = self.open_invites(holder).await?;
         open.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         let listed = open.into_iter().filter_map(|credential| match credential.purpose {
             Purpose::Invite(invite) => Some((credential.id, invite, credential.expires_at?)),
@@ -124,9 +132,14 @@ impl Identity {
         id: &CredentialId,
     ) -> Result<(), Problem> {
         self.owner(who, space).await?;
+        self.revoke_invite_of(&Holder::Space(space.clone()), id).await
+    }
+
+    /// Takes an invite back that someone holds.
+    pub(super) async fn revoke_invite_of(&self, holder: &Holder, id: &CredentialId) -> Result<(), Problem> {
         let found = self.accounts().credential(id).await?.ok_or(Code::NotFound)?;
         let is_open = found.kind() == CredentialKind::Invite && !found.is_expired(self.now());
-        if found.holder != Holder::Space(space.clone()) || !is_open {
+        if found.holder != *holder || !is_open {
             return Err(Code::NotFound.into());
         }
         self.revoke(&found).await

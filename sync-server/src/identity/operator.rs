@@ -2,7 +2,9 @@
 //!
 //! The rest of what an operator does is what everyone does, for somebody else: `users`, `devices`, `pairing`.
 
-use sync_core::{ActorId, Change, CredentialKind, Holder, Role, SpaceId, User};
+use sync_core::{
+    ActorId, Change, CredentialId, CredentialKind, Holder, Invite, Role, SpaceId, Timestamp, User,
+};
 
 use super::invites::{Invited, NewInvite};
 use super::link::end_all_links;
@@ -48,10 +50,36 @@ impl Identity {
         let new = NewInvite { role, address: None };
         self.add_invite(Holder::Space(space.clone()), &new, None, Vec::new()).await
     }
+
+    /// The open invites into a space, or without one those to register, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    pub async fn all_invites(
+        &self,
+        space: Option<&SpaceId>,
+    ) -> Result<Vec<(CredentialId, Invite, Timestamp)>, Problem> {
+        self.invites_of(&holder_of(space)).await
+    }
+
+    /// Takes an invite into a space back, or without one an invite to register.
+    ///
+    /// # Errors
+    ///
+    /// `not_found` when it is none of these, or over.
+    pub async fn end_invite(&self, space: Option<&SpaceId>, id: &CredentialId) -> Result<(), Problem> {
+        self.revoke_invite_of(&holder_of(space), id).await
+    }
+}
+
+/// Who holds the invites into a space, or those to register.
+fn holder_of(space: Option<&SpaceId>) -> Holder {
+    space.map_or(Holder::Server, |space| Holder::Space(space.clone()))
 }
 
 /// What ends when a user is signed out, but for one device.
-pub(super) fn end_devices(user: &ActorId, except: Option<&sync_core::CredentialId>) -> [Change; 2] {
+pub(super) fn end_devices(user: &ActorId, except: Option<&CredentialId>) -> [Change; 2] {
     let holder = Holder::User(user.clone());
     [(CredentialKind::Device, except.cloned()), (CredentialKind::Pairing, None)]
         .map(|(kind, except)| Change::EndCredentials { holder: holder.clone(), kind, except })

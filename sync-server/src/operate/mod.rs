@@ -9,6 +9,7 @@
 //! was taken away is gone for open connections, too.
 
 mod devices;
+mod invites;
 mod report;
 mod spaces;
 mod users;
@@ -21,8 +22,8 @@ use sync_core::store::Store;
 
 pub use devices::DeviceCommand;
 pub use report::{
-    Claimed, DeviceLine, InviteReport, LinkReport, MemberLine, Page, PairingProgress, PairingReport, Report,
-    SpaceLine, SpaceReport, SyncLine, UserLine, UserReport,
+    Claimed, DeviceLine, InviteLine, InviteReport, LinkReport, MemberLine, Page, PairingProgress,
+    PairingReport, Report, SpaceLine, SpaceReport, SyncLine, UserLine, UserReport,
 };
 pub use spaces::SpaceCommand;
 pub use users::UserCommand;

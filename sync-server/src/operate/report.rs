@@ -33,6 +33,8 @@ pub enum Report {
     Members(Vec<MemberLine>),
     /// An invite.
     Invite(InviteReport),
+    /// Invites that are open.
+    Invites(Vec<InviteLine>),
     /// A link that signs in.
     Link(LinkReport),
     /// A code for another device.
@@ -214,6 +216,8 @@ impl std::fmt::Debug for MemberLine {
 /// An invite, which works once, for whoever has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InviteReport {
+    /// Its id, which lets nobody in: with it the invite can be taken back.
+    pub id: CredentialId,
     /// Where to open it.
     pub url: Hidden,
     /// What it says there: what an app shows as `invite` when it registers someone, or accepts for who has an account.
@@ -223,9 +227,31 @@ pub struct InviteReport {
 }
 
 impl InviteReport {
-    pub(super) fn of(base_url: &Origin, Invited { token, expires_at, .. }: Invited) -> Self {
+    pub(super) fn of(base_url: &Origin, Invited { id, token, expires_at }: Invited) -> Self {
         let url = invite_link(base_url.as_str(), &token).as_str().into();
-        Self { url, invite: token.as_str().into(), expires_at }
+        Self { id, url, invite: token.as_str().into(), expires_at }
+    }
+}
+
+/// An invite that is open, without what lets in.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct InviteLine {
+    /// Its id.
+    pub id: CredentialId,
+    /// The role it gives; none for an invite to register.
+    pub role: Option<Role>,
+    /// The mail address of the one who may accept it, if not everyone may.
+    pub address: Option<String>,
+    /// Who made it, if not an operator.
+    pub by: Option<ActorId>,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for InviteLine {
+    /// Addresses do not belong in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InviteLine").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

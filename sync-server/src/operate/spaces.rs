@@ -1,7 +1,7 @@
 //! Spaces: which there are, what is in them, and who.
 
 use serde::{Deserialize, Serialize};
-use sync_core::{ActorId, Role, SpaceId, SpaceName};
+use sync_core::{ActorId, CredentialId, Role, SpaceId, SpaceName};
 
 use super::report::{InviteReport, MemberLine, Page, Report, SpaceLine, SpaceReport};
 use super::{Operator, PAGE};
@@ -65,6 +65,18 @@ pub enum SpaceCommand {
         /// As what.
         role: Role,
     },
+    /// The open invites into a space.
+    Invites {
+        /// Which.
+        space: SpaceId,
+    },
+    /// Takes one of them back.
+    Uninvite {
+        /// Where to.
+        space: SpaceId,
+        /// Which.
+        invite: CredentialId,
+    },
 }
 
 impl Operator {
@@ -107,6 +119,14 @@ impl Operator {
                 self.is_there(&space).await?;
                 let invited = self.identity.invite_into(&space, role).await?;
                 Ok(Report::Invite(InviteReport::of(&self.base_url, invited)))
+            }
+            SpaceCommand::Invites { space } => {
+                self.is_there(&space).await?;
+                self.invites(Some(&space)).await
+            }
+            SpaceCommand::Uninvite { space, invite } => {
+                self.is_there(&space).await?;
+                self.uninvite(Some(&space), &invite).await
             }
         }
     }

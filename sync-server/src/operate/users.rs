@@ -1,7 +1,7 @@
 //! Users: who there is, how they sign in, and their end.
 
 use serde::{Deserialize, Serialize};
-use sync_core::{ActorId, User};
+use sync_core::{ActorId, CredentialId, User};
 
 use super::report::{InviteReport, LinkReport, Page, Report, UserLine, UserReport};
 use super::{Operator, PAGE};
@@ -60,6 +60,13 @@ pub enum UserCommand {
     },
     /// Makes an invite to register.
     Invite,
+    /// The open invites to register.
+    Invites,
+    /// Takes one of them back.
+    Uninvite {
+        /// Which.
+        invite: CredentialId,
+    },
     /// Makes a link that signs a user in once.
     Link {
         /// Whom.
@@ -92,6 +99,8 @@ impl Operator {
                 let invited = self.identity.invite_user().await?;
                 Ok(Report::Invite(InviteReport::of(&self.base_url, invited)))
             }
+            UserCommand::Invites => self.invites(None).await,
+            UserCommand::Uninvite { invite } => self.uninvite(None, &invite).await,
             UserCommand::Link { who } => {
                 let link = self.identity.sign_in_link(&self.find(&who).await?).await?;
                 let url = magic_link(self.base_url.as_str(), &link.token).as_str().into();

@@ -17,9 +17,22 @@ fn run(args: &[&str]) -> Output {
 #[test]
 fn help_names_every_subcommand_with_examples() {
     for (noun, verbs) in [
-        ("user", ["list", "show", "add", "password", "sign-out", "delete", "invite", "link"].as_slice()),
+        (
+            "user",
+            [
+                "list", "show", "add", "password", "sign-out", "delete", "invite", "invites", "uninvite",
+                "link",
+            ]
+            .as_slice(),
+        ),
         ("device", &["list", "revoke", "rename", "pair"]),
-        ("space", &["list", "show", "create", "rename", "delete", "members", "member", "invite"]),
+        (
+            "space",
+            &[
+                "list", "show", "create", "rename", "delete", "members", "member", "invite", "invites",
+                "uninvite",
+            ],
+        ),
     ] {
         let help = String::from_utf8(run(&[noun, "--help"]).stdout).unwrap();
         for text in ["Examples:", "Exit codes:", "--json", "--store", "--base-url"] {

@@ -170,7 +170,7 @@ fn roles_are_given_and_taken(desk: &mut Desk) {
 fn invites_and_links_let_in(desk: &mut Desk) {
     let cy = desk.world.log_in("cy");
     let invite = &desk.json(&["space", "invite", "family", "viewer"])[0];
-    assert_keys(invite, &["expires_at", "invite", "url"]);
+    assert_keys(invite, &["expires_at", "id", "invite", "url"]);
     let body = json!({"token": invite["invite"]}).to_string();
     let accepted = desk.world.http(&cy).post("/v1/invites/accept", &body).unwrap().ok();
     assert_eq!((&accepted["space"], &accepted["role"]), (&json!("family"), &json!("viewer")));

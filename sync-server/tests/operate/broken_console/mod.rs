@@ -2,6 +2,7 @@
 
 mod codes;
 mod database;
+mod invites;
 mod stranger;
 mod waiting;
 
