@@ -98,7 +98,8 @@ fn check(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether nobody sees a character, or it makes text look like other text.
+pub(crate) fn is_invisible(c: char) -> bool {
     INVISIBLE.iter().any(|(low, high)| (*low..=*high).contains(&c))
 }
 

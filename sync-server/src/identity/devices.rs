@@ -7,6 +7,7 @@ use sync_core::{
 
 use super::grant::Grant;
 use super::signed_in::SignedIn;
+use crate::auth::username::is_invisible;
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
@@ -35,7 +36,7 @@ impl NewDevice {
     /// # Errors
     ///
     /// `validation_failed` at `/device_name` or `/platform` for what is empty, longer than 100 characters, or has control
-    /// characters or such that change the direction of text: people read these lines to decide whom they let in.
+    /// characters or such that nobody sees: people read these lines to decide whom they let in.
     pub fn new(name: Option<&str>, platform: Option<&str>) -> Result<Self, Problem> {
         let name = name.map(|name| plain("/device_name", name)).transpose()?;
         let platform = platform.map(|platform| plain("/platform", platform)).transpose()?;
@@ -69,15 +70,10 @@ pub(super) fn plain(pointer: &str, text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() {
         return refused("it must not be empty");
     }
-    if text.chars().any(|c| c.is_control() || turns_text(c)) {
-        return refused("it must not contain control characters");
+    if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+        return refused("it must not contain control or invisible characters");
     }
     Ok(text.to_owned())
-}
-
-/// Characters that make text look like other text.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
 }
 
 /// A device, and how far it is.

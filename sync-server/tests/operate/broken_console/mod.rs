@@ -3,6 +3,7 @@
 mod codes;
 mod database;
 mod invites;
+mod names;
 mod stranger;
 mod waiting;
 
