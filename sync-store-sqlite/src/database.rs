@@ -58,7 +58,7 @@ impl Database {
     /// # Errors
     ///
     /// [`ErrorKind::Corrupt`] when it is missing, empty or no database; [`ErrorKind::Incompatible`] when it is not a
-    /// file, or of another kind, or newer than this program.
+    /// file, or has a second name, or is of another kind, or newer than this program.
     pub(crate) async fn open(
         path: &Path,
         role: Role,
@@ -70,6 +70,7 @@ impl Database {
             Some(_) => return Err(corrupt(path, "is empty")),
             None => return Err(corrupt(path, "is missing")),
         };
+        files::check_one_name(path)?;
         check_role(path, role)?;
         let writing = connect_options(path, role);
         let writer = Lane::new(writing.clone(), 1, 1, options.wait_max);

@@ -35,6 +35,40 @@ impl Identity {
     }
 }
 
+/// Refuses a database of which one file has a second name. Locks, WAL and the check for a replaced file go by the name: two
+/// processes at two names would not see each other, and each would write over what the other has acknowledged.
+///
+/// # Errors
+///
+/// [`ErrorKind::Incompatible`], saying what to do.
+pub(crate) fn check_one_name(path: &Path) -> Result<()> {
+    for file in with_companions(path) {
+        let n_names = look(&file)?.map_or(1, |metadata| n_names(&metadata));
+        if n_names > 1 {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                format!(
+                    "cannot use {}: the same file has {n_names} names (hard links), and who uses it by another would not be \
+                     noticed; remove the other names, or make this one a copy of its own",
+                    file.display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn n_names(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
+}
+
+/// Elsewhere the standard library does not tell.
+#[cfg(not(unix))]
+fn n_names(_: &Metadata) -> u64 {
+    1
+}
+
 /// The `application_id` in the header of a database; `None` when it has no such header.
 pub(crate) fn application_id(path: &Path) -> Result<Option<u32>> {
     let mut header = [0; HEADER_BYTES];

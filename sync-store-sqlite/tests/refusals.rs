@@ -234,6 +234,43 @@ async fn read(store: &SqliteStore, space: &str) -> Result<()> {
     store.read(&space_id(space)).await?.commit().await
 }
 
+/// Two servers that got in by two names acknowledged 300 records, of which 150 were left.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_with_two_names_is_refused_by_either_and_used_again_by_one() -> Test {
+    for (world, file) in [(World::file().await, "sync.db"), (World::folder().await, "data/platform.sqlite")] {
+        let (path, copy) = (world.folder.path().join(file), world.folder.path().join("copy.db"));
+        std::fs::hard_link(&path, &copy)?;
+        world.store.create_space(&space_id("family"), epoch(1)).await?;
+        read(&world.store, "family").await?;
+        let by_copy = SqliteStore::open_file(&copy).await;
+        assert_eq!(kind_of(by_copy), ErrorKind::Incompatible, "{file}: while it is in use");
+        world.store.close().await;
+        let error = SqliteStore::open(world.options.clone()).await.expect_err("opened one of two names");
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        assert!(error.to_string().contains("2 names (hard links)"), "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        std::fs::remove_file(&copy)?;
+        read(&SqliteStore::open(world.options.clone()).await?, "family").await?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_of_a_space_with_two_names_is_refused_and_the_others_are_usable() -> Test {
+    let world = World::folder().await;
+    for name in ["linked", "other"] {
+        world.store.create_space(&space_id(name), epoch(1)).await?;
+    }
+    world.store.close().await;
+    std::fs::hard_link(world.path_of(&space_id("linked")), world.folder.path().join("copy.db"))?;
+    let store = SqliteStore::open(world.options.clone()).await?;
+    assert_eq!(kind_of(read(&store, "linked").await), ErrorKind::Incompatible);
+    read(&store, "other").await?;
+    Ok(())
+}
+
 fn pragma(path: &Path, what: &str) -> rusqlite::Result<()> {
     rusqlite::Connection::open(path)?.execute_batch(&format!("PRAGMA {what}"))
 }
