@@ -6,8 +6,11 @@
 
 mod forwarded;
 mod network;
+mod tally;
 
 pub use network::{Network, TrustedProxies};
+pub use tally::Holding;
+pub(crate) use tally::Tally;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

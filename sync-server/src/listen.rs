@@ -1,7 +1,8 @@
 //! The accept loop: sockets in, requests to a service, and an end in good order.
 //!
 //! HTTP/1.1 only, in clear text or over TLS. A connection has a limited time to send a whole request head, and the
-//! same time to begin its next request, so idle connections are reaped by the same clock. hyper itself
+//! same time to begin its next request, so idle connections are reaped by the same clock. One whose peer does not read its
+//! answers is cut off by another. hyper itself
 //! closes a connection that sent both `Content-Length` and `Transfer-Encoding`; what follows such a request
 //! on the wire is never read as a request.
 //!
@@ -9,10 +10,13 @@
 //! that has already sent its request may see a reset instead, and one that waits for TLS is told nothing. Greeting a client of TLS
 //! takes a slot, too, and has as long as a request head.
 
+mod descriptors;
 mod limits;
+mod moving;
 mod slots;
 mod stream;
 
+pub use descriptors::raise_descriptors;
 pub use limits::ListenLimits;
 
 use std::convert::Infallible;
@@ -20,7 +24,6 @@ use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -35,7 +38,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::client::Holding;
 use crate::tls::Tls;
+use moving::Moving;
 use slots::Slots;
 use stream::PeerStream;
 
@@ -53,6 +58,9 @@ const BUFFER_BYTES_MAX: usize = 96 << 10;
 /// The answer to a connection over a cap.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
 content-length: 0\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\r\n";
+
+/// A connection that was accepted, before anything is spoken on it.
+type Socket = PeerStream<Moving<TcpStream>>;
 
 /// A bound socket, and the certificate with which TLS is spoken on it, if it is.
 #[derive(Debug)]
@@ -91,9 +99,9 @@ pub async fn serve<S, B>(
     let Listener { socket, tls } = listener.into();
     let tls = tls.map(|tls| tls.acceptor());
     let (stopping, _) = watch::channel(());
-    let (header_timeout, drain_timeout) = (limits.header_timeout, limits.drain_timeout);
+    let ListenLimits { header_timeout, stall_timeout, drain_timeout, .. } = limits;
     let protocol = protocol(header_timeout);
-    let slots = Arc::new(Slots::new(limits));
+    let slots = Slots::new(limits);
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -101,7 +109,8 @@ pub async fn serve<S, B>(
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => if let Some(io) = admit(stream, peer, &slots, tls.is_some()) {
+                Ok((stream, peer)) => if let Some((stream, slot)) = admit(stream, peer, &slots, tls.is_some()) {
+                    let io = PeerStream::new(Moving::new(stream, stall_timeout), slot);
                     let (protocol, service) = (protocol.clone(), WithPeer { peer, service: service.clone() });
                     let stopping = stopping.subscribe();
                     match tls.clone() {
@@ -124,10 +133,10 @@ pub async fn serve<S, B>(
 /// Agrees on TLS with a client, unless that takes too long, fails, or the server stops.
 async fn greet(
     tls: TlsAcceptor,
-    io: PeerStream<TcpStream>,
+    io: Socket,
     timeout: Duration,
     mut stopping: watch::Receiver<()>,
-) -> Option<TlsStream<PeerStream<TcpStream>>> {
+) -> Option<TlsStream<Socket>> {
     let greeted = tokio::select! {
         greeted = tokio::time::timeout(timeout, tls.accept(io)) => greeted.ok()?,
         _ = stopping.changed() => return None,
@@ -144,12 +153,7 @@ async fn drain(stopping: watch::Sender<()>, mut connections: JoinSet<()>, timeou
     }
 }
 
-fn admit(
-    stream: TcpStream,
-    peer: SocketAddr,
-    slots: &Arc<Slots>,
-    is_tls: bool,
-) -> Option<PeerStream<TcpStream>> {
+fn admit(stream: TcpStream, peer: SocketAddr, slots: &Slots, is_tls: bool) -> Option<(TcpStream, Holding)> {
     let Some(slot) = slots.take(peer.ip().into()) else {
         tracing::debug!("refused a connection over a cap");
         if !is_tls {
@@ -159,7 +163,7 @@ fn admit(
     };
     // Answers are written whole, so waiting for more to send only delays them.
     stream.set_nodelay(true).ok();
-    Some(PeerStream::new(stream, slot))
+    Some((stream, slot))
 }
 
 /// A connection that died before it was accepted is not a reason to wait; lack of descriptors is.

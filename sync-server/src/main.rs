@@ -67,6 +67,7 @@ async fn import(config: &Config, options: &CopyOptions) -> Result<(), String> {
 #[tokio::main]
 async fn run(config: Config) -> Result<(), String> {
     sync_server::log::start(config.log_format, &config.log_level)?;
+    sync_server::listen::raise_descriptors();
     let server = Server::start(config).await?;
     // Before anyone can know that it listens, and send a signal.
     let stop = stopped()?;

@@ -197,6 +197,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let operator = self.operator();
         let limits = ListenLimits { proxies: self.around.proxies.clone(), ..ListenLimits::default() };
+        let limits = limits.within_descriptors();
         let edge = Edge::new(self.around, warp::service(routes(&self.app)));
         let stop = async {
             stop.await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::descriptors;
 use crate::client::TrustedProxies;
 
 /// Limits on connections. The defaults are what a server should run with.
@@ -17,6 +18,9 @@ pub struct ListenLimits {
     pub proxies: TrustedProxies,
     /// Time for a request head, and for an idle connection to begin one. 5 s: a slow phone needs one or two.
     pub header_timeout: Duration,
+    /// How long a peer may take nothing of what it is sent before it is cut off. 30 s: a phone that goes through a tunnel
+    /// comes back, and whoever never reads does not keep a connection.
+    pub stall_timeout: Duration,
     /// Time for requests in flight after the stop signal. 8 s: orchestrators wait 10 s before they kill, and the
     /// store must be closed by then.
     pub drain_timeout: Duration,
@@ -30,7 +34,25 @@ impl Default for ListenLimits {
             exempt_loopback: true,
             proxies: TrustedProxies::default(),
             header_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(8),
         }
+    }
+}
+
+impl ListenLimits {
+    /// The same with no more connections than this process may have descriptors for; that they are fewer is said in the
+    /// log. A program that embeds the server and has its own use for descriptors sets fewer still.
+    #[must_use]
+    pub fn within_descriptors(self) -> Self {
+        let connections_max = descriptors::for_connections(descriptors::limit()).min(self.connections_max);
+        if connections_max < self.connections_max {
+            tracing::warn!(
+                connections_max,
+                wanted = self.connections_max,
+                "there are too few descriptors for all connections: raise the limit (`ulimit -n`, `LimitNOFILE=`)"
+            );
+        }
+        Self { connections_max, ..self }
     }
 }

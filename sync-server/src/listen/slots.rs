@@ -1,88 +1,48 @@
 //! How many connections there may be, in all and from one address.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::ListenLimits;
-use crate::client::ClientAddress;
+use crate::client::{ClientAddress, Holding, Tally};
 
-/// Counts connections. Its memory is bounded by the connections that are open.
+/// Counts connections.
 #[derive(Debug)]
 pub(super) struct Slots {
     limits: ListenLimits,
-    open: Mutex<Open>,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    total: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// The right to one open connection; dropping it gives the right back.
-#[derive(Debug)]
-pub(super) struct Slot {
-    slots: Arc<Slots>,
-    address: Option<IpAddr>,
+    open: Arc<Tally>,
 }
 
 impl Slots {
     pub(super) fn new(limits: ListenLimits) -> Self {
-        Self { limits, open: Mutex::default() }
+        let open = Arc::new(Tally::new(limits.connections_max, limits.connections_per_address_max));
+        Self { limits, open }
     }
 
-    /// A slot for a connection from `peer`, unless a cap is reached.
-    pub(super) fn take(self: &Arc<Self>, peer: ClientAddress) -> Option<Slot> {
+    /// A slot for a connection from `peer`, unless a cap is reached. Dropping it gives it back.
+    pub(super) fn take(&self, peer: ClientAddress) -> Option<Holding> {
         let address = Some(peer).filter(|peer| !self.is_exempt(*peer)).map(|peer| peer.counted());
-        let mut open = self.lock();
-        let from_here = address.and_then(|address| open.by_address.get(&address)).copied().unwrap_or(0);
-        if open.total >= self.limits.connections_max || from_here >= self.limits.connections_per_address_max {
-            return None;
-        }
-        open.total += 1;
-        if let Some(address) = address {
-            open.by_address.insert(address, from_here + 1);
-        }
-        Some(Slot { slots: Arc::clone(self), address })
+        let mut slot = self.open.hold(address);
+        slot.take(1).then_some(slot)
     }
 
     /// A trusted proxy brings the connections of many.
     fn is_exempt(&self, peer: ClientAddress) -> bool {
         (self.limits.exempt_loopback && peer.is_loopback()) || self.limits.proxies.trusts(peer.ip())
     }
-
-    /// The counters are whole after every statement, so a panic elsewhere does not spoil them.
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut open = self.slots.lock();
-        open.total -= 1;
-        let Some(address) = self.address else { return };
-        let left = open.by_address.get(&address).map_or(0, |n| n - 1);
-        if left == 0 {
-            open.by_address.remove(&address);
-        } else {
-            open.by_address.insert(address, left);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::client::TrustedProxies;
 
-    fn slots(connections_max: usize, connections_per_address_max: usize) -> Arc<Slots> {
-        let limits = ListenLimits { connections_max, connections_per_address_max, ..ListenLimits::default() };
-        Arc::new(Slots::new(limits))
+    fn slots(connections_max: usize, connections_per_address_max: usize) -> Slots {
+        Slots::new(ListenLimits { connections_max, connections_per_address_max, ..ListenLimits::default() })
     }
 
-    fn take(slots: &Arc<Slots>, ip: &str) -> Option<Slot> {
+    fn take(slots: &Slots, ip: &str) -> Option<Holding> {
         slots.take(ip.parse::<IpAddr>().unwrap().into())
     }
 
@@ -115,17 +75,16 @@ mod tests {
     fn a_trusted_proxy_counts_only_in_all() {
         let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
         let limits = ListenLimits { connections_per_address_max: 1, proxies, ..ListenLimits::default() };
-        let slots = Arc::new(Slots::new(limits));
+        let slots = Slots::new(limits);
         let _many: Vec<_> = (0..9).map(|_| take(&slots, "::ffff:10.0.0.1").unwrap()).collect();
         let _one = take(&slots, "11.0.0.1").unwrap();
         assert!(take(&slots, "11.0.0.1").is_none());
     }
 
     #[test]
-    fn a_dropped_slot_is_free_again_and_forgotten() {
+    fn a_dropped_slot_is_free_again() {
         let slots = slots(1, 1);
         drop(take(&slots, "192.0.2.1").unwrap());
         assert!(take(&slots, "192.0.2.1").is_some());
-        assert!(slots.lock().by_address.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::slots::Slot;
+use crate::client::Holding;
 
 /// How long a closing socket is drained. 2 s: one round trip and a client that finishes its write.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ pub(super) struct PeerStream<T> {
     inner: T,
     linger: Option<Linger>,
     /// Lives as long as the socket, also when an upgrade has taken it from HTTP.
-    _slot: Slot,
+    _slot: Holding,
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Linger {
 }
 
 impl<T> PeerStream<T> {
-    pub(super) fn new(inner: T, slot: Slot) -> Self {
+    pub(super) fn new(inner: T, slot: Holding) -> Self {
         Self { inner, linger: None, _slot: slot }
     }
 }
