@@ -15,11 +15,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::Request;
 use hyper::body::Body;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use hyper::{Method, Request};
 
+use crate::client::{ClientAddress, Holding, Tally};
 use crate::problem::{Code, Problem};
+
+/// Bytes in the body of a `DELETE`. 64 KiB: a password and a word on what is to become of things.
+const DELETE_BYTES_MAX: usize = 64 << 10;
+
+/// The part of the memory for bodies that one address may have. A quarter: it takes more than three to keep others out, and
+/// an office behind one address has eight of the largest at a time.
+const PARTS: usize = 4;
 
 /// The numbers the gate holds requests to.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +35,8 @@ pub struct GateLimits {
     pub body_bytes_max: usize,
     /// How long a body may take to arrive. 15 s: 10 MiB over a slow mobile link, or a client that stalls.
     pub body_deadline: Duration,
-    /// Bytes of all bodies in hand at once. 256 MiB: 25 of the largest, thousands of ordinary ones.
+    /// Memory for all bodies in hand at once, in bytes, of which one address may have a quarter. 256 MiB: 25 of the largest,
+    /// thousands of ordinary ones.
     pub bodies_bytes_max: usize,
 }
 
@@ -42,7 +50,7 @@ impl Default for GateLimits {
 #[derive(Clone, Debug)]
 pub struct Gate {
     limits: GateLimits,
-    budget: Arc<Semaphore>,
+    budget: Arc<Tally>,
 }
 
 /// A request that passed, with its whole body.
@@ -51,7 +59,7 @@ pub struct Admitted {
     /// The request as the routes get it.
     pub request: Request<Full<Bytes>>,
     /// Holds the body's share of the memory budget; dropped when the answer is ready.
-    pub share: OwnedSemaphorePermit,
+    pub share: Holding,
 }
 
 impl Default for Gate {
@@ -63,14 +71,18 @@ impl Default for Gate {
 impl Gate {
     /// A gate with these limits and a budget of its own.
     pub fn new(limits: GateLimits) -> Self {
-        let permits = limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS);
-        Self { limits, budget: Arc::new(Semaphore::new(permits)) }
+        let bytes_max = limits.bodies_bytes_max;
+        Self { limits, budget: Arc::new(Tally::new(bytes_max, bytes_max / PARTS)) }
     }
 
     /// Checks the head, then reads the body.
     ///
     /// A declared length over the limit is refused before the first byte is read, so that a client that
-    /// sent `Expect: 100-continue` never hears 100.
+    /// sent `Expect: 100-continue` never hears 100. The body of a `GET` or `HEAD` means nothing: it is not read, and the
+    /// request is handed on without it.
+    ///
+    /// Memory is counted by the [`ClientAddress`] among the extensions of the request; this machine is free of the limit for one
+    /// address, as it is where connections are counted.
     ///
     /// # Errors
     ///
@@ -85,10 +97,26 @@ impl Gate {
         head::check(&request, has_body)
             .map_err(|problem| if has_body { problem.close() } else { problem })?;
         let (parts, body) = request.into_parts();
-        let reading = body::read(body, self.limits.body_bytes_max, &self.budget);
-        let (bytes, share) =
-            tokio::time::timeout(self.limits.body_deadline, reading).await.map_err(|_| self.too_slow())??;
+        let client = parts.extensions.get::<ClientAddress>().filter(|client| !client.is_loopback());
+        let mut share = self.budget.hold(client.map(ClientAddress::counted));
+        let bytes = match self.bytes_max(&parts.method) {
+            None => Bytes::new(),
+            Some(bytes_max) => {
+                let reading = body::read(body, bytes_max, &mut share);
+                let read = tokio::time::timeout(self.limits.body_deadline, reading).await;
+                read.map_err(|_| self.too_slow())??
+            }
+        };
         Ok(Admitted { request: Request::from_parts(parts, Full::new(bytes)), share })
+    }
+
+    /// How large a body may be; `None` where it means nothing.
+    fn bytes_max(&self, method: &Method) -> Option<usize> {
+        match *method {
+            Method::GET | Method::HEAD => None,
+            Method::DELETE => Some(self.limits.body_bytes_max.min(DELETE_BYTES_MAX)),
+            _ => Some(self.limits.body_bytes_max),
+        }
     }
 
     fn too_slow(&self) -> Problem {

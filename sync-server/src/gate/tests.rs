@@ -128,6 +128,69 @@ async fn bodies_share_one_budget_and_give_it_back() {
     assert_eq!(code_of(&gate, send()).await, "admitted");
 }
 
+/// 40 bodies from one address kept 191 of 197 pushes of another out.
+#[tokio::test]
+async fn one_address_cannot_take_the_memory_of_the_others() {
+    let gate = Gate::new(GateLimits { body_bytes_max: 8, bodies_bytes_max: 64, ..GateLimits::default() });
+    let send = |ip: &str| {
+        let client = ClientAddress::from(ip.parse::<std::net::IpAddr>().unwrap());
+        request("POST", &[JSON]).extension(client).body(full("12345678")).unwrap()
+    };
+    let mut held = Vec::new();
+    for ip in ["2001:db8::1", "2001:db8::2"] {
+        held.push(gate.admit(send(ip)).await.unwrap());
+    }
+    assert_eq!(code_of(&gate, send("2001:db8::3")).await, "overloaded");
+    for ip in ["2001:db8:0:1::1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "127.0.0.1", "127.0.0.1"] {
+        held.push(gate.admit(send(ip)).await.unwrap());
+    }
+    assert_eq!(code_of(&gate, send("192.0.2.3")).await, "overloaded", "the memory is what it is");
+    held.remove(0);
+    assert_eq!(code_of(&gate, send("2001:db8::3")).await, "admitted");
+}
+
+#[tokio::test]
+async fn the_body_of_a_get_is_neither_read_nor_kept() {
+    let gate = small();
+    for method in ["GET", "HEAD"] {
+        let endless = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let admitted = gate.admit(request(method, &[JSON]).body(endless).unwrap()).await.unwrap();
+        assert_eq!(admitted.request.into_body().collect().await.unwrap().to_bytes(), "", "{method}");
+        let long = request(method, &[JSON]).body(full("123456789")).unwrap();
+        assert_eq!(code_of(&gate, long).await, "admitted", "{method}");
+    }
+    let _rest = gate.admit(request("POST", &[JSON]).body(full("12345678")).unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delete_has_a_small_body() {
+    let (gate, long) = (Gate::default(), " ".repeat(DELETE_BYTES_MAX + 1));
+    for (method, n_bytes, expected) in [
+        ("DELETE", DELETE_BYTES_MAX, "admitted"),
+        ("DELETE", DELETE_BYTES_MAX + 1, "body_too_large"),
+        ("POST", DELETE_BYTES_MAX + 1, "admitted"),
+    ] {
+        let body = Full::new(Bytes::copy_from_slice(&long.as_bytes()[..n_bytes]));
+        assert_eq!(code_of(&gate, request(method, &[JSON]).body(body).unwrap()).await, expected, "{method}");
+    }
+}
+
+/// The memory was counted by what had arrived, while the buffer had twice that.
+#[tokio::test]
+async fn all_the_memory_of_a_body_is_counted() {
+    let limits = GateLimits { body_bytes_max: 1 << 20, bodies_bytes_max: 1 << 20, ..GateLimits::default() };
+    let gate = Gate::new(limits);
+    let chunk: &'static str = Box::leak("x".repeat(5_000).into_boxed_str());
+    let sent = || request("POST", &[JSON]).body(chunks(vec![chunk; 3])).unwrap();
+    let admitted = gate.admit(sent()).await.unwrap();
+    let mut rest = gate.budget.hold(None);
+    assert!(!rest.take((1 << 20) - 15_000), "the room that is empty is counted, too");
+    assert!(rest.take((1 << 20) - 20_000));
+    assert_eq!(code_of(&gate, sent()).await, "overloaded");
+    drop((rest, admitted));
+    assert!(gate.budget.hold(None).take(1 << 20), "all is given back");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_given_up() {
     let stalled = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>());

@@ -35,3 +35,34 @@ async fn a_connection_that_never_reads_its_answers_is_cut_off() {
     tokio::time::timeout(PATIENCE, served).await.expect("its slot is free again");
     sending.await.unwrap();
 }
+
+/// 32 of them, with bodies of 8 MiB, kept everyone from writing for a minute.
+#[tokio::test]
+async fn a_request_that_waits_holds_no_body() {
+    /// Few enough for the system to take them at once, whether they are read or not.
+    const N_BYTES: usize = 256 << 10;
+    let gate = GateLimits { bodies_bytes_max: 4 * N_BYTES, ..GateLimits::default() };
+    let world = World::with(gate, ListenLimits::default()).await;
+    let head =
+        "HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ";
+    let rest = format!("{head}{N_BYTES}\r\n\r\n{}", " ".repeat(N_BYTES));
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let mut client = world.connect().await;
+        client.send(format!("GET /slow {rest}")).await;
+        waiting.push(client);
+    }
+    let all_wait = async {
+        while world.served.load(SeqCst) < waiting.len() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_wait).await.expect("all wait");
+    let echoed = world.ask(format!("POST /echo {rest}")).await;
+    assert!(echoed.starts_with("HTTP/1.1 200 "), "{}", &echoed[..echoed.len().min(300)]);
+    let answer = world.ask(format!("GET /peer {rest}")).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 "),
+        "a body that means nothing is no reason to refuse: {answer}"
+    );
+}
