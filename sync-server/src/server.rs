@@ -120,7 +120,7 @@ impl Server {
     ) -> Result<Self, String> {
         let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdSource>) = (Arc::new(SystemClock), Arc::new(OsIds));
         let backend = Backend::open_to_serve(&config.store).await?;
-        let tls = config.tls.clone().map(Tls::load).transpose()?;
+        let tls = config.tls.clone().map(|files| Tls::load(files, Arc::clone(&clock))).transpose()?;
         let (socket, address) = bind(config.listen).await?;
         let base_url = config.base_url.clone();
         let base_url = base_url.unwrap_or_else(|| Origin::of_listener(address, tls.is_some()));

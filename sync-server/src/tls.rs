@@ -2,10 +2,12 @@
 //!
 //! TLS 1.2 and 1.3 with the cryptography of `ring`, and HTTP/1.1 alone, as everywhere in this server. The files are looked at
 //! every few seconds; connections that are open keep the certificate they began with. One that cannot be used is said in the
-//! log, and the one before it stays.
+//! log, and the one before it stays; so is one that has expired or is about to.
 
+mod apart;
 mod files;
 mod unverified;
+mod validity;
 
 pub use files::TlsFiles;
 pub(crate) use unverified::connect_unverified;
@@ -13,13 +15,16 @@ pub(crate) use unverified::connect_unverified;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use sync_core::Clock;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
+use apart::apart;
 use files::Stamp;
 
 /// How often the files are looked at. 2 s: it costs two calls, and whoever renewed a certificate looks whether it came.
@@ -35,6 +40,7 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 #[derive(Clone, Debug)]
 pub struct Tls {
     files: TlsFiles,
+    clock: Arc<dyn Clock>,
     current: Arc<Current>,
     config: Arc<ServerConfig>,
 }
@@ -53,12 +59,12 @@ impl ResolvesServerCert for Current {
 }
 
 impl Tls {
-    /// Reads the certificate and its key.
+    /// Reads the certificate and its key. By `clock` it is known whether the certificate has expired, which is told in the log.
     ///
     /// # Errors
     ///
-    /// Text that names the file and says what is wrong with it: missing, open to others, not PEM, or not a pair.
-    pub fn load(files: TlsFiles) -> Result<Self, String> {
+    /// Text that names the file and says what is wrong with it: missing, no regular file, open to others, not PEM, or not a pair.
+    pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let stamp = files.stamp();
         let certificate = files.load(&provider())?;
         let current =
@@ -69,7 +75,9 @@ impl Tls {
             .map_err(|error| format!("cannot speak TLS: {error}"))?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(current.clone());
         config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-        Ok(Self { files, current, config: Arc::new(config) })
+        let tls = Self { files, clock, current, config: Arc::new(config) };
+        tls.tell_validity();
+        Ok(tls)
     }
 
     /// What greets the clients of a listener.
@@ -82,8 +90,7 @@ impl Tls {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let tls = self.clone();
-            // It can fail only by a panic, which was told by then; the next look comes all the same.
-            tokio::task::spawn_blocking(move || tls.look()).await.ok();
+            apart(move || tls.look()).await;
         }
     }
 
@@ -94,9 +101,10 @@ impl Tls {
         }
         match self.files.load(&provider()) {
             Ok(certificate) => {
-                let mut current = self.current.certificate.write().unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::new(certificate);
+                *self.current.certificate.write().unwrap_or_else(PoisonError::into_inner) =
+                    Arc::new(certificate);
                 tracing::info!("took over the new TLS certificate");
+                self.tell_validity();
             }
             Err(why) => {
                 tracing::warn!(%why, "the new TLS certificate cannot be used; the one before it stays")
@@ -104,6 +112,18 @@ impl Tls {
         }
         // Also of files that cannot be used: they are told of once.
         *self.current.stamp.write().unwrap_or_else(PoisonError::into_inner) = stamp;
+    }
+
+    fn tell_validity(&self) {
+        let current = Arc::clone(&self.current.certificate.read().unwrap_or_else(PoisonError::into_inner));
+        let now = Duration::from_micros(u64::try_from(self.clock.now().as_micros()).unwrap_or(0));
+        let why = current
+            .end_entity_cert()
+            .ok()
+            .and_then(|certificate| validity::warning(certificate, UnixTime::since_unix_epoch(now)));
+        if let Some(why) = why {
+            tracing::warn!(%why, "the TLS certificate has to be renewed");
+        }
     }
 }
 
