@@ -4,9 +4,10 @@
 //! `POST /v1/auth/link/redeem`: body `{token, session?: "cookie" | "token", invite?, device_name?, platform?}`. 200
 //! with the cookie set, or with tokens; 400 `link_invalid`.
 //!
-//! `GET /link`, `GET /invite`, `GET /pair`: the pages that letters and pictures lead to. They use nothing up.
+//! `GET` and `HEAD` of `/link`, `/invite`, `/pair`: the pages that letters and pictures lead to. They use nothing up, and take
+//! any query.
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use sync_core::Proof;
 use warp::Filter;
@@ -15,7 +16,7 @@ use warp::filters::BoxedFilter;
 use super::first_of;
 use super::grant::granted;
 use super::request::{Request, json};
-use super::resource::{Answer, get, post, resource};
+use super::resource::{Answer, Methods, get, post, resource};
 use crate::app::App;
 use crate::auth::address::MailAddress;
 use crate::identity::NewDevice;
@@ -34,15 +35,19 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 /// What people open in a browser, outside of the API.
 pub(super) fn pages(app: &App) -> BoxedFilter<(Response,)> {
     first_of([
-        resource(warp::path!("link").map(Vec::new), app, get(|_, request| page(request, link_page))),
-        resource(warp::path!("invite").map(Vec::new), app, get(|_, request| page(request, invite_page))),
-        resource(warp::path!("pair").map(Vec::new), app, get(|_, request| page(request, pair_page))),
+        resource(warp::path!("link").map(Vec::new), app, page(|_, _| async { Ok(link_page()) })),
+        resource(warp::path!("invite").map(Vec::new), app, page(|_, _| async { Ok(invite_page()) })),
+        resource(warp::path!("pair").map(Vec::new), app, page(|_, _| async { Ok(pair_page()) })),
     ])
 }
 
-async fn page(request: Request, show: fn() -> Response) -> Answer {
-    request.query(&[])?;
-    Ok(show())
+/// Whatever the query: gateways of mail and those who count clicks add theirs. They ask by HEAD, too, whether the link is
+/// dead.
+fn page<R>(show: fn(App, Request) -> R) -> Methods
+where
+    R: Future<Output = Answer> + Send + 'static,
+{
+    get(show).on(Method::HEAD, show)
 }
 
 #[derive(Deserialize)]

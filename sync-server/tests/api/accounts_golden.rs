@@ -123,10 +123,12 @@ impl Story<'_> {
         let token = self.world.nth_letter("joan@example.org", 2).await;
         let body = format!(r#"{{"token":"{token}","session":"token"}}"#);
         self.unsigned("link-tokens", redeem, &body).await;
-        for page in ["GET /link", "GET /invite", "GET /pair"] {
-            let answer = self.world.ask(page, None, None).await;
-            self.document.check(page, None, &answer);
-            self.ledger.note(page, &answer);
+        for page in ["/link", "/invite", "/pair"] {
+            for page in [format!("GET {page}"), format!("HEAD {page}?utm_source=x")] {
+                let answer = self.world.ask(&page, None, None).await;
+                self.document.check(&page, None, &answer);
+                self.ledger.note(&page, &answer);
+            }
         }
     }
 

@@ -49,8 +49,11 @@ const OPERATIONS: &[Cell] = &[
     cell("GET /limits", Nobody, "GET /limits", None),
     cell("GET /openapi.json", Nobody, "GET /openapi.json", None),
     cell("GET /link", Nobody, "GET /link", None),
+    cell("HEAD /link", Nobody, "HEAD /link", None),
     cell("GET /invite", Nobody, "GET /invite", None),
+    cell("HEAD /invite", Nobody, "HEAD /invite", None),
     cell("GET /pair", Nobody, "GET /pair", None),
+    cell("HEAD /pair", Nobody, "HEAD /pair", None),
     cell(
         "POST /v1/auth/register",
         Nobody,
