@@ -35,7 +35,9 @@ mod tests {
         let (over, ended) = mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let work = apart(move || drop(stuck.recv()));
+            let work = apart(move || {
+                stuck.recv().unwrap_err();
+            });
             let waited =
                 runtime.block_on(async { tokio::time::timeout(Duration::from_millis(10), work).await });
             drop(runtime);
