@@ -5,6 +5,7 @@ use sync_core::{
     SpaceId, Synced, Timestamp,
 };
 
+use super::behalf::Behalf;
 use super::grant::Grant;
 use super::signed_in::SignedIn;
 use crate::auth::username::is_invisible;
@@ -177,19 +178,22 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `not_found`, `validation_failed`.
-    pub async fn rename_device(&self, user: &ActorId, id: &CredentialId, name: &str) -> Result<(), Problem> {
+    /// `not_found`, `validation_failed`, `token_revoked`.
+    pub async fn rename_device(
+        &self,
+        who: impl Into<Behalf<'_>>,
+        id: &CredentialId,
+        name: &str,
+    ) -> Result<(), Problem> {
+        let who = who.into();
         let name = plain("/device_name", name)?;
-        let device = self.own_device(user, id).await?;
+        let device = self.own_device(who.user(), id).await?;
         let renamed = device.changed(|next| {
             if let Purpose::Device(details) = &mut next.purpose {
                 details.name = name;
             }
         });
-        match self.change(&[Change::ReplaceCredential(renamed)]).await? {
-            Changed::Done => Ok(()),
-            Changed::Refused(_) => Err(Problem::new(Code::Overloaded).retry_after(1)),
-        }
+        self.change_as(who, vec![(Change::ReplaceCredential(renamed), Code::Overloaded)]).await
     }
 
     /// Signs a device out for good: its next request is refused, and its open connections end. What it has not sent yet
@@ -197,25 +201,40 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `not_found`, as [`device`](Identity::device).
-    pub async fn revoke_device(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
-        let device = self.own_device(user, id).await?;
-        self.revoke(&device).await
+    /// `not_found`, as [`device`](Identity::device); `token_revoked`.
+    pub async fn revoke_device(&self, who: impl Into<Behalf<'_>>, id: &CredentialId) -> Result<(), Problem> {
+        let who = who.into();
+        let device = self.own_device(who.user(), id).await?;
+        self.revoke_as(Some(who), &device).await
     }
 
     /// Removes a credential, in whichever revision it is by now.
     pub(super) async fn revoke(&self, credential: &Credential) -> Result<(), Problem> {
-        let mut revision = credential.revision;
-        loop {
-            let take = Change::TakeCredential { id: credential.id.clone(), revision };
-            if self.change(&[take]).await?.is_done() {
-                return Ok(());
+        self.revoke_as(None, credential).await
+    }
+
+    /// As [`revoke`](Self::revoke), on somebody's behalf.
+    pub(super) async fn revoke_as(
+        &self,
+        who: Option<Behalf<'_>>,
+        credential: &Credential,
+    ) -> Result<(), Problem> {
+        let (id, mut revision) = (&credential.id, credential.revision);
+        for _ in 0..REVISIONS_MAX {
+            let mut changes: Vec<_> =
+                who.and_then(Behalf::there).map(|(there, _)| there).into_iter().collect();
+            changes.push(Change::TakeCredential { id: id.clone(), revision });
+            match self.change(&changes).await? {
+                Changed::Done => return Ok(()),
+                Changed::Refused(idx) if idx + 1 < changes.len() => return Err(Code::TokenRevoked.into()),
+                Changed::Refused(_) => {}
             }
-            match self.accounts().credential(&credential.id).await? {
+            match self.accounts().credential(id).await? {
                 Some(now) => revision = now.revision,
                 None => return Ok(()),
             }
         }
+        Err(Problem::new(Code::Overloaded).retry_after(1))
     }
 
     async fn own_device(&self, user: &ActorId, id: &CredentialId) -> Result<Credential, Problem> {
@@ -245,6 +264,10 @@ impl Identity {
         }
     }
 }
+
+/// How often a credential may have changed before it could be removed. 1,000: what changes one is limited, and giving up
+/// would leave a thief signed in.
+const REVISIONS_MAX: usize = 1000;
 
 /// Credentials that are read at once.
 const PAGE: usize = 500;

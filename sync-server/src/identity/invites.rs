@@ -7,6 +7,7 @@ use sync_core::{
     Timestamp,
 };
 
+use super::behalf::Behalf;
 use super::signed_in::SignedIn;
 use crate::auth::address::MailAddress;
 use crate::auth::opaque::{OpaqueToken, TokenKind};
@@ -124,7 +125,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `space_not_found`, `forbidden_role`; `not_found` when it is none of this space, or over.
+    /// `space_not_found`, `forbidden_role`; `not_found` when it is none of this space, or over; `token_revoked`.
     pub async fn revoke_invite(
         &self,
         who: &SignedIn,
@@ -132,17 +133,22 @@ impl Identity {
         id: &CredentialId,
     ) -> Result<(), Problem> {
         self.owner(who, space).await?;
-        self.revoke_invite_of(&Holder::Space(space.clone()), id).await
+        self.revoke_invite_of(Some(who.into()), &Holder::Space(space.clone()), id).await
     }
 
     /// Takes an invite back that someone holds.
-    pub(super) async fn revoke_invite_of(&self, holder: &Holder, id: &CredentialId) -> Result<(), Problem> {
+    pub(super) async fn revoke_invite_of(
+        &self,
+        who: Option<Behalf<'_>>,
+        holder: &Holder,
+        id: &CredentialId,
+    ) -> Result<(), Problem> {
         let found = self.accounts().credential(id).await?.ok_or(Code::NotFound)?;
         let is_open = found.kind() == CredentialKind::Invite && !found.is_expired(self.now());
         if found.holder != *holder || !is_open {
             return Err(Code::NotFound.into());
         }
-        self.revoke(&found).await
+        self.revoke_as(who, &found).await
     }
 
     /// Makes someone who is signed in a member. Whoever has a higher role already keeps it.

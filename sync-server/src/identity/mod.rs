@@ -13,6 +13,7 @@
 //! The routes of the server call it, and so may a program that embeds the server:
 //! [`Server::identity`](crate::Server::identity).
 
+mod behalf;
 mod devices;
 mod grant;
 mod invites;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use sync_core::service::Service;
 use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, Timestamp};
 
+pub use behalf::Behalf;
 pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice, SyncedSpace};
 pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
@@ -137,11 +139,13 @@ impl Identity {
         }
     }
 
-    /// As [`change_or`](Self::change_or), by someone whose device must still be there when it happens: what was read of it
-    /// before may be over by then.
-    async fn change_as(&self, who: &SignedIn, changes: Vec<(Change, Code)>) -> Result<(), Problem> {
-        let there = (Change::RequireCredential(who.device.clone()), Code::TokenRevoked);
-        self.change_or(std::iter::once(there).chain(changes).collect()).await
+    /// As [`change_or`](Self::change_or), on somebody's behalf, whose device must still be there when it happens.
+    async fn change_as(
+        &self,
+        who: impl Into<Behalf<'_>>,
+        changes: Vec<(Change, Code)>,
+    ) -> Result<(), Problem> {
+        self.change_or(who.into().there().into_iter().chain(changes).collect()).await
     }
 
     /// Removes a credential in a task of its own, so that the answer that was found takes as long as any other.

@@ -69,7 +69,7 @@ impl Identity {
     ///
     /// `not_found` when it is none of these, or over.
     pub async fn end_invite(&self, space: Option<&SpaceId>, id: &CredentialId) -> Result<(), Problem> {
-        self.revoke_invite_of(&holder_of(space), id).await
+        self.revoke_invite_of(None, &holder_of(space), id).await
     }
 }
 

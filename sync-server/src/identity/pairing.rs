@@ -16,9 +16,9 @@ use sync_core::{
     ActorId, Change, Claim, Credential, CredentialId, Holder, Pairing, Purpose, Timestamp, User,
 };
 
+use super::behalf::Behalf;
 use super::devices::{DeviceStatus, NewDevice};
 use super::grant::Grant;
-use super::signed_in::SignedIn;
 use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id, successor_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
@@ -67,30 +67,15 @@ pub enum Redeemed {
 }
 
 impl Identity {
-    /// Makes a code for another device of the same user. With `confirm` they have to agree to whoever redeems it.
+    /// Makes a code for another device of the same user. With `confirm` they have to agree to whoever redeems it. It lives
+    /// as long as the device that asked for it.
     ///
     /// # Errors
     ///
-    /// `quota_exceeded` when there are too many codes at once.
-    pub async fn offer_pairing(&self, user: &ActorId, confirm: bool) -> Result<Offered, Problem> {
-        self.offer(user, confirm, None).await
-    }
-
-    /// As [`offer_pairing`](Identity::offer_pairing), by someone who is signed in.
-    ///
-    /// # Errors
-    ///
-    /// Its own, and `token_revoked`.
-    pub async fn offer_pairing_as(&self, who: &SignedIn, confirm: bool) -> Result<Offered, Problem> {
-        self.offer(&who.user, confirm, Some(&who.device)).await
-    }
-
-    async fn offer(
-        &self,
-        user: &ActorId,
-        confirm: bool,
-        by: Option<&CredentialId>,
-    ) -> Result<Offered, Problem> {
+    /// `quota_exceeded` when there are too many codes at once; `token_revoked`.
+    pub async fn offer_pairing(&self, who: impl Into<Behalf<'_>>, confirm: bool) -> Result<Offered, Problem> {
+        let who = who.into();
+        let user = who.user();
         self.check_room_for_pairing(user).await?;
         let id = new_credential_id(self.0.ids.as_ref());
         let token = self.pairing_token(&id);
@@ -103,12 +88,10 @@ impl Identity {
             secret: token.hash(),
             created_at: now,
             expires_at: Some(expires_at),
-            purpose: Purpose::Pairing(Pairing { misses: 0, confirm, claim: None, by: by.cloned() }),
+            purpose: Purpose::Pairing(Pairing { misses: 0, confirm, claim: None, by: who.device().cloned() }),
         };
-        let mut changes = vec![(Change::RequireUser(user.clone()), Code::TokenRevoked)];
-        changes.extend(by.map(|device| (Change::RequireCredential(device.clone()), Code::TokenRevoked)));
-        changes.push((Change::AddCredential(pairing), Code::Internal));
-        self.change_or(changes).await?;
+        let there = (Change::RequireUser(user.clone()), Code::TokenRevoked);
+        self.change_as(who, vec![there, (Change::AddCredential(pairing), Code::Internal)]).await?;
         Ok(Offered { id, token: token.text(), expires_at })
     }
 
@@ -129,7 +112,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `not_found` when it is not theirs, or over: redeemed without asking, fetched, cancelled or too old.
+    /// `not_found` when it is not theirs, or over: redeemed without asking, fetched, cancelled, too old, or of a device that
+    /// is signed out.
     pub async fn pairing(&self, user: &ActorId, id: &CredentialId) -> Result<PairingState, Problem> {
         let (_, pairing) = self.own_pairing(user, id).await?;
         Ok(match pairing.claim {
@@ -152,23 +136,31 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// `not_found`, also when nobody has claimed it.
-    pub async fn confirm_pairing(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
-        let (credential, pairing) = self.own_pairing(user, id).await?;
-        let claim = pairing.claim.clone().ok_or(Code::NotFound)?;
-        let claim = Some(Claim { is_confirmed: true, ..claim });
-        let next = credential.changed(|next| next.purpose = Purpose::Pairing(Pairing { claim, ..pairing }));
-        self.change_or(vec![(Change::ReplaceCredential(next), Code::NotFound)]).await
+    /// `not_found`, also when nobody has claimed it; `token_revoked`.
+    pub async fn confirm_pairing(
+        &self,
+        who: impl Into<Behalf<'_>>,
+        id: &CredentialId,
+    ) -> Result<(), Problem> {
+        let who = who.into();
+        let (credential, mut pairing) = self.own_pairing(who.user(), id).await?;
+        let claim = pairing.claim.as_mut().ok_or(Code::NotFound)?;
+        claim.is_confirmed = true;
+        let next = Change::ReplaceCredential(credential.changed(|next| {
+            next.purpose = Purpose::Pairing(pairing.clone());
+        }));
+        self.change_as(who, while_shown(&pairing, next, Code::NotFound)).await
     }
 
     /// Takes a code back, or refuses who has claimed it.
     ///
     /// # Errors
     ///
-    /// `not_found`.
-    pub async fn cancel_pairing(&self, user: &ActorId, id: &CredentialId) -> Result<(), Problem> {
-        let (credential, _) = self.own_pairing(user, id).await?;
-        self.revoke(&credential).await
+    /// `not_found`, `token_revoked`.
+    pub async fn cancel_pairing(&self, who: impl Into<Behalf<'_>>, id: &CredentialId) -> Result<(), Problem> {
+        let who = who.into();
+        let (credential, _) = self.own_pairing(who.user(), id).await?;
+        self.revoke_as(Some(who), &credential).await
     }
 
     /// Redeems a code for a device that comes from `from`. A device that is signed in already, as someone else, always has
@@ -189,15 +181,14 @@ impl Identity {
         if pairing.confirm || is_other {
             return self.claim(&credential, pairing, device, from).await;
         }
-        let grant = self.grant_paired(user, &credential.id, taken(&credential, &pairing), device).await?;
-        Ok(Redeemed::Granted(Box::new(grant)))
+        self.granted_for(&credential, &pairing, user, device).await
     }
 
     /// Fetches the token of a device that had to wait.
     ///
     /// # Errors
     ///
-    /// `pairing_invalid` when it was refused or is too late.
+    /// `pairing_invalid` when it was refused or is too late, or the device that showed the code is signed out.
     pub async fn fetch_paired(&self, claim: &str) -> Result<Redeemed, Problem> {
         let token = OpaqueToken::parse(TokenKind::Claim, claim).ok_or(Code::PairingInvalid)?;
         let found = self.accounts().credential(token.id()).await?.ok_or(Code::PairingInvalid)?;
@@ -205,7 +196,7 @@ impl Identity {
             return Err(Code::PairingInvalid.into());
         };
         let claimed = pairing.claim.as_ref().ok_or(Code::PairingInvalid)?;
-        if !token.is_of(&claimed.secret) || found.is_expired(self.now()) {
+        if !token.is_of(&claimed.secret) || !self.is_open(&found, pairing).await? {
             return Err(Code::PairingInvalid.into());
         }
         if !claimed.is_confirmed {
@@ -213,8 +204,20 @@ impl Identity {
         }
         let device = NewDevice::new(Some(&claimed.name), claimed.platform.as_deref())?;
         let user = self.accounts().user(user).await?.ok_or(Code::PairingInvalid)?;
-        let take = Change::TakeCredential { id: found.id.clone(), revision: found.revision };
-        let grant = self.grant_paired(user, &found.id, vec![(take, Code::PairingInvalid)], &device).await?;
+        self.granted_for(&found, pairing, user, &device).await
+    }
+
+    /// Adds the device that a pairing is used up for.
+    async fn granted_for(
+        &self,
+        credential: &Credential,
+        pairing: &Pairing,
+        user: User,
+        device: &NewDevice,
+    ) -> Result<Redeemed, Problem> {
+        let take = Change::TakeCredential { id: credential.id.clone(), revision: credential.revision };
+        let first = while_shown(pairing, take, Code::PairingInvalid);
+        let grant = self.grant_paired(user, &credential.id, first, device).await?;
         Ok(Redeemed::Granted(Box::new(grant)))
     }
 
@@ -235,12 +238,13 @@ impl Identity {
             secret: token.hash(),
             is_confirmed: false,
         };
-        let next = credential.changed(|next| {
-            next.purpose = Purpose::Pairing(Pairing { claim: Some(claim), ..pairing });
+        let pairing = Pairing { claim: Some(claim), ..pairing };
+        let next = Change::ReplaceCredential(credential.changed(|next| {
+            next.purpose = Purpose::Pairing(pairing.clone());
             // Both have as long again: one to look, the other to wait.
             next.expires_at = Some(self.now().saturating_add(PAIRING_LIFETIME));
-        });
-        self.change_or(vec![(Change::ReplaceCredential(next), Code::PairingInvalid)]).await?;
+        }));
+        self.change_or(while_shown(&pairing, next, Code::PairingInvalid)).await?;
         Ok(Redeemed::Waiting { claim: token.text() })
     }
 
@@ -279,20 +283,30 @@ impl Identity {
 
     async fn own_pairing(&self, user: &ActorId, id: &CredentialId) -> Result<(Credential, Pairing), Problem> {
         let found = self.accounts().credential(id).await?.ok_or(Code::NotFound)?;
-        let is_theirs = found.holder == Holder::User(user.clone()) && !found.is_expired(self.now());
-        match &found.purpose {
-            Purpose::Pairing(pairing) if is_theirs => {
-                let pairing = pairing.clone();
-                Ok((found, pairing))
-            }
-            _ => Err(Code::NotFound.into()),
+        let Purpose::Pairing(pairing) = found.purpose.clone() else { return Err(Code::NotFound.into()) };
+        if found.holder != Holder::User(user.clone()) || !self.is_open(&found, &pairing).await? {
+            return Err(Code::NotFound.into());
         }
+        Ok((found, pairing))
+    }
+
+    /// Whether a pairing is good for anything: it has not ended, nor has the device that shows it.
+    async fn is_open(&self, credential: &Credential, pairing: &Pairing) -> Result<bool, Problem> {
+        let now = self.now();
+        let Some(by) = &pairing.by else { return Ok(!credential.is_expired(now)) };
+        let by = self.accounts().credential(by).await?;
+        Ok(!credential.is_expired(now) && by.is_some_and(|by| !by.is_expired(now)))
     }
 
     async fn check_room_for_pairing(&self, user: &ActorId) -> Result<(), Problem> {
         let held = self.accounts().credentials(&Holder::User(user.clone()), None, HELD_MAX).await?;
         let now = self.now();
-        let is_open = |one: &&Credential| matches!(one.purpose, Purpose::Pairing(_)) && !one.is_expired(now);
+        // Those of a device that is signed out are good for nothing, and keep nobody from making others.
+        let is_there = |device: &CredentialId| held.iter().any(|one| one.id == *device);
+        let is_open = |one: &&Credential| match &one.purpose {
+            Purpose::Pairing(pairing) => !one.is_expired(now) && pairing.by.as_ref().is_none_or(is_there),
+            _ => false,
+        };
         match held.iter().filter(is_open).count() < PAIRINGS_MAX {
             true => Ok(()),
             false => Err(Problem::new(Code::QuotaExceeded).limit(PAIRINGS_MAX as u64)),
@@ -308,11 +322,10 @@ impl Identity {
     }
 }
 
-/// Takes a pairing, as long as the device that shows it is there.
-fn taken(credential: &Credential, pairing: &Pairing) -> Vec<(Change, Code)> {
-    let take = Change::TakeCredential { id: credential.id.clone(), revision: credential.revision };
-    let shown = pairing.by.clone().map(Change::RequireCredential);
-    std::iter::once(take).chain(shown).map(|change| (change, Code::PairingInvalid)).collect()
+/// What is done with a pairing (claiming, agreeing, taking): only as long as the device that shows it is signed in.
+fn while_shown(pairing: &Pairing, change: Change, refused: Code) -> Vec<(Change, Code)> {
+    let by = pairing.by.clone().map(Change::RequireCredential);
+    by.into_iter().chain([change]).map(|change| (change, refused)).collect()
 }
 
 /// What of a user's credentials is looked at to count codes: more than anyone has of all kinds together.

@@ -72,14 +72,14 @@ async fn rename(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let (id, given) = (id(&request)?, request.decode::<Renaming>()?);
-    app.identity.rename_device(&who.user, &id, &given.device_name).await?;
+    app.identity.rename_device(&who, &id, &given.device_name).await?;
     Ok(no_content())
 }
 
 async fn revoke(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    app.identity.revoke_device(&who.user, &id(&request)?).await?;
+    app.identity.revoke_device(&who, &id(&request)?).await?;
     Ok(no_content())
 }
 

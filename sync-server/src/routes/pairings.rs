@@ -54,7 +54,7 @@ async fn offer(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let given: Offering = if request.body.is_empty() { Offering::default() } else { request.decode()? };
-    let Offered { id, token, expires_at } = app.identity.offer_pairing_as(&who, given.confirm).await?;
+    let Offered { id, token, expires_at } = app.identity.offer_pairing(&who, given.confirm).await?;
     let body = json!({
         "pairing": id,
         "token": token,
@@ -97,14 +97,14 @@ async fn draw(app: App, request: Request) -> Answer {
 async fn confirm(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    app.identity.confirm_pairing(&who.user, &id(&request)?).await?;
+    app.identity.confirm_pairing(&who, &id(&request)?).await?;
     Ok(no_content())
 }
 
 async fn cancel(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
-    app.identity.cancel_pairing(&who.user, &id(&request)?).await?;
+    app.identity.cancel_pairing(&who, &id(&request)?).await?;
     Ok(no_content())
 }
 

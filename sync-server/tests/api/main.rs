@@ -6,6 +6,7 @@ mod accounts;
 mod accounts_golden;
 mod bad_input;
 mod broken_once;
+mod broken_signing;
 mod counted;
 mod dump;
 mod ends;
