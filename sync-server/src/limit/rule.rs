@@ -23,6 +23,14 @@ pub enum Rule {
     Link,
     /// Mailing a magic link, by mail address. 5, then 5 in an hour: nobody's mailbox is filled by someone else.
     LinkMail,
+    /// Mailing an invite, by mail address. 5, then 5 in an hour, apart from links: whoever invites somebody keeps them from
+    /// no letter that signs in.
+    InviteMail,
+    /// Mailing invites, by who invites. 30, then 30 in an hour: a class of pupils, and no advertising.
+    Inviter,
+    /// Renaming devices, by user. 60, then one in 10 seconds: each is a change of what signs in, and revoking it has to come
+    /// between them.
+    Rename,
     /// Redeeming a magic link, by address; misses. 20, then one in a minute.
     LinkRedeem,
     /// Redeeming a pairing, by address; misses. 5, then one in a minute: a code that people type has few digits.
@@ -59,7 +67,9 @@ impl Rule {
             Self::Register => (30, MINUTE_US),
             Self::Refresh => (60, SECOND_US),
             Self::Link => (50, HOUR_US / 50),
-            Self::LinkMail => (5, HOUR_US / 5),
+            Self::LinkMail | Self::InviteMail => (5, HOUR_US / 5),
+            Self::Inviter => (30, HOUR_US / 30),
+            Self::Rename => (60, 10 * SECOND_US),
             Self::LinkRedeem | Self::Invite => (20, MINUTE_US),
             Self::Pairing => (5, MINUTE_US),
             Self::Poll => (3, SECOND_US),

@@ -36,6 +36,9 @@ fn a_burst_is_allowed_and_then_one_each_interval() {
         (Rule::Register, 30, 60),
         (Rule::Link, 50, 72),
         (Rule::LinkMail, 5, 720),
+        (Rule::InviteMail, 5, 720),
+        (Rule::Inviter, 30, 120),
+        (Rule::Rename, 60, 10),
         (Rule::Pairing, 5, 60),
     ] {
         let (clock, limiter) = world();

@@ -2,7 +2,7 @@
 //!
 //! `GET /v1/devices`: 200 with the caller's devices, sign-ins and browsers among them, and how far each is.
 //!
-//! `GET /v1/devices/{id}`: 200 with one. `PATCH /v1/devices/{id}`: body `{device_name}`, 204. `DELETE /v1/devices/{id}`:
+//! `GET /v1/devices/{id}`: 200 with one. `PATCH /v1/devices/{id}`: body `{device_name}`, 204; 429 `rate_limited`. `DELETE /v1/devices/{id}`:
 //! 204; its next request is refused and its open connections end. Each 404 `not_found` alike for a device that is not there
 //! and for somebody else's.
 
@@ -19,6 +19,7 @@ use super::request::{Request, json_of, no_content};
 use super::resource::{Answer, get, resource};
 use crate::app::App;
 use crate::identity::{DeviceStatus, NewDevice, SignedIn, SyncedSpace};
+use crate::limit::Rule;
 use crate::problem::Problem;
 use crate::reply::Response;
 
@@ -72,6 +73,7 @@ async fn rename(app: App, request: Request) -> Answer {
     let who = request.signed_in(&app).await?;
     request.query(&[])?;
     let (id, given) = (id(&request)?, request.decode::<Renaming>()?);
+    app.limiter.check(app.limiter.bucket(Rule::Rename, &who.user))?;
     app.identity.rename_device(&who, &id, &given.device_name).await?;
     Ok(no_content())
 }

@@ -101,7 +101,8 @@ async fn create_invite(app: App, request: Request) -> Answer {
     let address = given.address.as_deref().map(MailAddress::new).transpose()?;
     if let Some(address) = &address {
         // Nobody's mailbox is filled by someone else.
-        app.limiter.check(app.limiter.bucket(Rule::LinkMail, address.limit_key()))?;
+        let to = app.limiter.bucket(Rule::InviteMail, address.limit_key());
+        app.limiter.attempt(&[app.limiter.bucket(Rule::Inviter, &who.user), to])?;
     }
     let mailed = address.is_some();
     let invited = app.identity.invite(&who, &space, &NewInvite { role: given.role, address }).await?;
