@@ -26,6 +26,13 @@ pub const HASHES_AT_ONCE: usize = 2;
 /// Requests that may wait for a hash. 128: about a second of work; who comes later is told to retry.
 pub const WAITING_MAX: usize = 128;
 
+/// Memory of a hash at most, in KiB. 64 MiB, what RFC 9106 recommends where memory is scarce: what another server made is
+/// read, and nobody's account takes the machine's memory.
+pub const MEMORY_KIB_MAX: u32 = 64 * 1024;
+
+/// Passes of a hash at most. 10: with the most memory about half a second.
+pub const PASSES_MAX: u32 = 10;
+
 /// Bytes of salt, as RFC 9106 recommends.
 const SALT_BYTES: usize = 16;
 
@@ -90,9 +97,12 @@ impl Passwords {
     ///
     /// # Errors
     ///
-    /// Text about a cost that argon2 does not accept.
+    /// Text about a cost that argon2 does not accept, or that is above [`MEMORY_KIB_MAX`] or [`PASSES_MAX`].
     pub fn new(cost: HashCost) -> Result<Self, String> {
         let params = Params::new(cost.memory_kib, cost.passes, 1, None).map_err(|error| error.to_string())?;
+        if !hasher::is_bounded(&params) {
+            return Err(format!("a hash takes at most {MEMORY_KIB_MAX} KiB and {PASSES_MAX} passes"));
+        }
         let mut hasher = Hasher::new(params.clone());
         let dummy = hasher.hash(b"nobody has this password", &[0; SALT_BYTES]).ok_or("could not hash")?;
         Ok(Self {
@@ -119,7 +129,7 @@ impl Passwords {
     /// Whether `password` is the one that `stored` was made of.
     ///
     /// Without a stored hash (there is no such user) the answer is no, at the same cost as any other no.
-    /// A stored hash that cannot be read is a no as well, and an error in the log.
+    /// A stored hash that cannot be read, or that would cost more than any may, is a no as well, and an error in the log.
     ///
     /// # Errors
     ///

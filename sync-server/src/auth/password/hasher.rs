@@ -7,6 +7,13 @@ use argon2::password_hash::Error;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
+use super::{MEMORY_KIB_MAX, PASSES_MAX};
+
+/// Whether a hash may cost this much.
+pub(super) fn is_bounded(params: &Params) -> bool {
+    params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX
+}
+
 /// What a worker hashes with.
 pub(super) struct Hasher {
     params: Params,
@@ -51,6 +58,10 @@ impl Hasher {
         let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
         let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from)?;
         let params = Params::try_from(&stored)?;
+        if !is_bounded(&params) {
+            // Stored hashes come from other servers, too, and whoever wrote one chose what it costs.
+            return Err(Error::ParamsInvalid);
+        }
         let mut out = vec![0; expected.len()];
         self.fill(algorithm, version, params, password, salt, &mut out)?;
         let computed = Output::new(&out).map_err(|_| Error::OutputSize)?;

@@ -62,6 +62,23 @@ async fn a_stored_hash_that_cannot_be_read_never_matches() {
     }
 }
 
+/// With the hash of another cost and the same password, so that only the cost keeps it from matching.
+#[tokio::test]
+async fn a_stored_hash_that_costs_too_much_is_not_computed() {
+    let hash = |memory_kib: u32, passes: u32| {
+        let params = Params::new(memory_kib, passes, 1, None).unwrap();
+        Hasher::new(params).hash(b"correct horse", &[7; SALT_BYTES]).unwrap()
+    };
+    for (memory_kib, passes, is_computed) in
+        [(8, 1, true), (8, PASSES_MAX, true), (8, PASSES_MAX + 1, false), (MEMORY_KIB_MAX + 1, 1, false)]
+    {
+        let stored = hash(memory_kib, passes);
+        let matches = passwords().verify(password("correct horse"), Some(&stored)).await.unwrap();
+        assert_eq!(matches, is_computed, "{memory_kib} KiB, {passes} passes");
+    }
+    assert!(Passwords::new(HashCost { memory_kib: MEMORY_KIB_MAX + 1, passes: 1 }).is_err());
+}
+
 #[tokio::test]
 async fn who_comes_after_the_queue_is_full_is_told_to_retry() {
     let passwords = passwords();
