@@ -140,7 +140,7 @@ impl Identity {
         };
         match self.create(&user, (Vec::new(), Code::Internal), None, None).await? {
             Created::Now => Ok(user),
-            Created::Taken => Err(Code::UsernameTaken.into()),
+            Created::Taken => Err(taken(&user)),
         }
     }
 
@@ -222,6 +222,16 @@ impl Identity {
         self.change_or(changes).await?;
         self.0.service.barrier(space).await?;
         Ok(())
+    }
+}
+
+/// The problem is the same for a name and an address; people read which of them they gave.
+fn taken(user: &User) -> Problem {
+    let problem = Problem::from(Code::UsernameTaken);
+    if user.address.is_some() {
+        problem.detail("a user with this mail address is there already")
+    } else {
+        problem
     }
 }
 
