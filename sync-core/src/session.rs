@@ -51,8 +51,8 @@ pub struct Session {
     /// [`HttpTransport::renew`](crate::transport::HttpTransport::renew). Not shown by `Debug`.
     #[serde(default)]
     pub refresh_token: Option<String>,
-    /// A word of this session's own, by which the server knows it again when the answer to a renewal was lost. Not shown by
-    /// `Debug`.
+    /// A random word for the refresh token, by which the server knows this session again when the answer to a renewal was
+    /// lost. Not shown by `Debug`.
     #[serde(default)]
     pub exchange: Option<String>,
 }

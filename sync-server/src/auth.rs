@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod bearer;
+pub mod chain;
 pub mod cookie;
 pub mod jws;
 pub mod opaque;

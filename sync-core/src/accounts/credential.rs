@@ -140,10 +140,13 @@ pub struct Device {
     pub name: String,
     /// What it runs on, by its own word.
     pub platform: Option<String>,
-    /// The secrets shown before this one, newest last: who shows one of them has a copy.
+    /// Of what is the same in all secrets that it shows one after another: who shows that with an older one has a copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<SecretHash>,
+    /// Secrets shown before there were families, newest last: who shows one of them has a copy.
     #[serde(default)]
     pub spent: Vec<SecretHash>,
-    /// What the newest of them was shown together with: who repeats both lost the answer.
+    /// What the one before this secret was shown together with, by someone who may repeat both.
     #[serde(default)]
     pub exchange: Option<SecretHash>,
     /// However often it is used, it ends then.

@@ -54,6 +54,7 @@ fn purposes() -> [Purpose; 6] {
         proof: Proof::Refresh,
         name: text.into(),
         platform: Some(text.into()),
+        family: Some(SecretHash::of("0")),
         spent: vec![SecretHash::of("1"), SecretHash::of("2")],
         exchange: Some(SecretHash::of("3")),
         ends_at: Some(Timestamp::MAX),
@@ -72,6 +73,7 @@ fn purposes() -> [Purpose; 6] {
         Purpose::Device(Device {
             proof: Proof::Cookie,
             platform: None,
+            family: None,
             spent: Vec::new(),
             exchange: None,
             ..full

@@ -62,6 +62,7 @@ pub fn device(name: &str, of: &str) -> Credential {
         proof: Proof::Token,
         name: format!("the {name} of {of}"),
         platform: None,
+        family: None,
         spent: Vec::new(),
         exchange: None,
         ends_at: None,

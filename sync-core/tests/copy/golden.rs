@@ -56,6 +56,7 @@ async fn server_2() -> MemoryStore {
         proof: Proof::Refresh,
         name: "Anna's phone".into(),
         platform: Some("Android".into()),
+        family: None,
         spent: vec![SecretHash::of("first")],
         exchange: Some(SecretHash::of("nonce")),
         ends_at: Some(time(9)),

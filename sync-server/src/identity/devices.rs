@@ -12,8 +12,11 @@ use crate::auth::username::is_invisible;
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
 
-/// Devices of one user, sign-ins and browsers among them. 100: a household of machines.
+/// Devices of one user with tokens of their own. 100: a household of machines.
 pub const DEVICES_MAX: usize = 100;
+
+/// Sign-ins of one user, in browsers and elsewhere; of more the oldest end. 100: as many again.
+pub const SIGN_INS_MAX: usize = 100;
 
 /// Characters of the name of a device, and of its platform. 100: a line.
 const NAME_CHARS_MAX: usize = 100;
@@ -21,8 +24,8 @@ const NAME_CHARS_MAX: usize = 100;
 /// Bytes looked at before counting characters.
 const NAME_BYTES_MAX: usize = 1024;
 
-/// Positions that are read for a list of devices. 10,000: a hundred devices in a hundred spaces.
-const SYNCED_MAX: usize = 10_000;
+/// Positions that are read for a list of devices. 20,000: two hundred devices in a hundred spaces.
+const SYNCED_MAX: usize = 20_000;
 
 /// What a device says of itself.
 #[derive(Clone, PartialEq, Eq)]

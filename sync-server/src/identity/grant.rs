@@ -6,7 +6,8 @@ use sync_core::{
     Change, Credential, CredentialId, Device, Holder, Proof, Purpose, SecretHash, Timestamp, User,
 };
 
-use super::devices::{DEVICES_MAX, NewDevice};
+use super::devices::{DEVICES_MAX, NewDevice, SIGN_INS_MAX};
+use crate::auth::chain;
 use crate::auth::opaque::{OpaqueToken, TokenKind, new_credential_id, successor_id};
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
@@ -66,14 +67,14 @@ impl std::fmt::Debug for AccessToken {
 /// A device that is about to be added, and the token that nobody sees again.
 pub(super) struct Draft {
     pub(super) credential: Credential,
-    token: OpaqueToken,
+    pub(super) token: OpaqueToken,
 }
 
 impl Identity {
     /// A device of `user`. Whoever adds it sees to it that the user exists.
     pub(super) fn draft(&self, user: &User, proof: Proof, device: &NewDevice) -> Draft {
         let token = match proof {
-            Proof::Refresh => self.refresh_token(new_credential_id(self.0.ids.as_ref())),
+            Proof::Refresh => chain::first(new_credential_id(self.0.ids.as_ref()), self.0.ids.as_ref()),
             Proof::Cookie | Proof::Token => OpaqueToken::new(kind_of(proof), self.0.ids.as_ref()),
         };
         self.draft_showing(user, proof, token, device)
@@ -93,6 +94,7 @@ impl Identity {
                 proof,
                 name: device.name().to_owned(),
                 platform: device.platform().map(str::to_owned),
+                family: (proof == Proof::Refresh).then(|| chain::family(&token)).flatten(),
                 spent: Vec::new(),
                 exchange: None,
                 ends_at,
@@ -154,50 +156,63 @@ impl Identity {
         draft: Draft,
         first: Vec<(Change, Code)>,
     ) -> Result<Grant, Problem> {
-        let room = self.room_for_device(&user, proof_of(&draft.credential)).await?;
+        let is_sign_in = proof_of(&draft.credential) != Proof::Token;
+        if !is_sign_in {
+            self.check_room_for_device(&user).await?;
+        }
         let mut changes = first;
         // Their password, too, is the one that was looked at.
         changes.push((Change::RequireUnchanged(user.clone()), Code::InvalidCredentials));
         changes.push((Change::AddCredential(draft.credential.clone()), Code::Internal));
-        changes.extend(room.map(|room| (room, Code::Overloaded)));
         self.change_or(changes).await?;
+        if is_sign_in {
+            self.make_room(&draft.credential).await;
+        }
         Ok(self.granted(user, draft))
     }
 
-    /// What has to go so that a user may have one more device: of too many sign-ins the one that is nearest to its end.
-    /// Devices that were added on purpose do not go.
-    async fn room_for_device(&self, user: &User, proof: Proof) -> Result<Option<Change>, Problem> {
+    /// Devices that were added on purpose are as many as there may be at most. They are counted by themselves: whoever adds
+    /// them keeps nobody from signing in.
+    async fn check_room_for_device(&self, user: &User) -> Result<(), Problem> {
         let devices = self.devices_in_use(&user.id).await?;
-        if devices.len() < DEVICES_MAX {
-            return Ok(None);
+        if devices.iter().filter(|device| proof_of(device) == Proof::Token).count() < DEVICES_MAX {
+            return Ok(());
         }
-        let ends = devices.iter().filter(|device| proof != Proof::Token && device.expires_at.is_some());
-        match ends.min_by_key(|device| device.expires_at) {
-            Some(device) => {
-                Ok(Some(Change::TakeCredential { id: device.id.clone(), revision: device.revision }))
-            }
-            None => Err(Problem::new(Code::QuotaExceeded)
-                .detail("there are too many devices: revoke some that are not used any more")
-                .limit(DEVICES_MAX as u64)),
+        Err(Problem::new(Code::QuotaExceeded)
+            .detail("there are too many devices: revoke some that are not used any more")
+            .limit(DEVICES_MAX as u64))
+    }
+
+    /// Ends what sign-ins there are too many after a new one, those first that are nearest to their end. Whoever signed in
+    /// is in, whatever becomes of it.
+    async fn make_room(&self, newest: &Credential) {
+        if let Err(problem) = self.end_old_sign_ins(newest).await {
+            tracing::warn!(
+                code = problem.code().as_str(),
+                "could not end old sign-ins; the next one tries again"
+            );
         }
     }
 
-    /// A new refresh token of a device. Half of its secret is random, the other half says that this server made it, so that
-    /// one from long ago is known for what it is.
-    fn refresh_token(&self, id: CredentialId) -> OpaqueToken {
-        let mut secret = [0; 32];
-        self.0.ids.fill(&mut secret[..RANDOM_BYTES]);
-        let made = self.0.tokens.derive("refresh", &mark_of(&id, &secret[..RANDOM_BYTES]));
-        secret[RANDOM_BYTES..].copy_from_slice(&made[..32 - RANDOM_BYTES]);
-        OpaqueToken::with_secret(TokenKind::Refresh, id, &secret)
+    async fn end_old_sign_ins(&self, newest: &Credential) -> Result<(), Problem> {
+        let Holder::User(user) = &newest.holder else { return Ok(()) };
+        let mut others = self.devices_in_use(user).await?;
+        others.retain(|other| other.id != newest.id && proof_of(other) != Proof::Token);
+        others.sort_by_key(|other| other.expires_at);
+        let n_extra = (others.len() + 1).saturating_sub(SIGN_INS_MAX);
+        for other in &others[..n_extra] {
+            self.revoke(other).await?;
+        }
+        Ok(())
     }
 
-    /// Whether this server made a refresh token, whenever that was.
+    /// Whether a refresh token is one that a server with this signing secret made before there were families.
     pub(super) fn made(&self, token: &OpaqueToken) -> bool {
         let Some(secret) = token.secret() else { return false };
-        let made = self.0.tokens.derive("refresh", &mark_of(token.id(), &secret[..RANDOM_BYTES]));
+        let (random, mark) = secret.split_at(secret.len() / 2);
+        let text = random.iter().fold(format!("{}.", token.id()), |text, byte| format!("{text}{byte:02x}"));
         // Not in constant time: whoever tries bytes of this learns how to be refused in another way, and no more.
-        secret[RANDOM_BYTES..] == made[..32 - RANDOM_BYTES]
+        *mark == self.0.tokens.derive("refresh", &text)[..mark.len()]
     }
 
     /// An access token for a device.
@@ -206,18 +221,18 @@ impl Identity {
         AccessToken { token, expires_in_s: self.0.token_lifetime_s }
     }
 
-    /// A refresh token after another: the credential with the next secret, and the text of it. `is_again` says that the
-    /// one before it was lost: the one that was shown remains the newest that was, and can be shown a third time.
-    pub(super) fn refreshed(&self, old: &Credential, exchange: Option<SecretHash>, is_again: bool) -> Draft {
-        let token = self.refresh_token(old.id.clone());
+    /// What there is after `shown` was traded in for `token`, with a word or without.
+    pub(super) fn refreshed(
+        &self,
+        old: &Credential,
+        shown: &OpaqueToken,
+        token: OpaqueToken,
+        word: Option<&str>,
+    ) -> Draft {
         let credential = old.changed(|next| {
             if let Purpose::Device(device) = &mut next.purpose {
-                let shown = if is_again { device.spent.pop() } else { None };
-                device.spent.push(old.secret);
-                device.spent.extend(shown);
-                let n_old = device.spent.len().saturating_sub(SPENT_KEPT);
-                device.spent.drain(..n_old);
-                device.exchange = exchange;
+                device.family = chain::family(shown);
+                device.exchange = word.map(SecretHash::of);
                 (next.expires_at, device.ends_at) = ends(Proof::Refresh, self.now(), device.ends_at);
             }
             next.secret = token.hash();
@@ -225,18 +240,6 @@ impl Identity {
         Draft { credential, token }
     }
 }
-
-/// Random bytes in a refresh token: 128 bits.
-const RANDOM_BYTES: usize = 16;
-
-fn mark_of(id: &CredentialId, random: &[u8]) -> String {
-    let random = random.iter().map(|byte| format!("{byte:02x}"));
-    random.fold(format!("{id}."), |text, byte| text + &byte)
-}
-
-/// Spent refresh tokens that are still known by themselves. 8: those that a client that lost its answers may
-/// show again; older ones are known by their mark.
-const SPENT_KEPT: usize = 8;
 
 /// When a proof ends unless it is used, and when it ends however much it is used.
 fn ends(proof: Proof, now: Timestamp, ends_at: Option<Timestamp>) -> (Option<Timestamp>, Option<Timestamp>) {

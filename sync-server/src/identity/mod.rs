@@ -41,7 +41,7 @@ use sync_core::service::Service;
 use sync_core::{Accounts, Change, Changed, Clock, Credential, IdSource, Timestamp};
 
 pub use behalf::Behalf;
-pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice, SyncedSpace};
+pub use devices::{DEVICES_MAX, DeviceStatus, NewDevice, SIGN_INS_MAX, SyncedSpace};
 pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};

@@ -287,10 +287,10 @@ impl People<'_> {
     async fn full(&mut self) {
         let device = self.ask("POST /v1/devices", "quinn", Some(r#"{"device_name":"the one"}"#), 201).await;
         self.link_to_quinn().await;
+        self.set("quinn_token", &device, "device_token");
         for _ in 0..10 {
             self.offer("quinns_pairing", "quinn", false).await;
         }
-        self.set("quinn_token", &device, "device_token");
         let listed = self.ask("GET /v1/devices", "quinn", None, 200).await.json();
         for one in listed["devices"].as_array().unwrap() {
             if one["kind"] == "sign_in" {
@@ -302,6 +302,7 @@ impl People<'_> {
             proof: Proof::Token,
             name: "one of many".into(),
             platform: None,
+            family: None,
             spent: Vec::new(),
             exchange: None,
             ends_at: None,

@@ -57,8 +57,8 @@ async fn a_session_is_renewed_and_a_lost_answer_is_asked_for_again() {
     let (server, first) = site.ada().await;
     let lost = server.renew(&first).await.unwrap();
     let second = server.renew(&first).await.unwrap();
-    assert_ne!(second.refresh_token, lost.refresh_token);
-    assert_eq!(second.exchange, first.exchange);
+    assert_eq!(second.refresh_token, lost.refresh_token);
+    assert_ne!(second.exchange, first.exchange, "each token has a word of its own");
     pull(&server, &second).await.unwrap();
     let third = server.renew(&second).await.unwrap();
     assert_eq!((third.device, third.space), (first.device, first.space));

@@ -98,8 +98,8 @@ impl HttpTransport {
     /// code `token_expired`.
     ///
     /// Save the session that is returned: the old refresh token is spent. When the answer was lost, or the app ended before
-    /// it could save, renewing the old session once more is fine; after that, a refresh token that comes back a second
-    /// time has been copied, and the server signs the device out.
+    /// it could save, renewing the old session again is fine, and yields the same refresh token, until that is used. One that
+    /// comes back later has been copied, and the server signs the device out.
     ///
     /// ```no_run
     /// # async fn example(server: sync_core::transport::HttpTransport, session: sync_core::Session) -> Result<(), Box<dyn std::error::Error>> {
@@ -117,8 +117,7 @@ impl HttpTransport {
         let token =
             token.ok_or_else(|| Error::invalid("invalid_token", "the session has no refresh token"))?;
         let body = json!({"refresh_token": token, "exchange": session.exchange}).to_string();
-        let renewed = self.enter("/v1/auth/refresh", body).await?;
-        Ok(Session { exchange: session.exchange.clone(), ..renewed })
+        self.enter("/v1/auth/refresh", body).await
     }
 
     /// Signs out: the server forgets the device, and so does this transport. What a replica has not sent stays where it is.
