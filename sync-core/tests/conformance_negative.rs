@@ -135,6 +135,10 @@ noticed! {
     RefusesTheFirst: account_changes::a_list_is_made_whole_or_not_at_all;
     ChecksConditionsFirst: account_changes::a_change_sees_those_before_it_in_its_list,
         account_races::of_two_owners_who_leave_at_once_one_stays;
+    PassesOnShared: account_changes::spaces_are_passed_on_as_far_as_nobody_else_owns_them;
+    PassesOnWithCredentials: account_changes::spaces_are_passed_on_as_far_as_nobody_else_owns_them;
+    SuccessorsUnasked: account_changes::a_condition_holds_or_refuses_the_list;
+    NobodyIsNoOwner: account_changes::a_condition_holds_or_refuses_the_list;
     UsersLeaveCredentials: account_changes::a_deleted_user_takes_their_roles_and_credentials_along;
     SpacesLeaveCredentials: account_changes::a_forgotten_space_takes_what_is_its_own_along;
     ReplacesAnyRevision: credentials::a_credential_is_replaced_by_its_next_revision_only,

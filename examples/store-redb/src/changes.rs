@@ -36,6 +36,7 @@ fn make_one(txn: &WriteTransaction, change: &Change) -> Job<bool> {
         }
         Change::DescribeSpace(info) => describe(txn, info).map(|()| true),
         Change::ForgetSpace(space) => forget_space(txn, space).map(|()| true),
+        Change::PassOn { from, to } => pass_on(txn, from, to).map(|()| true),
         Change::AddCredential(credential) => add(txn, credential),
         Change::ReplaceCredential(credential) => replace(txn, credential),
         Change::TakeCredential { id, revision } => take(txn, id, *revision),
@@ -52,21 +53,16 @@ fn make_one(txn: &WriteTransaction, change: &Change) -> Job<bool> {
         }
         Change::RequireCredential(id) => Ok(find(txn, id.as_str())?.is_some()),
         Change::RequireUnchanged(user) => Ok(find_user(txn, &user.id)?.as_ref() == Some(user)),
-        Change::RequireAlone { space, actor } => {
-            let table = txn.open_table(MEMBERS)?;
-            let found = after_key(&table, (space.as_str(), ""), 2, |id, _| Ok(id.to_owned()))?;
-            Ok(found == [actor.as_str()])
-        }
-        Change::RequireNoOwner(actor) => {
-            let table = txn.open_table(ROLES)?;
-            let words = after_key(&table, (actor.as_str(), ""), usize::MAX, |_, word| Ok(word.to_owned()))?;
-            Ok(words.iter().all(|word| word != Role::Owner.as_str()))
+        Change::RequireNobody(space) => Ok(members(txn, space.as_str())?.is_empty()),
+        Change::RequireSuccessors(actor) => {
+            let left = |space: &String| Ok(members(txn, space)?.len() > 1);
+            owned_alone(txn, actor)?
+                .iter()
+                .map(left)
+                .try_fold(true, |none, is_left: Job<bool>| Ok(none && !is_left?))
         }
         Change::RequireOwner(space) => {
-            let words = after_key(&txn.open_table(MEMBERS)?, (space.as_str(), ""), usize::MAX, |_, word| {
-                Ok(word.to_owned())
-            })?;
-            Ok(words.iter().any(|word| word == Role::Owner.as_str()))
+            Ok(members(txn, space.as_str())?.iter().any(|(_, word)| word == Role::Owner.as_str()))
         }
     }
 }
@@ -141,11 +137,44 @@ fn describe(txn: &WriteTransaction, info: &SpaceInfo) -> Job<()> {
     Ok(())
 }
 
+/// Who is in a space, with the words for their roles.
+fn members(txn: &WriteTransaction, space: &str) -> Job<Vec<(String, String)>> {
+    after_key(&txn.open_table(MEMBERS)?, (space, ""), usize::MAX, |actor, word| {
+        Ok((actor.to_owned(), word.to_owned()))
+    })
+}
+
+/// The spaces of which someone is the only owner.
+fn owned_alone(txn: &WriteTransaction, actor: &ActorId) -> Job<Vec<String>> {
+    let mut alone = Vec::new();
+    let mine =
+        after_key(
+            &txn.open_table(ROLES)?,
+            (actor.as_str(), ""),
+            usize::MAX,
+            |space, _| Ok(space.to_owned()),
+        )?;
+    for space in mine {
+        let mut owners = members(txn, &space)?;
+        owners.retain(|(_, word)| word == Role::Owner.as_str());
+        if matches!(&owners[..], [(owner, _)] if owner == actor.as_str()) {
+            alone.push(space);
+        }
+    }
+    Ok(alone)
+}
+
+fn pass_on(txn: &WriteTransaction, from: &ActorId, to: &ActorId) -> Job<()> {
+    for space in owned_alone(txn, from)? {
+        forget_space(txn, &SpaceId::new(&space).map_err(|_| corrupt("a space has no valid name"))?)?;
+        set_role(txn, &space, to.as_str(), Some(Role::Owner))?;
+    }
+    Ok(())
+}
+
 fn forget_space(txn: &WriteTransaction, space: &SpaceId) -> Job<()> {
-    let actors = after_key(&txn.open_table(MEMBERS)?, (space.as_str(), ""), usize::MAX, |actor, _| {
-        Ok(actor.to_owned())
-    })?;
-    actors.iter().try_for_each(|actor| set_role(txn, space.as_str(), actor, None))?;
+    let members = members(txn, space.as_str())?;
+    members.iter().try_for_each(|(actor, _)| set_role(txn, space.as_str(), actor, None))?;
     end(txn, &Holder::Space(space.clone()), None, None)?;
     txn.open_table(SPACE_INFOS)?.remove(space.as_str())?;
     // All there are: spaces are seldom deleted, and one more table would be written with every note.

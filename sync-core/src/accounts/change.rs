@@ -27,6 +27,14 @@ pub enum Change {
     DescribeSpace(SpaceInfo),
     /// Removes every role in a space, the credentials it holds, what is known about it, and of who synced it.
     ForgetSpace(SpaceId),
+    /// Gives `to` every space of which `from` is the only owner: all other roles in it go, with the credentials it holds,
+    /// what is known of it and of who synced it. However many spaces there are, it costs a store the same few steps.
+    PassOn {
+        /// Whose they are.
+        from: ActorId,
+        /// Whose they become. Someone else, who has no role in any of them.
+        to: ActorId,
+    },
     /// Adds a credential. Refused when its id is taken.
     AddCredential(Credential),
     /// Replaces a credential. Refused unless the one that is there has the revision before this one's, and the same
@@ -74,22 +82,17 @@ pub enum Change {
     RequireCredential(CredentialId),
     /// Refused unless this is exactly what is known of a user: what was read before is still so.
     RequireUnchanged(User),
-    /// Refused unless `actor` is in the space, and nobody else.
-    RequireAlone {
-        /// Where.
-        space: SpaceId,
-        /// Who.
-        actor: ActorId,
-    },
-    /// Refused when the actor has the role of owner anywhere.
-    RequireNoOwner(ActorId),
+    /// Refused when anyone has a role in the space.
+    RequireNobody(SpaceId),
+    /// Refused when others are in a space of which the actor is the only owner.
+    RequireSuccessors(ActorId),
 }
 
 impl Change {
     /// Whom it concerns who may be at work just now.
     pub fn notice(&self) -> Option<Notice> {
         match self {
-            Self::DeleteUser(actor) => Some(Notice::Actor(actor.clone())),
+            Self::DeleteUser(actor) | Self::PassOn { from: actor, .. } => Some(Notice::Actor(actor.clone())),
             Self::SetRole { space, actor, .. } => Some(Notice::Member(space.clone(), actor.clone())),
             Self::ForgetSpace(space) => Some(Notice::Space(space.clone())),
             Self::ReplaceCredential(credential) if credential.is_shown() => {

@@ -31,6 +31,7 @@ pub async fn a_list_is_made_whole_or_not_at_all(subject: &dyn Subject) -> Verdic
         Change::NoteSynced(synced("phone", "family", 7)),
         Change::ReplaceCredential(device("phone", "ada").changed(|_| {})),
         take("phone", 2),
+        Change::PassOn { from: actor("ada"), to: actor("bob") },
         Change::DeleteUser(actor("ada")),
         Change::ForgetSpace(space_id("club")),
     ];
@@ -210,13 +211,16 @@ pub async fn a_forgotten_space_takes_what_is_its_own_along(subject: &dyn Subject
 }
 
 /// A condition holds or not where it stands: that a user is there, that someone has exactly this role or none, that
-/// someone is an owner or owns nothing, that a credential is there, that a user is as they were read, that someone is
-/// alone in a space.
+/// someone is an owner, that nobody is in a space, that a credential is there, that a user is as they were read, that
+/// nobody would be left in a space without an owner.
 pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Verdict {
     let Some(accounts) = subject.accounts() else { return Ok(()) };
     let mut list = vec![Change::CreateUser(user("ada", "Ada"))];
     list.extend([set_role("family", "ada", Role::Editor), set_role("club", "ghost", Role::Owner)]);
     list.extend([set_role("shared", "ada", Role::Editor), set_role("shared", "bob", Role::Viewer)]);
+    list.extend([set_role("ours", "cy", Role::Owner), set_role("ours", "dan", Role::Owner)]);
+    list.extend([set_role("ours", "ada", Role::Viewer), set_role("led", "dan", Role::Owner)]);
+    list.extend([set_role("led", "cy", Role::Viewer), set_role("alone", "cy", Role::Owner)]);
     list.push(Change::AddCredential(device("phone", "ada")));
     make(&*accounts, &list).await?;
     let (editor, owner, viewer) = (Some(Role::Editor), Some(Role::Owner), Some(Role::Viewer));
@@ -240,13 +244,14 @@ pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Ver
         (Change::RequireUnchanged(user("ada", "Ada")), true),
         (Change::RequireUnchanged(User { password_hash: None, ..user("ada", "Ada") }), false),
         (Change::RequireUnchanged(user("ghost", "Ghost")), false),
-        (alone("family", "ada"), true),
-        (alone("family", "ghost"), false),
-        (alone("shared", "ada"), false),
-        (alone("never", "ada"), false),
-        (Change::RequireNoOwner(actor("ada")), true),
-        (Change::RequireNoOwner(actor("ghost")), false),
-        (Change::RequireNoOwner(actor("nobody")), true),
+        (Change::RequireNobody(space_id("never")), true),
+        (Change::RequireNobody(space_id("family")), false),
+        (Change::RequireNobody(space_id("club")), false),
+        (Change::RequireSuccessors(actor("ada")), true),
+        (Change::RequireSuccessors(actor("ghost")), true),
+        (Change::RequireSuccessors(actor("nobody")), true),
+        (Change::RequireSuccessors(actor("cy")), true),
+        (Change::RequireSuccessors(actor("dan")), false),
     ] {
         assert_eq!(accounts.change(from_ref(&condition)).await?.is_done(), holds, "{condition:?}");
         let list = [set_role("club", "ghost", Role::Owner), condition.clone()];
@@ -256,8 +261,44 @@ pub async fn a_condition_holds_or_refuses_the_list(subject: &dyn Subject) -> Ver
     Ok(())
 }
 
-fn alone(space: &str, id: &str) -> Change {
-    Change::RequireAlone { space: space_id(space), actor: actor(id) }
+/// Of all spaces of which somebody is the only owner another becomes the only member, and the credentials they hold go;
+/// all others stay as they are, co-owned ones and those of who has a lesser role among them.
+pub async fn spaces_are_passed_on_as_far_as_nobody_else_owns_them(subject: &dyn Subject) -> Verdict {
+    let Some(accounts) = subject.accounts() else { return Ok(()) };
+    let (owner, viewer) = (Role::Owner, Role::Viewer);
+    let mut list = vec![Change::AddCredential(device("phone", "ada"))];
+    list.extend([set_role("alone", "ada", owner), set_role("alone2", "ada", owner)]);
+    list.extend([set_role("led", "ada", owner), set_role("led", "bob", Role::Editor)]);
+    list.extend([set_role("ours", "ada", owner), set_role("ours", "bob", owner)]);
+    list.extend([set_role("guest", "ada", viewer), set_role("guest", "bob", owner)]);
+    list.extend([set_role("theirs", "bob", owner), set_role("seen", "ada", viewer)]);
+    for space in ["alone", "led", "ours", "theirs"] {
+        list.push(describe(space, Some("as we call it")));
+        list.push(Change::AddCredential(invite(&format!("invite-{space}"), space)));
+        list.push(Change::NoteSynced(synced("phone", space, 5)));
+    }
+    make(&*accounts, &list).await?;
+    let pass_on = Change::PassOn { from: actor("ada"), to: actor("eve") };
+    make(&*accounts, &[pass_on.clone(), require("led", "eve", Some(owner))]).await?;
+    let spaces = |of: &[(&str, Role)]| of.iter().map(|(of, role)| (space_id(of), *role)).collect::<Vec<_>>();
+    for (id, of) in [
+        ("ada", spaces(&[("guest", viewer), ("ours", owner), ("seen", viewer)])),
+        ("bob", spaces(&[("guest", owner), ("ours", owner), ("theirs", owner)])),
+        ("eve", spaces(&[("alone", owner), ("alone2", owner), ("led", owner)])),
+    ] {
+        assert_eq!(accounts.spaces_of(&actor(id), None, 9).await?, of, "{id}");
+    }
+    assert_eq!(accounts.members(&space_id("led"), None, 9).await?, [(actor("eve"), owner)]);
+    for (space, n_left) in [("alone", 0), ("led", 0), ("ours", 1), ("theirs", 1)] {
+        let held = accounts.credentials(&Holder::Space(space_id(space)), None, 9).await?;
+        assert_eq!(held.len(), n_left, "{space}");
+    }
+    assert_eq!(accounts.credentials(&held_by("ada"), None, 9).await?, [device("phone", "ada")]);
+    let infos = accounts.space_infos(&["alone", "led", "ours", "theirs"].map(space_id)).await?;
+    assert_eq!(infos, ["ours", "theirs"].map(|space| space_info(space, Some("as we call it"))));
+    let left = accounts.synced(&[device("phone", "ada").id], 9).await?;
+    assert_eq!(left, [synced("phone", "ours", 5), synced("phone", "theirs", 5)]);
+    make(&*accounts, &[pass_on]).await
 }
 
 fn require(space: &str, id: &str, role: Option<Role>) -> Change {

@@ -31,6 +31,7 @@ pub async fn changes_leave_their_notices_in_order(subject: &dyn Subject) -> Verd
         ],
         vec![end(held_by("ada"), CredentialKind::Device), end(held_by("ada"), CredentialKind::Pairing)],
         vec![Change::RequireUser(actor("ada")), Change::RequireOwner(space_id("home"))],
+        vec![Change::PassOn { from: actor("ada"), to: actor("bob") }],
         vec![end(Holder::Server, CredentialKind::Invite), Change::DeleteUser(actor("ada"))],
         vec![
             Change::ForgetExpired { before: Timestamp::MAX, limit: 9 },

@@ -198,6 +198,9 @@ pub async fn everything_about_people(accounts: &dyn Accounts, space: &str, id: &
         Change::RequireUser(actor.clone()),
         Change::RequireRole { space: space_id.clone(), actor: actor.clone(), role: None },
         Change::RequireOwner(space_id.clone()),
+        Change::RequireNobody(space_id.clone()),
+        Change::RequireSuccessors(actor.clone()),
+        Change::PassOn { from: actor.clone(), to: ActorId::new("heir").expect("a valid id") },
         Change::DeleteUser(actor.clone()),
         Change::ForgetSpace(space_id.clone()),
     ];

@@ -174,6 +174,7 @@ macro_rules! store_suite {
                 what_is_known_about_a_space_is_replaced_whole
                 a_forgotten_space_takes_what_is_its_own_along
                 a_condition_holds_or_refuses_the_list
+                spaces_are_passed_on_as_far_as_nobody_else_owns_them
             }
             credentials {
                 a_credential_comes_back_as_it_was

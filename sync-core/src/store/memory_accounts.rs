@@ -51,6 +51,7 @@ impl Tables {
             Change::SetRole { space, actor, role } => self.set_role(space, actor, *role),
             Change::DescribeSpace(info) => self.describe(info),
             Change::ForgetSpace(space) => self.forget_space(space),
+            Change::PassOn { from, to } => self.pass_on(from, to),
             Change::AddCredential(credential) => self.add(credential),
             Change::ReplaceCredential(credential) => self.replace(credential),
             Change::TakeCredential { id, revision } => self.take(id, *revision),
@@ -61,11 +62,10 @@ impl Tables {
             Change::RequireRole { space, actor, role } => self.role(space, actor) == *role,
             Change::RequireCredential(id) => self.credentials.contains_key(id),
             Change::RequireUnchanged(user) => self.users.get(&user.id) == Some(user),
-            Change::RequireAlone { space, actor } => {
-                self.members.keys().filter(|(_, of)| of == space).eq([&(actor.clone(), space.clone())])
-            }
-            Change::RequireNoOwner(actor) => {
-                !self.members.iter().any(|((of, _), role)| of == actor && *role == Role::Owner)
+            Change::RequireNobody(space) => !self.members.keys().any(|(_, of)| of == space),
+            Change::RequireSuccessors(actor) => {
+                let is_left = |space| self.members.keys().any(|(who, of)| of == space && who != actor);
+                !self.owned_alone(actor).iter().any(is_left)
             }
             Change::RequireOwner(space) => {
                 self.members.iter().any(|((_, of), role)| of == space && *role == Role::Owner)
@@ -135,6 +135,22 @@ impl Tables {
         self.forget(|credential| credential.holder == its);
         self.synced.retain(|(_, of), _| of != space);
         self.infos.remove(space);
+        true
+    }
+
+    /// The spaces of which someone is the only owner.
+    fn owned_alone(&self, actor: &ActorId) -> Vec<SpaceId> {
+        let owners = self.members.iter().filter(|(_, role)| **role == Role::Owner).map(|(key, _)| key);
+        let mut owned: Vec<_> = owners.clone().filter(|(who, _)| who == actor).map(|(_, of)| of).collect();
+        owned.retain(|space| !owners.clone().any(|(who, of)| of == *space && who != actor));
+        owned.into_iter().cloned().collect()
+    }
+
+    fn pass_on(&mut self, from: &ActorId, to: &ActorId) -> bool {
+        for space in self.owned_alone(from) {
+            self.forget_space(&space);
+            self.set_role(&space, to, Some(Role::Owner));
+        }
         true
     }
 

@@ -25,6 +25,26 @@ impl BrokenStore {
                 }
                 (Fault::TakesTwice, Change::TakeCredential { id, .. })
                     if self.inner.credential(id).await?.is_none() => {}
+                (Fault::PassesOnShared, Change::PassOn { from, to }) => {
+                    for (space, _) in self.inner.spaces_of(from, None, usize::MAX).await? {
+                        made.push(Change::ForgetSpace(space.clone()));
+                        made.push(Change::SetRole { space, actor: to.clone(), role: Some(Role::Owner) });
+                    }
+                }
+                // Whoever owns a space is somebody; an editor is not.
+                (Fault::NobodyIsNoOwner, Change::RequireNobody(space)) => {
+                    let members = self.inner.members(space, None, usize::MAX).await?;
+                    if members.iter().any(|(_, role)| *role == Role::Owner) {
+                        made.push(change.clone());
+                    }
+                }
+                (Fault::SuccessorsUnasked, Change::RequireSuccessors(_)) => {
+                    made.push(Change::EndCredentials {
+                        holder: Holder::Server,
+                        kind: CredentialKind::Link,
+                        except: None,
+                    });
+                }
                 (Fault::EndsEveryKind, Change::EndCredentials { holder, except, .. }) => {
                     made.extend([CredentialKind::Device, CredentialKind::Pairing].map(|kind| {
                         Change::EndCredentials { holder: holder.clone(), kind, except: except.clone() }
@@ -88,6 +108,12 @@ impl BrokenStore {
     async fn leftovers(&self, changes: &[Change]) -> Result<Vec<Credential>> {
         let mut left = Vec::new();
         for change in changes {
+            if let (Fault::PassesOnWithCredentials, Change::PassOn { from, .. }) = (self.fault, change) {
+                for (space, _) in self.inner.spaces_of(from, None, usize::MAX).await? {
+                    left.extend(self.inner.credentials(&Holder::Space(space), None, usize::MAX).await?);
+                }
+                continue;
+            }
             let holder = match (self.fault, change) {
                 (Fault::UsersLeaveCredentials, Change::DeleteUser(id)) => Holder::User(id.clone()),
                 (Fault::SpacesLeaveCredentials, Change::ForgetSpace(space)) => Holder::Space(space.clone()),
@@ -129,7 +155,10 @@ impl Accounts for BrokenStore {
             }
             _ => {}
         }
-        let _ = self.inner.change(&left.into_iter().map(Change::AddCredential).collect::<Vec<_>>()).await?;
+        for credential in left {
+            // One that is still there is not added again.
+            let _ = self.inner.change(&[Change::AddCredential(credential)]).await?;
+        }
         Ok(changed)
     }
 

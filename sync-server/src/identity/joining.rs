@@ -8,6 +8,7 @@ use sync_core::{
 use crate::auth::opaque::{OpaqueToken, TokenKind};
 use crate::auth::registration::Registration;
 use crate::identity::Identity;
+use crate::identity::erasing::hand_out;
 use crate::identity::grant::Draft;
 use crate::problem::{Code, Problem};
 
@@ -91,7 +92,7 @@ impl Identity {
     /// Creates a user with their space, what an invite gives them, their first device, and whatever else belongs to it:
     /// `first` comes before everything, and each of it that is refused has the answer `refused`.
     ///
-    /// The space is made before: if the process dies between the two, an empty space is left and no user without one.
+    /// The space is made before, so that no user is without one.
     pub(super) async fn create(
         &self,
         user: &User,
@@ -103,22 +104,23 @@ impl Identity {
         let n_first = first.len();
         let mut changes = first;
         changes.push(Change::CreateUser(user.clone()));
-        let owner = Some(Role::Owner);
-        changes.push(Change::DescribeSpace(self.new_info(&home, None)));
-        changes.push(Change::SetRole { space: home.clone(), actor: user.id.clone(), role: owner });
+        changes.extend(hand_out(self.new_info(&home, None), &user.id));
         changes.extend(device.map(|draft| Change::AddCredential(draft.credential.clone())));
         changes.extend(ticket.iter().flat_map(|ticket| ticket.changes(&user.id)));
-        self.0.service.create_space(&home).await?;
+        let _turn = self.1.turn(&home).await;
+        self.make_space(&home, Vec::new()).await?;
         let outcome = match self.change_kept(&changes).await {
             Ok(Changed::Done) => return Ok(Created::Now),
             Ok(Changed::Refused(idx)) if idx == n_first => Ok(Created::Taken),
             Ok(Changed::Refused(idx)) if idx < n_first => Err(refused.into()),
+            // Its turn was so long that another process took it for left over.
+            Ok(Changed::Refused(idx)) if idx == n_first + 1 => Err(Code::Overloaded.into()),
             Ok(Changed::Refused(_)) => Err(Code::InviteInvalid.into()),
             Err((kind, problem)) if nothing_happened(kind) => Err(problem),
             // It is not known whether there is a user now: theirs must not be deleted.
             Err((_, problem)) => return Err(problem),
         };
-        self.0.service.delete_space(&home).await?;
+        self.give_up(&home).await?;
         outcome
     }
 

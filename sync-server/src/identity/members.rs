@@ -124,28 +124,17 @@ impl Identity {
         }
     }
 
-    /// Spaces in which a user is the only owner: those with no other member, and those with others.
-    pub(super) async fn owned_alone(&self, user: &ActorId) -> Result<OwnedAlone, Problem> {
-        let mut owned = OwnedAlone::default();
+    /// Spaces of which a user is the only owner, though others are in them.
+    pub(super) async fn shared_alone(&self, user: &ActorId) -> Result<Vec<SpaceId>, Problem> {
+        let mut shared = Vec::new();
         let spaces = self.all_spaces_of(user).await?;
         for (space, _) in spaces.into_iter().filter(|(_, role)| *role == Role::Owner) {
             let members = self.accounts().members(&space, None, MEMBERS_MAX + 1).await?;
             let mut others = members.iter().filter(|(other, _)| other != user).peekable();
-            if others.peek().is_none() {
-                owned.private.push(space);
-            } else if others.all(|(_, role)| *role != Role::Owner) {
-                owned.shared.push(space);
+            if others.peek().is_some() && others.all(|(_, role)| *role != Role::Owner) {
+                shared.push(space);
             }
         }
-        Ok(owned)
+        Ok(shared)
     }
-}
-
-/// Spaces with one owner.
-#[derive(Debug, Default)]
-pub(super) struct OwnedAlone {
-    /// Nobody else is in them.
-    pub(super) private: Vec<SpaceId>,
-    /// Others are, who own none.
-    pub(super) shared: Vec<SpaceId>,
 }

@@ -15,6 +15,7 @@
 
 mod behalf;
 mod devices;
+mod erasing;
 mod grant;
 mod invites;
 mod joining;

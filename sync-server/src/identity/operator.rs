@@ -6,6 +6,7 @@ use sync_core::{
     ActorId, Change, CredentialId, CredentialKind, Holder, Invite, Role, SpaceId, Timestamp, User,
 };
 
+use super::erasing::settled;
 use super::invites::{Invited, NewInvite};
 use super::link::end_all_links;
 use crate::auth::address::MailAddress;
@@ -48,7 +49,7 @@ impl Identity {
     /// `quota_exceeded`.
     pub async fn invite_into(&self, space: &SpaceId, role: Role) -> Result<Invited, Problem> {
         let new = NewInvite { role, address: None };
-        self.add_invite(Holder::Space(space.clone()), &new, None, Vec::new()).await
+        self.add_invite(Holder::Space(space.clone()), &new, None, settled(space).into()).await
     }
 
     /// The open invites into a space, or without one those to register, oldest first.

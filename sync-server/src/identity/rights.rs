@@ -66,6 +66,11 @@ impl Rights {
         }
     }
 
+    /// Whether other processes may change these accounts.
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     /// The credential with this id.
     ///
     /// # Errors

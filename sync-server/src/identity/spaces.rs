@@ -1,7 +1,8 @@
 //! Spaces as their members see them: made, listed, left and deleted.
 
-use sync_core::{ActorId, Change, ErrorKind, Role, SpaceId, SpaceInfo, SpaceName, Timestamp};
+use sync_core::{ActorId, Change, Role, SpaceId, SpaceInfo, SpaceName, Timestamp};
 
+use super::erasing::{Reserved, hand_out};
 use super::signed_in::SignedIn;
 use crate::identity::Identity;
 use crate::problem::{Code, Problem};
@@ -63,34 +64,32 @@ impl Identity {
         NewSpace { space, name }: NewSpace,
         by: Option<&SignedIn>,
     ) -> Result<MemberSpace, Problem> {
+        if self.accounts().spaces_of(owner, None, SPACES_MAX).await?.len() >= SPACES_MAX {
+            return Err(Problem::new(Code::QuotaExceeded).limit(SPACES_MAX as u64));
+        }
+        let is_chosen = space.is_some();
         let space = match space {
             Some(space) => space,
             None => SpaceId::new(self.0.ids.new_hex_id()).map_err(|_| Code::Internal)?,
         };
-        if self.accounts().spaces_of(owner, None, SPACES_MAX).await?.len() >= SPACES_MAX {
-            return Err(Problem::new(Code::QuotaExceeded).limit(SPACES_MAX as u64));
-        }
+        let mut first: Vec<_> = by
+            .map(|who| (Change::RequireCredential(who.device.clone()), Code::TokenRevoked))
+            .into_iter()
+            .collect();
+        first.push((Change::RequireUser(owner.clone()), Code::TokenRevoked));
         let _turn = self.1.turn(&space).await;
-        self.0.service.create_space(&space).await.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Problem::from(Code::IdConflict),
-            _ => error.into(),
-        })?;
-        let (of, actor, role) = (space.clone(), owner.clone(), Some(Role::Owner));
+        if is_chosen {
+            self.free(&space).await?;
+        }
+        self.make_space(&space, first.clone()).await?;
         let info = self.new_info(&space, name);
-        let changes = vec![
-            (Change::RequireUser(actor.clone()), Code::TokenRevoked),
-            // Whoever was in a space of this name before, and was not removed with it, is not in this one.
-            (Change::ForgetSpace(space.clone()), Code::Internal),
-            (Change::DescribeSpace(info.clone()), Code::Internal),
-            (Change::SetRole { space: of, actor, role }, Code::Internal),
-        ];
-        let made = match by {
-            Some(who) => self.change_as(who, changes).await,
-            None => self.change_or(changes).await,
-        };
-        // When it is not known whether there is an owner now, theirs must not be deleted.
+        let [is_made, forget, describe, set] = hand_out(info.clone(), owner);
+        first.push((is_made, Code::Overloaded));
+        first.extend([forget, describe, set].map(|change| (change, Code::Internal)));
+        let made = self.change_or(first).await;
+        // When it is not known whether there is an owner now, it is left: to them, or to who looks for what was left.
         if made.as_ref().is_err_and(|problem| problem.code().status().is_client_error()) {
-            self.0.service.delete_space(&space).await?;
+            self.give_up(&space).await?;
         }
         made.map(|()| MemberSpace::of(space, Role::Owner, Some(info)))
     }
@@ -127,52 +126,25 @@ impl Identity {
         Ok(MemberSpace::of(space.clone(), role, info))
     }
 
-    /// Deletes a space and everything in it.
+    /// Deletes a space and everything in it. Its name is free when this returns.
     ///
     /// # Errors
     ///
     /// `space_not_found`, `forbidden_role`.
     pub async fn delete_space(&self, who: &SignedIn, space: &SpaceId) -> Result<(), Problem> {
         self.owner(who, space).await?;
-        self.change_as(who, Vec::new()).await?;
-        match self.remove_own_space(space, &who.user, false).await? {
-            true => Ok(()),
-            false => Err(Code::SpaceNotFound.into()),
-        }
-    }
-
-    /// Deletes a space of which someone is an owner, and if `alone`, only while nobody else is in it. Says whether that was so.
-    ///
-    /// First nobody else gets in any more, then it goes, then the owner and what they may have called it meanwhile; if the process dies in between, they find it in
-    /// their list and delete it again.
-    pub(super) async fn remove_own_space(
-        &self,
-        space: &SpaceId,
-        owner: &ActorId,
-        alone: bool,
-    ) -> Result<bool, Problem> {
         let _turn = self.1.turn(space).await;
-        let (of, actor) = (space.clone(), owner.clone());
-        let is_owner =
-            Change::RequireRole { space: of.clone(), actor: actor.clone(), role: Some(Role::Owner) };
-        let mut first = vec![is_owner.clone()];
-        first.extend(alone.then_some(Change::RequireAlone { space: of, actor }));
-        let forget = Change::ForgetSpace(space.clone());
-        let stays = Change::SetRole { space: space.clone(), actor: owner.clone(), role: Some(Role::Owner) };
-        first.extend([forget.clone(), stays]);
-        if !self.change(&first).await?.is_done() {
-            return Ok(false);
-        }
-        self.0.service.delete_space(space).await?;
-        // Refused, when another process has made a new space of this name meanwhile: that one is not touched.
-        self.change(&[is_owner, forget]).await.map(|_| true)
+        let (of, actor, role) = (space.clone(), who.user.clone(), Some(Role::Owner));
+        let mut changes = vec![(Change::RequireRole { space: of, actor, role }, Code::SpaceNotFound)];
+        changes.extend(Reserved::Eraser.take(space).map(|change| (change, Code::Internal)));
+        self.change_as(who, changes).await?;
+        self.erase(space).await
     }
 
     /// Deletes a space for an operator, whoever its members are.
     pub(super) async fn remove_space(&self, space: &SpaceId) -> Result<(), Problem> {
         let _turn = self.1.turn(space).await;
-        self.change_or(vec![(Change::ForgetSpace(space.clone()), Code::Internal)]).await?;
-        self.0.service.delete_space(space).await?;
-        Ok(())
+        self.change_or(Reserved::Eraser.take(space).map(|change| (change, Code::Internal)).into()).await?;
+        self.erase(space).await
     }
 }

@@ -1,7 +1,8 @@
 //! Users as they see themselves, and as an operator does.
 
-use sync_core::{ActorId, Change, Changed, Holder, Role, SpaceId, User};
+use sync_core::{ActorId, Change, Holder, Role, SpaceId, User};
 
+use super::erasing::{Reserved, settled};
 use super::invites::{Invited, NewInvite};
 use super::joining::Created;
 use super::link::end_all_links;
@@ -31,59 +32,84 @@ impl Identity {
         self.user(&who.user).await
     }
 
-    /// Deletes a user with everything that is theirs: their devices, their roles, their personal space, and every space in
-    /// which they were alone. What they wrote in spaces of others stays there.
+    /// Deletes a user with everything that is theirs: their devices, their roles, their personal space, and every space of
+    /// which they were the only owner. What they wrote in spaces of others stays there.
     ///
-    /// Done again after a failure, it goes on where it was.
+    /// It is decided at once, however many spaces they have and make meanwhile; refused, nothing has changed. What is theirs
+    /// is out of reach then, and erased, though of very many spaces not all before this returns.
     ///
     /// # Errors
     ///
     /// `not_found`; `last_owner` when spaces that others are in would be left without an owner, with their names.
     pub async fn delete_user(&self, id: &ActorId, shared: SharedSpaces) -> Result<(), Problem> {
         let user = self.accounts().user(id).await?.ok_or(Code::NotFound)?;
+        self.delete(&user, shared, Vec::new()).await
+    }
+
+    async fn delete(
+        &self,
+        user: &User,
+        shared: SharedSpaces,
+        first: Vec<(Change, Code)>,
+    ) -> Result<(), Problem> {
+        let spaces: Vec<_> =
+            self.all_spaces_of(&user.id).await?.into_iter().map(|(space, _)| space).collect();
+        self.decide_to_delete(user, shared, first).await?;
+        let (erased, others) = self.split_erased(spaces).await?;
+        for space in &others {
+            self.0.service.barrier(space).await?;
+        }
+        self.erase_of(&erased).await
+    }
+
+    /// One list of changes, begun again when a space that goes was given another owner meanwhile.
+    async fn decide_to_delete(
+        &self,
+        user: &User,
+        shared: SharedSpaces,
+        first: Vec<(Change, Code)>,
+    ) -> Result<(), Problem> {
         for _ in 0..ROUNDS_MAX {
-            if self.delete_once(&user, shared).await? {
-                return Ok(());
+            let mut changes = first.clone();
+            changes.extend(self.ends_of_spaces(user, shared).await?);
+            changes.push((Change::DeleteUser(user.id.clone()), Code::NotFound));
+            changes.extend(end_all_links(user).map(|end| (end, Code::Internal)));
+            match self.change_or(changes).await {
+                Err(problem) if problem.code() == Code::LastOwner => {
+                    return Err(self.last_owner(&user.id).await?);
+                }
+                Err(problem) if problem.code() == Code::SpaceNotFound => {}
+                ended => return ended,
             }
         }
-        // Someone goes on making spaces, or sharing them, while they are being deleted.
         Err(Problem::new(Code::Overloaded).retry_after(1))
     }
 
-    /// Leaves or deletes every space of a user, and then deletes them, unless they own one again by then.
-    async fn delete_once(&self, user: &User, shared: SharedSpaces) -> Result<bool, Problem> {
-        let owned = self.owned_alone(&user.id).await?;
-        if shared == SharedSpaces::Keep && !owned.shared.is_empty() {
-            return Err(Problem::new(Code::LastOwner)
-                .detail("others are in these spaces: make one of them an owner, or delete the spaces")
-                .extra("spaces", owned.shared.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    /// What becomes of the spaces that a user alone owns.
+    async fn ends_of_spaces(
+        &self,
+        user: &User,
+        shared: SharedSpaces,
+    ) -> Result<Vec<(Change, Code)>, Problem> {
+        let pass_on = Change::PassOn { from: user.id.clone(), to: Reserved::Eraser.id() };
+        if shared == SharedSpaces::Keep {
+            let stays = (Change::RequireSuccessors(user.id.clone()), Code::LastOwner);
+            return Ok(vec![stays, (pass_on, Code::Internal)]);
         }
-        for space in &owned.private {
-            if !self.remove_own_space(space, &user.id, shared == SharedSpaces::Keep).await? {
-                return Ok(false);
-            }
+        let mut changes = vec![(pass_on, Code::Internal)];
+        for space in self.shared_alone(&user.id).await? {
+            // Forgotten once more, for the notice by which others who are at work in it hear that it is over.
+            changes.push((Reserved::Eraser.require(&space, true), Code::SpaceNotFound));
+            changes.extend(Reserved::Eraser.take(&space).map(|change| (change, Code::Internal)));
         }
-        for space in &owned.shared {
-            self.remove_own_space(space, &user.id, false).await?;
-        }
-        let spaces = self.all_spaces_of(&user.id).await?;
-        for (space, _) in spaces.iter().filter(|(_, role)| *role == Role::Owner) {
-            let (of, actor) = (space.clone(), user.id.clone());
-            let leave =
-                [Change::SetRole { space: of, actor, role: None }, Change::RequireOwner(space.clone())];
-            if !self.change(&leave).await?.is_done() {
-                return Ok(false);
-            }
-        }
-        let mut changes = vec![Change::RequireNoOwner(user.id.clone()), Change::DeleteUser(user.id.clone())];
-        changes.extend(end_all_links(user));
-        if let Changed::Refused(idx) = self.change(&changes).await? {
-            return if idx == 0 { Ok(false) } else { Err(Code::NotFound.into()) };
-        }
-        for (space, _) in &spaces {
-            self.0.service.barrier(space).await?;
-        }
-        Ok(true)
+        Ok(changes)
+    }
+
+    async fn last_owner(&self, user: &ActorId) -> Result<Problem, Problem> {
+        let shared = self.shared_alone(user).await?;
+        Ok(Problem::new(Code::LastOwner)
+            .detail("others are in these spaces: make one of them an owner, or delete the spaces")
+            .extra("spaces", shared.iter().map(ToString::to_string).collect::<Vec<_>>()))
     }
 
     /// Deletes whoever is signed in; one who has a password gives it.
@@ -99,8 +125,9 @@ impl Identity {
     ) -> Result<(), Problem> {
         let user = self.user(&who.user).await?;
         self.check_password(&user, password).await?;
-        self.change_as(who, vec![(Change::RequireUnchanged(user), Code::InvalidCredentials)]).await?;
-        self.delete_user(&who.user, shared).await
+        let there = (Change::RequireCredential(who.device.clone()), Code::TokenRevoked);
+        let proven = (Change::RequireUnchanged(user.clone()), Code::InvalidCredentials);
+        self.delete(&user, shared, vec![there, proven]).await
     }
 
     /// Every space of a user, ascending by name.
@@ -214,11 +241,12 @@ impl Identity {
             self.check_room_for_member(space).await?;
         }
         let (of, actor) = (space.clone(), user.clone());
-        let changes = vec![
+        let mut changes: Vec<_> = settled(space).into();
+        changes.extend([
             (Change::RequireUser(actor.clone()), Code::NotFound),
             (Change::SetRole { space: of, actor, role }, Code::Internal),
             (Change::RequireOwner(space.clone()), Code::LastOwner),
-        ];
+        ]);
         self.change_or(changes).await?;
         self.0.service.barrier(space).await?;
         Ok(())
@@ -246,7 +274,7 @@ pub enum NewSignIn {
     Devices(UserName),
 }
 
-/// How often deleting a user is begun again because something was made or shared meanwhile.
+/// How often deleting a user is begun again because one of their spaces was given another owner meanwhile.
 const ROUNDS_MAX: usize = 10;
 
 /// Spaces that are read at once.

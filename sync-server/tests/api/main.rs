@@ -5,6 +5,7 @@
 mod accounts;
 mod accounts_golden;
 mod bad_input;
+mod broken_erase;
 mod broken_once;
 mod broken_signing;
 mod counted;

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Change, Changed, Holder, Notice};
 use crate::error::Result;
-use crate::sql::accounts::{credentials, members, notices, space_infos, synced, users};
+use crate::sql::accounts::{credentials, heirs, members, notices, space_infos, synced, users};
 use crate::sql::driver::Driver;
 use crate::sql::tables::Users;
 use crate::types::{ActorId, SpaceId};
@@ -50,11 +50,11 @@ async fn make_run<D: Driver>(driver: &mut D, run: &[Change]) -> Result<bool> {
             let found = users::user(driver, Users::Id, user.id.as_str()).await?;
             return Ok(found.as_ref() == Some(user));
         }
-        Change::RequireAlone { space, actor } => {
-            let found = members::members(driver, space, None, 2).await?;
-            return Ok(found.len() == 1 && found[0].0 == *actor);
+        Change::RequireNobody(space) => {
+            return Ok(members::members(driver, space, None, 1).await?.is_empty());
         }
-        Change::RequireNoOwner(actor) => return members::owns_none(driver, actor).await,
+        Change::RequireSuccessors(actor) => return heirs::has_successors(driver, actor).await,
+        Change::PassOn { from, to } => return heirs::pass_on(driver, from, to).await.map(|()| true),
         Change::ForgetSpace(space) => return forget_space(driver, space).await,
         Change::NoteSynced(_) => return synced::note(driver, run).await.map(|()| true),
         Change::SetRole { space, actor, role } => members::set_role(dialect, space, actor, *role),

@@ -39,19 +39,6 @@ pub(super) async fn has_owner<D: Driver>(driver: &mut D, space: &SpaceId) -> Res
     Ok(driver.text(Statement::new(driver.dialect(), &select)).await?.is_some())
 }
 
-/// Whether `actor` is an owner nowhere.
-pub(super) async fn owns_none<D: Driver>(driver: &mut D, actor: &ActorId) -> Result<bool> {
-    let mut select = Query::select();
-    select
-        .expr(row([Field::Of(Members::Space)]))
-        .from(Members::Table)
-        .and_where(Expr::col(Members::Actor).eq(actor.as_str()))
-        .and_where(Expr::col(Members::Role).eq(Role::Owner.as_str()))
-        .order_by(Members::Space, sea_query::Order::Asc)
-        .limit(1);
-    Ok(driver.text(Statement::new(driver.dialect(), &select)).await?.is_none())
-}
-
 /// The statement that gives `actor` a role in `space`, or takes it away with `None`.
 pub(super) fn set_role(dialect: Dialect, space: &SpaceId, actor: &ActorId, role: Option<Role>) -> Statement {
     let Some(role) = role else {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod credentials;
+mod heirs;
 mod look_up;
 mod members;
 mod notices;
