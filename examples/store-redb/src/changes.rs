@@ -55,11 +55,8 @@ fn make_one(txn: &WriteTransaction, change: &Change) -> Job<bool> {
         Change::RequireUnchanged(user) => Ok(find_user(txn, &user.id)?.as_ref() == Some(user)),
         Change::RequireNobody(space) => Ok(members(txn, space.as_str())?.is_empty()),
         Change::RequireSuccessors(actor) => {
-            let left = |space: &String| Ok(members(txn, space)?.len() > 1);
-            owned_alone(txn, actor)?
-                .iter()
-                .map(left)
-                .try_fold(true, |none, is_left: Job<bool>| Ok(none && !is_left?))
+            let sizes = owned_alone(txn, actor)?.into_iter().map(|space| Ok(members(txn, &space)?.len()));
+            Ok(sizes.collect::<Job<Vec<_>>>()?.iter().all(|size| *size == 1))
         }
         Change::RequireOwner(space) => {
             Ok(members(txn, space.as_str())?.iter().any(|(_, word)| word == Role::Owner.as_str()))
