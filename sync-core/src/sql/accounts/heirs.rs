@@ -1,7 +1,7 @@
 //! Spaces of which somebody is the only owner: whether anyone would be left in them, and how all of them get another
 //! owner. Each is one statement for any number of spaces.
 
-use sea_query::{Alias, BinOper, Expr, ExprTrait, IntoIden, Query, SelectStatement};
+use sea_query::{Alias, BinOper, DynIden, Expr, ExprTrait, IntoIden, Query, SelectStatement};
 
 use crate::accounts::Role;
 use crate::error::Result;
@@ -12,12 +12,11 @@ use crate::types::ActorId;
 
 /// Whether somebody owns, beside `actor`, every space of theirs that others are in.
 pub(super) async fn has_successors<D: Driver>(driver: &mut D, actor: &ActorId) -> Result<bool> {
-    let mut select = Query::select();
+    let mut select = owned_alone(actor);
     select
+        .clear_selects()
         .expr(row([Field::Of(Members::Space)]))
-        .from(Members::Table)
-        .and_where(Expr::col(Members::Space).in_subquery(owned_alone(actor)))
-        .and_where(Expr::col(Members::Actor).ne(actor.as_str()))
+        .and_where(Expr::exists(another_member(actor)))
         .limit(1);
     Ok(driver.text(Statement::new(driver.dialect(), &select)).await?.is_none())
 }
@@ -55,15 +54,8 @@ pub(super) async fn pass_on<D: Driver>(driver: &mut D, from: &ActorId, to: &Acto
 
 /// The spaces of which `actor` is the only owner.
 fn owned_alone(actor: &ActorId) -> SelectStatement {
-    let other = Alias::new("other").into_iden();
-    let of_other = |column: Members| Expr::col((other.clone(), column));
-    let another_owner = Query::select()
-        .expr(Expr::val(1))
-        .from_as(Members::Table, other.clone())
-        .and_where(of_other(Members::Space).eq(Expr::col((Members::Table, Members::Space))))
-        .and_where(of_other(Members::Actor).ne(actor.as_str()))
-        .and_where(of_other(Members::Role).eq(Role::Owner.as_str()))
-        .take();
+    let is_owner = Expr::col((other(), Members::Role)).eq(Role::Owner.as_str());
+    let another_owner = another_member(actor).and_where(is_owner).take();
     Query::select()
         .column((Members::Table, Members::Space))
         .from(Members::Table)
@@ -71,4 +63,18 @@ fn owned_alone(actor: &ActorId) -> SelectStatement {
         .and_where(Expr::col((Members::Table, Members::Role)).eq(Role::Owner.as_str()))
         .and_where(Expr::not_exists(another_owner))
         .take()
+}
+
+/// Who is in the space of a row of members beside `actor`.
+fn another_member(actor: &ActorId) -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(Members::Table, other())
+        .and_where(Expr::col((other(), Members::Space)).eq(Expr::col((Members::Table, Members::Space))))
+        .and_where(Expr::col((other(), Members::Actor)).ne(actor.as_str()))
+        .take()
+}
+
+fn other() -> DynIden {
+    Alias::new("other").into_iden()
 }
