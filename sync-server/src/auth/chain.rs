@@ -43,7 +43,7 @@ pub fn next(token: &OpaqueToken, ids: &dyn IdSource) -> Option<OpaqueToken> {
 /// assert!(chain::next_with(&token, "a random word") == Some(next.clone()));
 /// assert!(chain::next_with(&token, "another word") != Some(next.clone()));
 /// assert!(chain::family(&token) == chain::family(&next) && token != next);
-/// # Ok::<(), sync_core::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn next_with(token: &OpaqueToken, word: &str) -> Option<OpaqueToken> {
     let mut secret = token.secret()?;

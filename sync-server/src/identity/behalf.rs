@@ -12,7 +12,7 @@ use crate::problem::Code;
 /// use sync_server::identity::Behalf;
 /// let ada = ActorId::new("ada")?;
 /// assert_eq!(Behalf::from(&ada).user(), &ada); // as an operator; a `&SignedIn` acts for itself
-/// # Ok::<(), sync_core::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Behalf<'a> {
