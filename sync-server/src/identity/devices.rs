@@ -74,10 +74,22 @@ pub(super) fn plain(pointer: &str, text: &str) -> Result<String, Problem> {
     if text.trim().is_empty() {
         return refused("it must not be empty");
     }
-    if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+    if !is_seen(text) {
         return refused("it must not contain control or invisible characters");
     }
     Ok(text.to_owned())
+}
+
+/// Whether people see all of a text. What joins pictures to one, and gives them colour, is seen in them: telephones are
+/// called "❤️".
+fn is_seen(text: &str) -> bool {
+    let mut before = None;
+    text.chars().all(|c| {
+        let is_in_picture = matches!(c, '\u{200d}' | '\u{fe0f}')
+            && before.is_some_and(|before: char| !before.is_ascii() && !before.is_alphanumeric());
+        before = Some(c);
+        is_in_picture || !(c.is_control() || is_invisible(c))
+    })
 }
 
 /// A device, and how far it is.
