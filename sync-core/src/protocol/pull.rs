@@ -134,15 +134,27 @@ struct PageWire<'a> {
 impl PullPage {
     /// Writes the page: `changes`, `cursor`, `has_more`, `head`.
     pub fn to_json(&self) -> String {
-        let n_bytes: usize = self.changes.iter().map(|change| change.data_len() + CHANGE_OVERHEAD).sum();
-        let mut out = String::with_capacity(n_bytes + CHANGE_OVERHEAD);
+        let mut out = String::with_capacity(self.n_bytes() + CHANGE_OVERHEAD);
         out.push('{');
         self.write_members(&mut out);
         out.push('}');
         out
     }
 
+    /// About how many bytes its changes take.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.changes.iter().map(|change| change.data_len() + CHANGE_OVERHEAD).sum()
+    }
+
     pub(super) fn write_members(&self, out: &mut String) {
+        self.write_changes(out);
+        out.push_str(",\"cursor\":");
+        push_string(self.cursor.as_str(), out);
+        out.push(',');
+        self.write_end(out);
+    }
+
+    pub(super) fn write_changes(&self, out: &mut String) {
         out.push_str("\"changes\":[");
         for (idx, change) in self.changes.iter().enumerate() {
             if idx > 0 {
@@ -150,9 +162,11 @@ impl PullPage {
             }
             write_change(change, out);
         }
-        out.push_str("],\"cursor\":");
-        push_string(self.cursor.as_str(), out);
-        out.push_str(&format!(",\"has_more\":{},\"head\":{}", self.has_more, self.head));
+        out.push(']');
+    }
+
+    pub(super) fn write_end(&self, out: &mut String) {
+        out.push_str(&format!("\"has_more\":{},\"head\":{}", self.has_more, self.head));
     }
 
     /// Reads a page that a server sent. The versions in it are the server's.

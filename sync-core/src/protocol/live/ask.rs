@@ -1,0 +1,255 @@
+//! What a client sends over a live connection.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::json::{Json, Limits};
+use crate::protocol::{Acked, code, decode, refuse_content};
+use crate::types::{Collection, CursorToken, SpaceId};
+
+/// Bytes of the state that a client shows while it is there. 2 KiB: where a cursor stands and what is selected, for a thousand
+/// people in memory.
+pub const STATE_BYTES_MAX: usize = 2 << 10;
+
+/// Bytes of a `ref`. 64: any id a client would make.
+const REF_BYTES_MAX: usize = 64;
+
+/// What a presence may look like: flat, as it is for a screen.
+const STATE: Limits = Limits { depth_max: 8, bytes_max: STATE_BYTES_MAX, key_bytes_max: 256 };
+
+/// A message of a client, and the word by which it knows the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Comes back in what answers it.
+    pub reference: Option<String>,
+    /// What it asks for.
+    pub ask: Ask,
+}
+
+/// What a client asks for over a live connection.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ask {
+    /// To be taken for who shows this token.
+    Auth {
+        /// The token, unchecked.
+        token: String,
+    },
+    /// To be told of a space's changes.
+    Subscribe {
+        /// The space.
+        space: SpaceId,
+        /// From where, and what of it.
+        subscribe: Subscribe,
+        /// Whether to be told who is there.
+        presence: bool,
+    },
+    /// To be told no more.
+    Unsubscribe {
+        /// The space.
+        space: SpaceId,
+    },
+    /// To carry out a batch.
+    Push {
+        /// The space.
+        space: SpaceId,
+        /// The body of a push, unread.
+        push: String,
+    },
+    /// To be shown to others in a space, or not any more.
+    Presence {
+        /// The space.
+        space: SpaceId,
+        /// What is shown; `None` for not being there.
+        state: Option<Json>,
+    },
+    /// Whether the other side is there.
+    Ping {
+        /// What was taken in so far.
+        at: BTreeMap<SpaceId, CursorToken>,
+    },
+}
+
+/// From where a space is followed, and what of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscribe {
+    /// From here; `None` from the very beginning.
+    pub after: Option<CursorToken>,
+    /// Only these collections; `None` for all.
+    pub collections: Option<Vec<Collection>>,
+    /// What the server has answered to the one who asks, as far as `after` does not show it.
+    pub acked: Option<Acked>,
+}
+
+/// All members there are; which belong together is decided by the type.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    space: Option<SpaceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<CursorToken>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collections: Option<Vec<Collection>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    acked: Option<Acked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    presence: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    push: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<BTreeMap<SpaceId, CursorToken>>,
+}
+
+impl Asked {
+    /// A message without a `ref`.
+    pub fn new(ask: Ask) -> Self {
+        Self { reference: None, ask }
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// `malformed_json`, or `validation_failed` and the codes of content with a pointer to the place.
+    ///
+    /// ```
+    /// use sync_core::protocol::{Ask, Asked};
+    /// let asked = Asked::from_json(r#"{"type":"unsubscribe","space":"family","ref":"7"}"#)?;
+    /// assert!(matches!(asked.ask, Ask::Unsubscribe { space } if space.as_str() == "family"));
+    /// assert_eq!(asked.reference.as_deref(), Some("7"));
+    /// assert!(Asked::from_json(r#"{"type":"unsubscribe","token":"t"}"#).is_err());
+    /// # Ok::<_, sync_core::Error>(())
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self> {
+        let mut wire: Wire = decode(text.as_bytes())?;
+        let reference = wire.reference.take();
+        if reference.as_ref().is_some_and(|reference| reference.len() > REF_BYTES_MAX) {
+            let why = format!("a ref has at most {REF_BYTES_MAX} bytes");
+            return Err(refused(why, "/ref"));
+        }
+        let ask = wire.take()?;
+        match wire.left() {
+            Some(member) => Err(refused(format!("{} has no such member", wire.kind), member)),
+            None => Ok(Self { reference, ask }),
+        }
+    }
+
+    /// Writes the message.
+    pub fn to_json(&self) -> String {
+        let mut wire = Wire { reference: self.reference.clone(), ..Wire::from(self.ask.clone()) };
+        // `null` says something here.
+        if matches!(&self.ask, Ask::Presence { state: None, .. }) {
+            wire.state = raw("null");
+        }
+        serde_json::to_string(&wire).expect("our own types have a JSON form")
+    }
+}
+
+impl Wire {
+    /// Takes what the message is made of.
+    fn take(&mut self) -> Result<Ask> {
+        Ok(match self.kind.as_str() {
+            "auth" => Ask::Auth { token: self.token.take().ok_or_else(|| missing("token"))? },
+            "subscribe" => Ask::Subscribe {
+                space: self.space()?,
+                subscribe: Subscribe {
+                    after: self.after.take(),
+                    collections: self.collections.take(),
+                    acked: self.acked.take(),
+                },
+                presence: self.presence.take().unwrap_or_default(),
+            },
+            "unsubscribe" => Ask::Unsubscribe { space: self.space()? },
+            "push" => Ask::Push {
+                space: self.space()?,
+                push: self.push.take().map(text).ok_or_else(|| missing("push"))?,
+            },
+            "presence" => Ask::Presence {
+                space: self.space()?,
+                state: self.state.take().map(|raw| state(&raw)).transpose()?,
+            },
+            "ping" => Ask::Ping { at: self.at.take().unwrap_or_default() },
+            _ => {
+                let why = "type is auth, subscribe, unsubscribe, push, presence or ping";
+                return Err(refused(why.into(), "/type"));
+            }
+        })
+    }
+
+    fn space(&mut self) -> Result<SpaceId> {
+        self.space.take().ok_or_else(|| missing("space"))
+    }
+
+    /// A member that nobody took.
+    fn left(&self) -> Option<&'static str> {
+        let left = [
+            (self.token.is_some(), "/token"),
+            (self.space.is_some(), "/space"),
+            (self.after.is_some(), "/after"),
+            (self.collections.is_some(), "/collections"),
+            (self.acked.is_some(), "/acked"),
+            (self.presence.is_some(), "/presence"),
+            (self.push.is_some(), "/push"),
+            (self.state.is_some(), "/state"),
+            (self.at.is_some(), "/at"),
+        ];
+        left.into_iter().find(|(is_left, _)| *is_left).map(|(_, member)| member)
+    }
+}
+
+impl From<Ask> for Wire {
+    fn from(ask: Ask) -> Self {
+        let kind = |kind: &str| Self { kind: kind.into(), ..Self::default() };
+        match ask {
+            Ask::Auth { token } => Self { token: Some(token), ..kind("auth") },
+            Ask::Subscribe { space, subscribe, presence } => {
+                let Subscribe { after, collections, acked } = subscribe;
+                let presence = presence.then_some(true);
+                Self { space: Some(space), after, collections, acked, presence, ..kind("subscribe") }
+            }
+            Ask::Unsubscribe { space } => Self { space: Some(space), ..kind("unsubscribe") },
+            Ask::Push { space, push } => Self { space: Some(space), push: raw(push), ..kind("push") },
+            Ask::Presence { space, state } => {
+                let state = state.and_then(|state| raw(state.as_str()));
+                Self { space: Some(space), state, ..kind("presence") }
+            }
+            Ask::Ping { at } => Self { at: (!at.is_empty()).then_some(at), ..kind("ping") },
+        }
+    }
+}
+
+/// `null` means not being there, like nothing at all.
+fn state(raw: &RawValue) -> Result<Json> {
+    Json::parse(raw.get().as_bytes(), &STATE).map_err(|error| {
+        let refused = refuse_content(&error, "/state");
+        if refused.limit().is_some() { refused.with_limit(STATE_BYTES_MAX as u64) } else { refused }
+    })
+}
+
+fn raw(text: impl Into<String>) -> Option<Box<RawValue>> {
+    RawValue::from_string(text.into()).ok()
+}
+
+fn text(raw: Box<RawValue>) -> String {
+    Box::<str>::from(raw).into()
+}
+
+fn missing(member: &'static str) -> Error {
+    refused(format!("{member} is missing"), "")
+}
+
+fn refused(why: String, pointer: &'static str) -> Error {
+    Error::invalid(code::VALIDATION_FAILED, why).with_pointer(pointer)
+}
