@@ -33,6 +33,8 @@ pub struct Limits {
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
     pub waiters_max: usize,
+    /// Subscriptions at once, to all spaces; more are turned away.
+    pub subscriptions_max: usize,
     /// How long tombstones and the log are kept at least; longer while a live replica still needs them.
     pub retention: Duration,
     /// How long a replica counts as live after its last push; one that is silent for longer holds nothing back.
@@ -57,6 +59,7 @@ impl Default for Limits {
             clock_drift_max: Duration::from_secs(5 * 60),
             wait_max: Duration::from_secs(50),
             waiters_max: 10_000,
+            subscriptions_max: 200_000,
             retention: Duration::from_secs(30 * 24 * 3600),
             lease: Duration::from_secs(14 * 24 * 3600),
             collect_max: 1000,

@@ -3,6 +3,7 @@
 //! ```text
 //! push ─▶ lane (one per space) ─▶ one write transaction for all that wait ─▶ answers
 //! pull, snapshot, reads ─▶ one read transaction each
+//! commit ─▶ hub (one per space that someone follows) ─▶ one read transaction for all who follow ─▶ frames
 //! ```
 //! All database work runs in tasks of the injected [`Runtime`], never in the caller's future: a caller may go away at
 //! any time without leaving a transaction half way.
@@ -18,6 +19,7 @@ mod decide;
 mod head;
 mod lane;
 mod limits;
+mod live;
 mod losers;
 mod plan;
 mod pull;
@@ -48,6 +50,7 @@ use crate::types::{ActorId, Epoch, SpaceId};
 pub use collect::CollectReport;
 pub use conflicts::Resolved;
 pub use limits::Limits;
+pub use live::{Live, Subscription};
 pub use read::{CollectionStatus, RecordPage, ReplicaStatus, Status};
 pub use roles::Roles;
 
@@ -100,6 +103,7 @@ struct Inner {
     rules: rules::Rules,
     lanes: lane::Lanes,
     waiters: pull::Waiters,
+    hubs: live::Hubs,
 }
 
 /// What a [`Service`] is made of; see [`Service::builder`].
@@ -181,6 +185,7 @@ impl Service {
             rules: rules::Rules::default(),
             lanes: lane::Lanes::default(),
             waiters: pull::Waiters::default(),
+            hubs: live::Hubs::default(),
         })
     }
 

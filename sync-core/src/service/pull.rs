@@ -99,17 +99,22 @@ impl Service {
         cursor: Option<Cursor>,
     ) -> Result<PullReply> {
         let (actor, space, request) = (actor.clone(), space.clone(), request.clone());
-        self.run(move |inner| async move { page(&inner, &actor, &space, &request, cursor).await }).await
+        self.run(move |inner| async move {
+            let bytes_max = inner.limits.page_bytes_max;
+            page(&inner, &actor, &space, &request, cursor, bytes_max).await
+        })
+        .await
     }
 }
 
 /// One page in one read transaction: head, floor, epoch and rows belong together.
-async fn page(
+pub(super) async fn page(
     inner: &Arc<Inner>,
     actor: &Actor,
     space: &SpaceId,
     request: &PullRequest,
     cursor: Option<Cursor>,
+    bytes_max: usize,
 ) -> Result<PullReply> {
     let view = inner.rules.view(actor);
     let mut txn = inner.store.begin(space, Mode::Read).await?;
@@ -131,13 +136,8 @@ async fn page(
         return Ok(PullReply::ResyncRequired(Resync { reason, epoch: head.epoch, floor: head.floor }));
     }
     let rows_max = request.limit.unwrap_or(inner.limits.page_rows_max).clamp(1, inner.limits.page_rows_max);
-    let query = FeedQuery {
-        after,
-        up_to: head.head,
-        collections: request.collections.clone(),
-        rows_max,
-        bytes_max: inner.limits.page_bytes_max,
-    };
+    let query =
+        FeedQuery { after, up_to: head.head, collections: request.collections.clone(), rows_max, bytes_max };
     let changes = scoped::feed(view, txn.as_mut(), &query, READS_MAX).await?;
     let cursor = cursors::at(changes.end, view.mark(), txn.as_mut()).await?.encode(space);
     let (changes, has_more) = (changes.records, changes.more);
