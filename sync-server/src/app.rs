@@ -10,12 +10,21 @@ use crate::auth::cookie::SessionCookie;
 use crate::identity::Identity;
 use crate::limit::{Bucket, Limiter};
 use crate::origin::Origin;
+use crate::presence::Rooms;
 use crate::problem::{Code, Problem};
+use crate::sockets::Sockets;
 use crate::stopping::Stopping;
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    rooms: Rooms,
+    sockets: Arc<Sockets>,
+}
 
 /// The parts of an [`App`].
 #[derive(Debug)]
@@ -41,7 +50,7 @@ pub struct Parts {
 impl App {
     /// Puts an app together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, rooms: Rooms::default(), sockets: Arc::default() }))
     }
 
     /// Does something that can be guessed: each miss counts against `buckets`, and nothing is looked up or hashed when they
@@ -64,6 +73,21 @@ impl App {
         done
     }
 
+    /// Who is there, in each space.
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.0.rooms
+    }
+
+    /// The connections that stay open.
+    pub(crate) fn sockets(&self) -> &Arc<Sockets> {
+        &self.0.sockets
+    }
+
+    /// A new name that nobody can guess.
+    pub(crate) fn new_id(&self) -> String {
+        self.identity.new_id()
+    }
+
     /// What the picture of a code says.
     ///
     /// # Errors
@@ -78,6 +102,6 @@ impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -8,7 +8,8 @@ mod code;
 pub use code::Code;
 
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
 use serde_json::{Map, Value};
 
@@ -76,9 +77,21 @@ impl Problem {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// How many seconds to wait, if that helps.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        let (_, seconds) = self.headers.iter().find(|(name, _)| *name == RETRY_AFTER)?;
+        seconds.to_str().ok()?.parse().ok()
+    }
+
     /// The methods that would have been answered, for a 405.
     pub fn allow(self, methods: &str) -> Self {
         self.header(ALLOW, HeaderValue::try_from(methods).expect("names of methods are visible ASCII"))
+    }
+
+    /// What is spoken here instead, for a 426.
+    pub fn speaks_websocket(self) -> Self {
+        self.header(UPGRADE, HeaderValue::from_static("websocket"))
+            .header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
     }
 
     /// Closes the connection after the answer, because the rest of the request is not worth reading.

@@ -9,6 +9,7 @@ mod conflicts;
 mod devices;
 mod grant;
 mod link;
+mod live;
 mod me;
 mod members;
 mod operations;
@@ -37,6 +38,7 @@ pub fn routes(app: &App) -> BoxedFilter<(Response,)> {
         status::routes(app),
         auth::routes(app),
         link::routes(app),
+        live::routes(app),
         devices::routes(app),
         pairings::routes(app),
         spaces::routes(app),

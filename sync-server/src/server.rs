@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sync_core::service::{Service, ServiceBuilder};
 use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
@@ -209,6 +210,7 @@ impl Server {
             () = self.app.identity.keep_up() => {}
             () = self.control.serve(operator) => {}
         }
+        self.app.sockets().ended(FAREWELL_MAX).await;
         self.control.close().await;
         if let Some(following) = following {
             following.abort();
@@ -223,6 +225,10 @@ impl Server {
         drop(self.data);
     }
 }
+
+/// Time for open connections to say farewell, after requests have been answered. 1 s of the ten that orchestrators wait; they are
+/// told when the server begins to stop, and need next to none of it.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// The way letters leave, if there is one.
 fn post_office(

@@ -34,6 +34,7 @@ mod spaces;
 mod synced;
 mod upkeep;
 mod users;
+mod vigil;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,11 +48,12 @@ pub use grant::{AccessToken, Grant};
 pub use invites::{INVITES_MAX, Invited, NewInvite};
 pub use members::{MEMBERS_MAX, Member};
 pub use rights::{NOTICE_INTERVAL, Rights};
-pub use signed_in::{Lost, Presented, SignedIn};
+pub use signed_in::{Presented, SignedIn};
 pub use space_infos::space_name;
 pub use spaces::{MemberSpace, NewSpace, SPACES_MAX};
 pub use synced::{NOTE_INTERVAL, SyncNotes};
 pub use users::{NewSignIn, SharedSpaces};
+pub use vigil::{Lost, Vigil};
 
 use self::naming::Naming;
 use crate::auth::address::MailAddress;
@@ -108,6 +110,11 @@ impl Identity {
 
     fn accounts(&self) -> &dyn Accounts {
         self.0.accounts.as_ref()
+    }
+
+    /// A new name that nobody can guess.
+    pub(crate) fn new_id(&self) -> String {
+        self.0.ids.new_id()
     }
 
     /// The time by which everything here ends.

@@ -1,7 +1,6 @@
 //! From what a request shows to who it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sync_core::service::Actor;
 use sync_core::{ActorId, Credential, CredentialId, Holder, Proof, Purpose, Role, SpaceId, Timestamp};
@@ -92,7 +91,7 @@ impl Identity {
     }
 
     /// A device that is there and has not ended. One that was never there and one that was revoked look alike.
-    fn in_use(&self, found: Option<Arc<Credential>>) -> Result<Arc<Credential>, Problem> {
+    pub(super) fn in_use(&self, found: Option<Arc<Credential>>) -> Result<Arc<Credential>, Problem> {
         let found = found.filter(|device| matches!(device.purpose, Purpose::Device(_)));
         let device = found.ok_or(Code::TokenRevoked)?;
         if device.is_expired(self.now()) { Err(Code::TokenExpired.into()) } else { Ok(device) }
@@ -116,48 +115,10 @@ impl Identity {
         let actor = self.member(who, space).await?;
         if actor.role == Role::Owner { Ok(actor) } else { Err(Code::ForbiddenRole.into()) }
     }
-
-    /// Ready when someone at work on an open connection may not go on as they began: their device was revoked or what they
-    /// showed has expired, they are not a member of the space any more, or as something else than `actor` says.
-    ///
-    /// While the store does not answer nobody knows, and nothing is told either: they go on waiting.
-    pub async fn lost(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Lost {
-        let mut notices = self.0.rights.watch();
-        loop {
-            let left = match self.still(who, space, actor).await {
-                Err(Lost::Refused(problem)) if problem.code().status().is_server_error() => Some(ASK_AGAIN),
-                Err(lost) => return lost,
-                Ok(()) => who.until.map(|until| until.since(self.now())),
-            };
-            tokio::select! {
-                () = notices.about(&who.user, &who.device, Some(space)) => {}
-                () = sleep(left) => {}
-            }
-        }
-    }
-
-    /// Whether someone may go on as they began.
-    ///
-    /// # Errors
-    ///
-    /// Why not; `Refused` also when the store cannot say.
-    pub async fn still(&self, who: &SignedIn, space: &SpaceId, actor: &Actor) -> Result<(), Lost> {
-        if who.until.is_some_and(|until| until <= self.now()) {
-            return Err(Lost::Refused(Code::TokenExpired.into()));
-        }
-        let now = self.acting_now(who, space).await.map_err(Lost::Refused)?;
-        if now == *actor { Ok(()) } else { Err(Lost::Changed(now)) }
-    }
-
-    async fn acting_now(&self, who: &SignedIn, space: &SpaceId) -> Result<Actor, Problem> {
-        let (device, role) = self.0.rights.both(&who.device, space, &who.user, self.now()).await?;
-        self.in_use(device)?;
-        acting(who, role)
-    }
 }
 
 /// Somebody with their role, if they have one.
-fn acting(who: &SignedIn, role: Option<Role>) -> Result<Actor, Problem> {
+pub(super) fn acting(who: &SignedIn, role: Option<Role>) -> Result<Actor, Problem> {
     Ok(Actor::new(who.user.clone(), role.ok_or(Code::SpaceNotFound)?))
 }
 
@@ -202,24 +163,5 @@ impl Shown {
             return Err(Code::InvalidToken.into());
         }
         Ok(SignedIn { user: holder.clone(), device: device.id.clone(), until })
-    }
-}
-
-/// Why someone may not go on as they began.
-#[derive(Clone, Debug)]
-pub enum Lost {
-    /// This is what a request would be told now.
-    Refused(Problem),
-    /// They are something else in the space by now.
-    Changed(Actor),
-}
-
-/// How long to wait for a store that does not answer. 250 ms, as long as for notices.
-const ASK_AGAIN: Duration = super::NOTICE_INTERVAL;
-
-async fn sleep(left: Option<Duration>) {
-    match left {
-        Some(left) => tokio::time::sleep(left).await,
-        None => std::future::pending().await,
     }
 }

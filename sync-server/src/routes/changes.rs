@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, Resync};
+use sync_core::protocol::{PullReply, PullRequest};
 use sync_core::service::Actor;
 use sync_core::{Cursor, CursorToken, SpaceId};
 use warp::Filter;
@@ -15,8 +15,9 @@ use warp::filters::BoxedFilter;
 use super::request::{Request, json};
 use super::resource::{Answer, get, resource};
 use crate::app::App;
+use crate::exchange;
 use crate::identity::{Lost, SignedIn};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::Query;
 use crate::reply::Response;
 
@@ -40,7 +41,7 @@ async fn pull(app: App, request: Request) -> Answer {
     }
     match page(&app, &who, &actor, &space, asked).await? {
         PullReply::Page(page) => Ok(json(StatusCode::OK, page.to_json())),
-        PullReply::ResyncRequired(resync) => Err(resync_required(resync)),
+        PullReply::ResyncRequired(resync) => Err(exchange::resync_required(resync)),
     }
 }
 
@@ -86,22 +87,6 @@ fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
 async fn push(app: App, request: Request) -> Answer {
     let (actor, space) = request.member(&app).await?;
     request.query(&[])?;
-    match app.service.push(&actor, &space, PushRequest::from_json(&request.body)?).await? {
-        PushReply::Done(done) => Ok(json(StatusCode::OK, done.to_json())),
-        PushReply::ClientForked => Err(Problem::new(Code::ClientForked).detail(
-            "these mutation numbers were used for something else: take a new client_id and number anew",
-        )),
-        PushReply::MutationGap { expected } => Err(Problem::new(Code::MutationGap)
-            .detail(format!("the next mutation of this client has the number {expected}"))
-            .extra("expected", expected.get())),
-        PushReply::ResyncRequired(resync) => Err(resync_required(resync)),
-    }
-}
-
-fn resync_required(resync: Resync) -> Problem {
-    Problem::new(Code::ResyncRequired)
-        .detail("the cursor cannot be continued: load a snapshot, then pull from its cursor; unsent work stays valid")
-        .extra("reason", resync.reason.as_str())
-        .extra("epoch", resync.epoch.to_string())
-        .extra("floor", resync.floor.get())
+    let reply = exchange::push(&app, &actor, &space, &request.body).await?;
+    Ok(json(StatusCode::OK, reply))
 }

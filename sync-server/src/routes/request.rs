@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use sync_core::protocol::decode;
@@ -25,6 +26,8 @@ pub(super) struct Request {
     pub(super) body: Bytes,
     /// From where it comes.
     pub(super) client: ClientAddress,
+    /// The socket it came by, if that can be used for something else.
+    pub(super) on_upgrade: Option<OnUpgrade>,
     parameters: Vec<String>,
     query: Option<String>,
 }
@@ -39,9 +42,10 @@ pub(super) fn of(
         .and(warp::header::headers_cloned())
         .and(warp::body::bytes())
         .and(warp::ext::optional())
-        .map(|parameters, query, method, headers, body, client: Option<ClientAddress>| {
+        .and(warp::ext::optional())
+        .map(|parameters, query, method, headers, body, client: Option<ClientAddress>, on_upgrade| {
             let client = client.unwrap_or(ClientAddress::LOCAL);
-            Request { method, headers, body, client, parameters, query }
+            Request { method, headers, body, client, on_upgrade, parameters, query }
         })
 }
 

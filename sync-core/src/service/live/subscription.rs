@@ -253,7 +253,7 @@ impl Subscription {
     }
 
     /// Reads the next page from the store, in a task of its own.
-    async fn read(&self) -> Result<News> {
+    async fn read(&mut self) -> Result<News> {
         let (actor, space, place) = (self.actor.clone(), self.space.clone(), self.place);
         let request = PullRequest {
             limit: Some(FRAME_ROWS_MAX),

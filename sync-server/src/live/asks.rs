@@ -1,0 +1,274 @@
+//! What clients ask for over a connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sync_core::json::Json;
+use sync_core::protocol::{Ask, Asked, Subscribe, Tell};
+use sync_core::{Cursor, CursorToken, Seq, SpaceId};
+use tokio_tungstenite::tungstenite::protocol::Message;
+
+use super::beat::Clocks;
+use super::connection::{Connection, Followed};
+use super::end::End;
+use super::line::{Heard, Reader};
+use super::{MESSAGE_BYTES_MAX, SPACES_MAX};
+use crate::app::App;
+use crate::exchange;
+use crate::identity::{Presented, SignedIn};
+use crate::problem::{Code, Problem};
+use crate::sockets::Open;
+
+/// How long one who comes without credentials has to show them.
+pub(super) const AUTH_MAX: Duration = Duration::from_secs(5);
+
+/// Messages that make no sense before it ends.
+const STRIKES_MAX: u32 = 3;
+
+/// Messages in a row that come too fast before it ends. 1,000: who goes on like that for some seconds does not listen.
+const DROPPED_MAX: u32 = 1000;
+
+/// Messages that wait. 64: typed ahead of one push.
+const BACKLOG_MAX: usize = 64;
+
+/// A cursor that was cut or made up is not as long as one of ours.
+const CURSOR_BYTES: usize = 57;
+
+/// A push that is being carried out.
+pub(super) type Pushing = BoxFuture<'static, (Push, Result<String, Problem>)>;
+
+/// Which push it is; none is a newer token, which is waited for like one.
+pub(super) struct Push {
+    pub(super) space: Option<SpaceId>,
+    pub(super) reference: Option<String>,
+}
+
+/// Messages that wait, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    messages: VecDeque<Message>,
+    n_bytes: usize,
+}
+
+impl Backlog {
+    /// Whether more can be read: while they wait, nothing else is.
+    pub(super) fn has_room(&self) -> bool {
+        self.messages.len() < BACKLOG_MAX && self.n_bytes < MESSAGE_BYTES_MAX
+    }
+
+    fn push(&mut self, message: Message) {
+        self.n_bytes += message.len();
+        self.messages.push_back(message);
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.n_bytes -= message.len();
+        Some(message)
+    }
+}
+
+/// Reads the first message of one who came without credentials, and finds out who it is.
+pub(super) async fn first_auth(app: &App, reader: &mut Reader, open: &mut Open) -> Result<SignedIn, End> {
+    let message = loop {
+        if let Heard::Text(message) = reader.next().await? {
+            break message;
+        }
+    };
+    let asked = Asked::from_json(text(&message)).map_err(|_| End::MISUSE)?;
+    let Ask::Auth { token } = asked.ask else { return Err(End::MISUSE) };
+    let who = app.identity.signed_in(Presented::Bearer(&token)).await;
+    let who = who.map_err(|problem| End::lost(&problem))?;
+    open.is_of(&who.user).map_err(|_| End::TOO_MANY)?;
+    Ok(who)
+}
+
+impl Connection {
+    pub(super) fn hear(&mut self, heard: Heard, clocks: &mut Clocks) -> Result<(), End> {
+        clocks.heard();
+        match heard {
+            Heard::Echo(mark) => self.writer.answered(&mark),
+            Heard::Sign if self.pace.take() => {}
+            Heard::Text(message) if self.pace.take() => {
+                self.n_dropped = 0;
+                self.backlog.push(message);
+            }
+            Heard::Sign | Heard::Text(_) => return self.too_fast(),
+        }
+        Ok(())
+    }
+
+    /// Tells one who is too fast, once; what they send is not looked at.
+    fn too_fast(&mut self) -> Result<(), End> {
+        self.n_dropped += 1;
+        if self.n_dropped == 1 {
+            let problem = Problem::new(Code::RateLimited).detail("too many messages: this one was not read");
+            self.refuse(&problem.retry_after(1), None, None);
+        }
+        if self.n_dropped > DROPPED_MAX { Err(End::TOO_MANY) } else { Ok(()) }
+    }
+
+    /// Does what was asked for, as long as nothing has to be waited for.
+    pub(super) fn answer_backlog(&mut self) -> Result<(), End> {
+        while self.pushing.is_none() && self.writer.has_room() {
+            let Some(message) = self.backlog.pop() else { break };
+            self.asked(text(&message))?;
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, text: &str) -> Result<(), End> {
+        match Asked::from_json(text) {
+            Ok(asked) => self.carry_out(asked),
+            Err(error) => {
+                self.refuse(&error.into(), None, None);
+                self.strike()
+            }
+        }
+    }
+
+    fn strike(&mut self) -> Result<(), End> {
+        self.n_strikes += 1;
+        if self.n_strikes >= STRIKES_MAX { Err(End::MISUSE) } else { Ok(()) }
+    }
+
+    fn carry_out(&mut self, asked: Asked) -> Result<(), End> {
+        let Asked { reference, ask } = asked;
+        match ask {
+            Ask::Auth { token } => self.renew(token, reference),
+            Ask::Subscribe { space, subscribe, presence } => {
+                return self.subscribe(space, subscribe, presence, reference);
+            }
+            Ask::Unsubscribe { space } => drop(self.followed.remove(&space)),
+            Ask::Push { space, push } => self.push(space, push, reference),
+            Ask::Presence { space, state } => self.be_there(&space, state, reference),
+            Ask::Ping { at } => return self.ping(at, reference),
+            _ => return self.strike(),
+        }
+        Ok(())
+    }
+
+    /// Takes a newer token of the same user.
+    fn renew(&mut self, token: String, reference: Option<String>) {
+        // It is looked at like a push: what is sent after it waits for it.
+        let (app, who) = (self.app.clone(), self.who.clone());
+        let user = who.borrow().user.clone();
+        let push = Push { space: None, reference };
+        self.pushing = Some(
+            async move {
+                let renewed = app.identity.signed_in(Presented::Bearer(&token)).await;
+                let renewed = renewed
+                    .and_then(|now| if now.user == user { Ok(now) } else { Err(Code::InvalidToken.into()) });
+                (
+                    push,
+                    renewed.map(|now| {
+                        who.send_replace(now);
+                        String::new()
+                    }),
+                )
+            }
+            .boxed(),
+        );
+    }
+
+    fn subscribe(
+        &mut self,
+        space: SpaceId,
+        wish: Subscribe,
+        presence: bool,
+        reference: Option<String>,
+    ) -> Result<(), End> {
+        if self.followed.len() >= SPACES_MAX && !self.followed.contains_key(&space) {
+            let problem = Problem::new(Code::QuotaExceeded).detail("a connection follows so many spaces");
+            self.refuse(&problem.limit(SPACES_MAX as u64), Some(&space), reference);
+            return Ok(());
+        }
+        let after = match wish.after.as_ref().map(|after| Cursor::decode(after, &space).map_err(|_| after)) {
+            None => Some(Seq::ZERO),
+            Some(Ok(cursor)) => Some(cursor.seq),
+            Some(Err(token)) => {
+                let problem = Problem::new(Code::InvalidCursor).detail("not a cursor of this space");
+                self.refuse(&problem, Some(&space), reference);
+                return if could_be_cursor(token) { Ok(()) } else { Err(End::BAD_CURSOR) };
+            }
+        };
+        self.n_follows += 1;
+        let mut followed = Followed::new(self.n_follows, reference, presence);
+        followed.told = after;
+        // Who is there stays there, and is seen without a break.
+        followed.here = self.followed.get_mut(&space).and_then(|before| before.here.take());
+        self.follow(space, wish, followed);
+        Ok(())
+    }
+
+    fn push(&mut self, space: SpaceId, body: String, reference: Option<String>) {
+        let (app, who) = (self.app.clone(), self.who.borrow().clone());
+        self.pushing = Some(
+            async move {
+                let reply = async {
+                    let actor = app.identity.acting(&who, &space).await?;
+                    exchange::push(&app, &actor, &space, body.as_bytes()).await
+                };
+                let reply = reply.await;
+                (Push { space: Some(space), reference }, reply)
+            }
+            .boxed(),
+        );
+    }
+
+    fn be_there(&mut self, space: &SpaceId, state: Option<Json>, reference: Option<String>) {
+        if !self.presence_pace.take() {
+            let problem = Problem::new(Code::RateLimited).detail("too many changes of presence");
+            return self.refuse(&problem.retry_after(1), Some(space), reference);
+        }
+        match (self.followed.get_mut(space), state) {
+            (None, _) => {
+                let problem = Problem::new(Code::SpaceNotFound).detail("subscribe to the space first");
+                self.refuse(&problem, Some(space), reference);
+            }
+            (Some(followed), None) => (followed.here, followed.shows) = (None, None),
+            (Some(followed), Some(state)) if !followed.has_begun => followed.shows = Some(state),
+            (Some(_), Some(state)) => self.show(space, state, reference),
+        }
+    }
+
+    fn ping(&mut self, at: BTreeMap<SpaceId, CursorToken>, reference: Option<String>) -> Result<(), End> {
+        for (space, token) in at {
+            let Some(followed) = self.followed.get_mut(&space).filter(|followed| followed.has_begun) else {
+                let problem = Problem::new(Code::SpaceNotFound).detail("this space is not subscribed to");
+                self.refuse(&problem, Some(&space), reference.clone());
+                continue;
+            };
+            let position = Cursor::decode(&token, &space).ok().map(|cursor| cursor.seq);
+            let known = position.filter(|at| followed.told >= Some(*at) && followed.synced <= Some(*at));
+            match known {
+                Some(position) => {
+                    followed.synced = Some(position);
+                    self.app.identity.note_synced(&self.who.borrow(), &space, position);
+                }
+                None => {
+                    let problem = Problem::new(Code::InvalidCursor)
+                        .detail("not a cursor that was sent, or an older one");
+                    self.refuse(&problem, Some(&space), reference.clone());
+                }
+            }
+        }
+        let heads = self.heads();
+        self.tell(&Tell::Pong { reference, heads });
+        Ok(())
+    }
+}
+
+/// What a message says. It is text, as the reader made sure.
+fn text(message: &Message) -> &str {
+    message.to_text().unwrap_or_default()
+}
+
+/// Whether a text has the form of a cursor, though it is none of this space.
+fn could_be_cursor(token: &CursorToken) -> bool {
+    URL_SAFE_NO_PAD.decode(token.as_str()).is_ok_and(|bytes| bytes.len() == CURSOR_BYTES)
+}

@@ -1,0 +1,318 @@
+//! One connection, from its first message to its end: what happens in which order.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, Abortable};
+use futures_util::stream::{BoxStream, SelectAll};
+use futures_util::{FutureExt, StreamExt, stream};
+use hyper::upgrade::Upgraded;
+use sync_core::json::Json;
+use sync_core::protocol::{Refusal, Tell};
+use sync_core::service::Live;
+use sync_core::{Seq, SpaceId};
+use tokio::sync::watch;
+
+use super::BEAT;
+use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth};
+use super::beat::Clocks;
+use super::end::End;
+use super::following::{Event, follow};
+use super::line::{self, Reader, Writer};
+use super::pace::Pace;
+use crate::app::App;
+use crate::identity::SignedIn;
+use crate::presence::Here;
+use crate::problem::Problem;
+use crate::sockets::Open;
+
+/// With what a connection begins.
+pub(crate) struct Opening {
+    pub(crate) app: App,
+    pub(crate) open: Open,
+    /// Who it is; `None` when they will say so in their first message.
+    pub(crate) who: Option<SignedIn>,
+}
+
+/// What a connection does.
+pub(super) struct Connection {
+    pub(super) app: App,
+    /// How it is called where presence is told.
+    pub(super) name: String,
+    pub(super) who: watch::Sender<SignedIn>,
+    pub(super) writer: Writer,
+    pub(super) followed: HashMap<SpaceId, Followed>,
+    pub(super) events: SelectAll<BoxStream<'static, (SpaceId, u64, Event)>>,
+    pub(super) n_follows: u64,
+    /// Messages that wait for the push before them, or for room to answer.
+    pub(super) backlog: Backlog,
+    pub(super) pushing: Option<Pushing>,
+    pub(super) n_strikes: u32,
+    pub(super) pace: Pace,
+    pub(super) presence_pace: Pace,
+    /// Messages in a row that came too fast.
+    pub(super) n_dropped: u32,
+}
+
+/// A space that is subscribed to.
+pub(super) struct Followed {
+    /// Which of the subscriptions to it; what earlier ones had to say is nothing any more.
+    pub(super) number: u64,
+    aborts: Vec<AbortHandle>,
+    /// Whether they were found to be a member.
+    pub(super) has_begun: bool,
+    /// Where the feed stands, and up to where it was told.
+    pub(super) head: Seq,
+    pub(super) told: Option<Seq>,
+    pub(super) synced: Option<Seq>,
+    pub(super) reference: Option<String>,
+    pub(super) wants_presence: bool,
+    /// What they want to show as soon as they are a member.
+    pub(super) shows: Option<Json>,
+    pub(super) here: Option<Here>,
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.aborts.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
+    let (mut reader, writer) = line::open(upgraded).await;
+    let Opening { app, mut open, who } = opening;
+    let stopping = app.stopping.clone();
+    let signed_in = match who {
+        Some(who) => Ok(who),
+        None => tokio::select! {
+            biased;
+            () = stopping.begun() => Err(End::RESTART),
+            who = tokio::time::timeout(AUTH_MAX, first_auth(&app, &mut reader, &mut open)) => {
+                who.unwrap_or(Err(End::SILENT))
+            }
+        },
+    };
+    let (writer, end) = match signed_in {
+        Err(end) => (writer, end),
+        Ok(who) => {
+            let mut connection = Box::new(Connection::new(app, who, writer));
+            let end = connection.run(&mut reader).await;
+            // Presence ends now, and not when the farewell has been heard.
+            let Connection { writer, .. } = *connection;
+            (writer, end)
+        }
+    };
+    line::close(reader, writer, end).await;
+    drop(open);
+}
+
+impl Connection {
+    fn new(app: App, who: SignedIn, writer: Writer) -> Self {
+        let name = app.new_id();
+        Self {
+            app,
+            name,
+            who: watch::Sender::new(who),
+            writer,
+            followed: HashMap::new(),
+            events: SelectAll::new(),
+            n_follows: 0,
+            backlog: Backlog::default(),
+            pushing: None,
+            n_strikes: 0,
+            // A hundred each second, and two hundred at once: fast typing in many places, and a page that opens.
+            pace: Pace::new(200, Duration::from_millis(10)),
+            // Ten each second: a pointer that moves.
+            presence_pace: Pace::new(20, Duration::from_millis(100)),
+            n_dropped: 0,
+        }
+    }
+
+    async fn run(&mut self, reader: &mut Reader) -> End {
+        self.ready();
+        let stopping = self.app.stopping.clone();
+        let mut stopping = Box::pin(async move { stopping.begun().await });
+        let mut guard = guard(self.app.clone(), self.who.subscribe());
+        let mut clocks = Clocks::new();
+        loop {
+            let step = tokio::select! {
+                biased;
+                () = &mut stopping => Err(End::RESTART),
+                problem = &mut guard => Err(End::lost(&problem)),
+                heard = reader.next(), if self.backlog.has_room() => heard.and_then(|heard| self.hear(heard, &mut clocks)),
+                (push, reply) = done(&mut self.pushing) => self.pushed(push, reply),
+                Some((space, number, event)) = self.events.next(), if self.writer.has_room() => {
+                    self.happened(&space, number, event)
+                }
+                end = self.writer.drive() => Err(end),
+                () = clocks.tick() => self.look(reader, &mut clocks),
+            };
+            if let Err(end) = step.and_then(|()| self.answer_backlog()) {
+                return end;
+            }
+        }
+    }
+
+    fn ready(&mut self) {
+        let user = self.who.borrow().user.clone();
+        self.tell(&Tell::Ready { connection: self.name.clone(), user, beat: BEAT });
+    }
+
+    pub(super) fn tell(&mut self, tell: &Tell) {
+        self.writer.tell(tell.to_json());
+    }
+
+    pub(super) fn refuse(&mut self, problem: &Problem, space: Option<&SpaceId>, reference: Option<String>) {
+        let number = |name: &str| problem.members().get(name).and_then(serde_json::Value::as_i64);
+        let refusal = Refusal {
+            code: problem.code().as_str().into(),
+            detail: problem.text().into(),
+            space: space.cloned(),
+            reference,
+            pointer: problem.members().get("pointer").and_then(|at| at.as_str()).map(str::to_owned),
+            retry_after: problem.retry_after_s(),
+            expected: number("expected"),
+        };
+        self.tell(&Tell::Error(refusal));
+    }
+
+    /// Adds what is told of a space to what is waited for.
+    pub(super) fn listen(&mut self, space: &SpaceId, number: u64, events: BoxStream<'static, Event>) {
+        let (abort, registration) = AbortHandle::new_pair();
+        if let Some(followed) = self.followed.get_mut(space) {
+            followed.aborts.push(abort);
+        }
+        let space = space.clone();
+        let events = events.map(move |event| (space.clone(), number, event));
+        self.events.push(Abortable::new(events, registration).boxed());
+    }
+
+    /// Tells of what happened in a space.
+    fn happened(&mut self, space: &SpaceId, number: u64, event: Event) -> Result<(), End> {
+        let Some(followed) = self.followed.get_mut(space).filter(|followed| followed.number == number) else {
+            return Ok(());
+        };
+        match event {
+            Event::Began => self.began(space, number),
+            Event::News(Live::Frame(frame)) => {
+                followed.head = followed.head.max(frame.page.head);
+                followed.told = frame.page.changes.last().map(|change| change.meta.version).or(followed.told);
+                if !frame.page.has_more {
+                    followed.told = Some(frame.page.head);
+                }
+                self.writer.tell_shared(frame.text());
+            }
+            Event::News(Live::Resync(resync)) => {
+                self.followed.remove(space);
+                self.tell(&Tell::Resync { space: space.clone(), resync });
+            }
+            Event::Presence(presence) => self.tell(&Tell::Presence(presence)),
+            Event::Failed(problem) => {
+                let reference = followed.reference.take();
+                self.followed.remove(space);
+                self.refuse(&problem, Some(space), reference);
+            }
+            Event::Lost(problem) => return Err(End::lost(&problem)),
+        }
+        Ok(())
+    }
+
+    /// Someone was found to be a member: now they may see who is there, and be seen.
+    fn began(&mut self, space: &SpaceId, number: u64) {
+        let Some(followed) = self.followed.get_mut(space) else { return };
+        followed.has_begun = true;
+        let shows = followed.shows.take();
+        if followed.wants_presence {
+            let watcher = self.app.rooms().watch(space);
+            let told = stream::unfold(watcher, |mut watcher| async {
+                let presence = watcher.next().await;
+                Some((Event::Presence(presence), watcher))
+            });
+            self.listen(space, number, told.boxed());
+        }
+        if let Some(state) = shows {
+            self.show(space, state, None);
+        }
+    }
+
+    /// Is there, or shows something else than before.
+    pub(super) fn show(&mut self, space: &SpaceId, state: Json, reference: Option<String>) {
+        let Some(followed) = self.followed.get_mut(space) else { return };
+        let here = followed.here.get_or_insert_with(|| self.app.rooms().enter(space, &self.name));
+        let shown = here.show(&self.who.borrow().user, state);
+        if let Err(problem) = shown {
+            followed.here = None;
+            self.refuse(&problem, Some(space), reference);
+        }
+    }
+
+    /// Begins to follow a space, in place of an earlier subscription to it. Those who are there stay there.
+    pub(super) fn follow(
+        &mut self,
+        space: SpaceId,
+        wish: sync_core::protocol::Subscribe,
+        followed: Followed,
+    ) {
+        let number = followed.number;
+        self.followed.insert(space.clone(), followed);
+        let events = follow(self.app.clone(), self.who.subscribe(), space.clone(), wish);
+        self.listen(&space, number, events);
+    }
+
+    fn pushed(&mut self, push: Push, reply: Result<String, Problem>) -> Result<(), End> {
+        self.pushing = None;
+        let Push { space, reference } = push;
+        match (reply, space) {
+            (Ok(reply), Some(space)) => self.tell(&Tell::Pushed { space, reference, reply }),
+            (Ok(_), None) => self.ready(),
+            (Err(problem), Some(_)) if problem.code().status() == 401 => return Err(End::lost(&problem)),
+            // A token that is not taken changes nothing; the one before may be good for a while.
+            (Err(problem), space) => self.refuse(&problem, space.as_ref(), reference),
+        }
+        Ok(())
+    }
+}
+
+impl Followed {
+    pub(super) fn new(number: u64, reference: Option<String>, wants_presence: bool) -> Self {
+        Self {
+            number,
+            aborts: Vec::new(),
+            has_begun: false,
+            head: Seq::ZERO,
+            told: None,
+            synced: None,
+            reference,
+            wants_presence,
+            shows: None,
+            here: None,
+        }
+    }
+}
+
+/// Ready when someone is not signed in any more, whatever they follow.
+fn guard(app: App, mut who: watch::Receiver<SignedIn>) -> Pin<Box<dyn Future<Output = Problem> + Send>> {
+    async move {
+        let mut vigil = app.identity.vigil();
+        loop {
+            let now = who.borrow_and_update().clone();
+            if let Err(problem) = app.identity.signed_in_surely(&now).await {
+                return problem;
+            }
+            tokio::select! {
+                () = vigil.doubt(&now, None) => {}
+                Ok(()) = who.changed() => {}
+            }
+        }
+    }
+    .boxed()
+}
+
+async fn done(pushing: &mut Option<Pushing>) -> (Push, Result<String, Problem>) {
+    match pushing {
+        Some(pushing) => pushing.await,
+        None => std::future::pending().await,
+    }
+}

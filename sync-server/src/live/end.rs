@@ -1,0 +1,53 @@
+//! Why a connection ends, as the number and the word that clients see.
+
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error as SocketError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::problem::{Code, Problem};
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The other side closed it, or is gone.
+    Gone,
+    /// It is closed from here.
+    Closed(u16, &'static str),
+}
+
+impl End {
+    pub(super) const PROTOCOL: Self = Self::Closed(1002, "not WebSocket");
+    pub(super) const BINARY: Self = Self::Closed(1003, "messages are text");
+    pub(super) const NOT_UTF8: Self = Self::Closed(1007, "not UTF-8");
+    pub(super) const MISUSE: Self = Self::Closed(1008, "too much that makes no sense");
+    pub(super) const TOO_MANY: Self = Self::Closed(1008, "too many messages");
+    pub(super) const TOO_BIG: Self = Self::Closed(1009, "the message is too large");
+    pub(super) const RESTART: Self = Self::Closed(1012, "the server restarts");
+    pub(super) const SLOW: Self = Self::Closed(1013, "what is sent is not taken: come back with your cursor");
+    pub(super) const BAD_CURSOR: Self = Self::Closed(4400, "invalid_cursor");
+    pub(super) const SILENT: Self = Self::Closed(4408, "nothing was heard in time");
+
+    /// The end of one who may not go on.
+    pub(super) fn lost(problem: &Problem) -> Self {
+        let code = problem.code();
+        let number = if matches!(code, Code::SpaceNotFound | Code::ForbiddenRole) { 4403 } else { 4401 };
+        Self::Closed(number, code.as_str())
+    }
+
+    /// The end of a socket that could not be read or written.
+    pub(super) fn broken(error: &SocketError) -> Self {
+        match error {
+            SocketError::Capacity(CapacityError::MessageTooLong { .. }) => Self::TOO_BIG,
+            SocketError::Utf8(_) => Self::NOT_UTF8,
+            SocketError::Protocol(_) | SocketError::AttackAttempt => Self::PROTOCOL,
+            _ => Self::Gone,
+        }
+    }
+
+    /// What is written before the end.
+    pub(super) fn frame(self) -> Option<CloseFrame> {
+        match self {
+            Self::Gone => None,
+            Self::Closed(code, reason) => Some(CloseFrame { code: code.into(), reason: reason.into() }),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Live connections on real sockets: what is told, in which order, to whom, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conversation;
+mod world;
