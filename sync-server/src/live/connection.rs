@@ -104,7 +104,13 @@ pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
             (writer, end)
         }
     };
-    line::close(reader, writer, end).await;
+    let farewell = line::close(reader, writer, end);
+    tokio::pin!(farewell);
+    tokio::select! {
+        () = &mut farewell => {}
+        // A server that stops waits for those to whom it says so, and not for those who have not read yet what was said.
+        () = stopping.begun(), if end == End::SLOW => {}
+    }
     drop(open);
 }
 

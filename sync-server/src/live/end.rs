@@ -43,6 +43,11 @@ impl End {
         }
     }
 
+    /// Whether it comes of what they sent.
+    pub(super) fn is_misuse(self) -> bool {
+        matches!(self, Self::Closed(1008 | 4400, _))
+    }
+
     /// What is written before the end.
     pub(super) fn frame(self) -> Option<CloseFrame> {
         match self {

@@ -47,6 +47,10 @@ const STALL_MAX: Duration = Duration::from_secs(8);
 /// How long a farewell may take, and its answer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long one who did not read may take to find the farewell. 30 s: a connection that is let go earlier is reset by the first
+/// thing its client sends, and what the client has not read is lost.
+const LATE_FAREWELL: Duration = Duration::from_secs(30);
+
 type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
 
 /// A message of a client.
@@ -208,6 +212,18 @@ impl Writer {
         }
     }
 
+    /// Says farewell, or answers theirs. What waits is said before only to those who did something wrong: it tells them what.
+    async fn say(&mut self, end: End) -> Result<(), SocketError> {
+        if end.is_misuse() {
+            poll_fn(|cx| self.poll_written(cx)).await?;
+        }
+        self.waiting.clear();
+        match end.frame() {
+            Some(frame) => self.sink.send(Message::Close(Some(frame))).await,
+            None => self.sink.flush().await,
+        }
+    }
+
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         while !self.waiting.is_empty() {
             ready!(Pin::new(&mut self.sink).poll_ready(cx))?;
@@ -224,16 +240,12 @@ impl Writer {
     }
 }
 
-/// Says why, and lets go. What waits is not sent any more, except to one who did not take it.
+/// Says why, and lets go.
 pub(super) async fn close(mut reader: Reader, mut writer: Writer, end: End) {
-    let Some(frame) = end.frame() else { return };
-    writer.waiting.clear();
-    let farewell = async {
-        let said = writer.sink.send(Message::Close(Some(frame))).await;
-        if said.is_ok() {
-            reader.drain().await;
-        }
-    };
-    // Who does not listen is not waited for.
-    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    let said = tokio::time::timeout(FAREWELL, writer.say(end)).await;
+    if matches!(said, Ok(Ok(()))) && end != End::Gone {
+        let patience = if end == End::SLOW { LATE_FAREWELL } else { FAREWELL };
+        // Who does not listen is not waited for.
+        let _ = tokio::time::timeout(patience, reader.drain()).await;
+    }
 }

@@ -79,10 +79,10 @@ mod tests {
     use super::*;
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pairs =
-            list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let mut headers = HeaderMap::new();
-        pairs.for_each(|(name, value)| drop(headers.append(name, value)));
+        for (name, value) in list {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
         headers
     }
 

@@ -43,20 +43,17 @@ async fn live(app: App, request: Request) -> Answer {
 }
 
 async fn upgrade(app: App, request: Request, query: &Query) -> Answer {
-    let accept = check(&request.headers)?;
     let says_later = match query.string("auth") {
         None => false,
-        Some("message") => true,
+        Some("message") => request.is_anonymous(&app),
         Some(_) => return Err(Problem::new(Code::InvalidQuery).detail("auth is message, or left out")),
     };
+    let who = if says_later { None } else { Some(request.signed_in(&app).await?) };
+    let accept = check(&request.headers)?;
     let mut open = app.sockets().open();
-    let who = if says_later && request.is_anonymous(&app) {
-        None
-    } else {
-        let who = request.signed_in(&app).await?;
+    if let Some(who) = &who {
         open.is_of(&who.user)?;
-        Some(who)
-    };
+    }
     agree(accept, request.on_upgrade, Opening { app, open, who })
 }
 

@@ -48,6 +48,7 @@ const OPERATIONS: &[Cell] = &[
     cell("GET /ready", Nobody, "GET /ready", None),
     cell("GET /limits", Nobody, "GET /limits", None),
     cell("GET /openapi.json", Nobody, "GET /openapi.json", None),
+    cell("GET /v1/live", VIEWER, "GET /v1/live?space={space}", None),
     cell("GET /link", Nobody, "GET /link", None),
     cell("HEAD /link", Nobody, "HEAD /link", None),
     cell("GET /invite", Nobody, "GET /invite", None),

@@ -2,5 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod conversation;
+mod events;
+mod handshake;
+mod misuse;
+mod presence;
+mod raw;
+mod slow;
 mod world;

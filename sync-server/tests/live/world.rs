@@ -29,7 +29,6 @@ pub(crate) struct World {
 /// Someone who is signed in.
 #[derive(Clone)]
 pub(crate) struct User {
-    pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) token: String,
     pub(crate) space: String,
@@ -94,12 +93,30 @@ impl World {
         String::from_utf8(answer).unwrap()
     }
 
+    /// Sends bytes and reads one answer, whose length is said in its head.
+    pub(crate) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        let mut bytes = [0; 4096];
+        loop {
+            let read = tokio::time::timeout(PATIENCE, stream.read(&mut bytes)).await.unwrap().unwrap();
+            // After a head that agrees to an upgrade come frames.
+            answer.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
+            let length = head.to_ascii_lowercase();
+            let length = length.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+            if read == 0 || body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return answer;
+            }
+        }
+    }
+
     pub(crate) async fn user(&self, name: &str) -> User {
         let body = json!({"username": name, "password": "correct horse battery"});
         let (status, grant) = self.ask("POST /v1/auth/register", "", body).await;
         assert_eq!(status, 201, "{grant}");
         User {
-            name: name.into(),
             id: grant["user"]["id"].as_str().unwrap().into(),
             token: grant["access_token"].as_str().unwrap().into(),
             space: grant["space"].as_str().unwrap().into(),

@@ -150,8 +150,8 @@ impl Subscription {
     /// [`NotFound`](crate::ErrorKind::NotFound) for a space that is not there, and what the store reports. It may be called
     /// again after an error that passes.
     pub async fn next(&mut self) -> Result<Live> {
-        if let Some(first) = self.known_first() {
-            return Ok(first);
+        if let Some(frame) = self.known_first() {
+            return Ok(Live::Frame(frame));
         }
         loop {
             let is_first = self.first.is_some();
@@ -187,9 +187,9 @@ impl Subscription {
         self.told.as_ref()
     }
 
-    /// The first frame of a reader whose cursor is the hub's own: the store need not be asked about it. So those who come back
-    /// all at once cost little.
-    fn known_first(&mut self) -> Option<Live> {
+    /// A reader whose cursor is the hub's own goes on from there, and the store need not be asked about it. So those who come
+    /// back all at once cost little. One who stands at its end is told so.
+    fn known_first(&mut self) -> Option<Arc<LiveFrame>> {
         let (Source::Shared(seat), Some(first), Some(told)) = (&self.source, &self.first, &self.told) else {
             return None;
         };
@@ -197,9 +197,16 @@ impl Subscription {
             return None;
         }
         let (place, head) = seat.knows(told)?;
+        if head > place.seq && self.collections.is_some() {
+            // What comes next may hold nothing for them, and they are to hear at once that they are caught up.
+            return None;
+        }
         (self.first, self.place, self.head) = (None, Some(place), head);
-        let page = PullPage { changes: vec![], cursor: told.clone(), has_more: head > place.seq, head };
-        Some(Live::Frame(Arc::new(LiveFrame::new(self.space.clone(), Some(told.clone()), page))))
+        if head > place.seq {
+            return None;
+        }
+        let page = PullPage { changes: vec![], cursor: told.clone(), has_more: false, head };
+        Some(Arc::new(LiveFrame::new(self.space.clone(), Some(told.clone()), page)))
     }
 
     /// What is new; `None` when the reader is to be told where they stand.
