@@ -65,7 +65,12 @@ enum Source {
     /// From a hub, as everyone may read everything.
     Shared(Seat),
     /// From the store, as this reader sees it.
-    Own(BoxStream<'static, Seq>),
+    Own {
+        hints: BoxStream<'static, Seq>,
+        /// When to look even without a hint. It runs on when [`Subscription::next`] is dropped, or who drops that often
+        /// would never look.
+        look: BoxFuture<'static, ()>,
+    },
 }
 
 impl Service {
@@ -136,7 +141,7 @@ impl Source {
         if inner.rules.view(actor).is_whole() {
             Self::Shared(Hubs::sit(inner, space, actor))
         } else {
-            Self::Own(inner.store.hints(space))
+            Self::Own { hints: inner.store.hints(space), look: inner.runtime.sleep(LOOK_EVERY) }
         }
     }
 }
@@ -161,6 +166,8 @@ impl Subscription {
                 News::Resync(resync) => return Ok(Live::Resync(resync)),
                 News::Page(cursor, page) => {
                     self.first = None;
+                    // A hub has what follows; without one nobody else would say that there is more.
+                    self.is_stale = page.has_more && matches!(self.source, Source::Own { .. });
                     if let Some(frame) = self.take_own(cursor, page, is_first) {
                         return Ok(Live::Frame(frame));
                     }
@@ -178,7 +185,7 @@ impl Subscription {
     pub fn head(&self) -> Seq {
         match &self.source {
             Source::Shared(seat) => seat.head().unwrap_or_default().max(self.head),
-            Source::Own(_) => self.head,
+            Source::Own { .. } => self.head,
         }
     }
 
@@ -225,9 +232,7 @@ impl Subscription {
             // A hint is heard once. Should this be dropped before the page is read, the next call reads it.
             self.is_stale = true;
         }
-        let news = self.read().await?;
-        self.is_stale = false;
-        Ok(Some(news))
+        self.read().await.map(Some)
     }
 
     /// Waits for something new, or for the time to tell the reader where they stand.
@@ -237,9 +242,9 @@ impl Subscription {
         let next = async {
             match source {
                 Source::Shared(seat) => Woken::Found(poll_fn(|cx| seat.poll_next(place, cx)).await),
-                Source::Own(hints) => {
-                    let look = service.0.runtime.sleep(LOOK_EVERY);
-                    select(pin!(next_after(hints, *head)), look).await;
+                Source::Own { hints, look } => {
+                    select(pin!(next_after(hints, *head)), &mut *look).await;
+                    *look = service.0.runtime.sleep(LOOK_EVERY);
                     Woken::Hint
                 }
             }
