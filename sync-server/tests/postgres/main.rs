@@ -20,6 +20,7 @@ mod rights;
 mod sessions;
 mod site;
 mod soak;
+mod sockets;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;
