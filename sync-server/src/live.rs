@@ -22,6 +22,7 @@ mod following;
 mod line;
 mod meter;
 mod pace;
+mod refused;
 pub(crate) mod upgrade;
 
 pub(crate) use connection::Opening;

@@ -9,17 +9,20 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sync_core::json::Json;
 use sync_core::protocol::{Ask, Asked, Subscribe, Tell};
-use sync_core::{Cursor, CursorToken, Seq, SpaceId};
+use sync_core::{Cursor, CursorToken, SpaceId};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::beat::Clocks;
 use super::connection::{Connection, Followed};
 use super::end::End;
-use super::line::{Heard, Reader};
+use super::line::{Heard, Reader, Writer};
+use super::refused::refused;
 use super::{MESSAGE_BYTES_MAX, SPACES_MAX};
 use crate::app::App;
 use crate::exchange;
 use crate::identity::{Presented, SignedIn};
+use crate::limit::Rule;
 use crate::problem::{Code, Problem};
 use crate::sockets::Open;
 
@@ -29,8 +32,9 @@ pub(super) const AUTH_MAX: Duration = Duration::from_secs(5);
 /// Messages that make no sense before it ends.
 const STRIKES_MAX: u32 = 3;
 
-/// Messages in a row that come too fast before it ends. 1,000: who goes on like that for some seconds does not listen.
-const DROPPED_MAX: u32 = 1000;
+/// How long one may be held back who sends more than is answered. 20 s: what was written in two thousand messages offline gets
+/// through.
+const HELD_MAX: Duration = Duration::from_secs(20);
 
 /// Messages that wait. 64: typed ahead of one push.
 const BACKLOG_MAX: usize = 64;
@@ -60,6 +64,10 @@ impl Backlog {
         self.messages.len() < BACKLOG_MAX && self.n_bytes < MESSAGE_BYTES_MAX
     }
 
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     fn push(&mut self, message: Message) {
         self.n_bytes += message.len();
         self.messages.push_back(message);
@@ -73,7 +81,12 @@ impl Backlog {
 }
 
 /// Reads the first message of one who came without credentials, and finds out who it is.
-pub(super) async fn first_auth(app: &App, reader: &mut Reader, open: &mut Open) -> Result<SignedIn, End> {
+pub(super) async fn first_auth(
+    app: &App,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    open: &mut Open,
+) -> Result<SignedIn, End> {
     let message = loop {
         if let Heard::Text(message) = reader.next().await? {
             break message;
@@ -83,7 +96,10 @@ pub(super) async fn first_auth(app: &App, reader: &mut Reader, open: &mut Open) 
     let Ask::Auth { token } = asked.ask else { return Err(End::MISUSE) };
     let who = app.identity.signed_in(Presented::Bearer(&token)).await;
     let who = who.map_err(|problem| End::lost(&problem))?;
-    open.is_of(&who.user).map_err(|_| End::TOO_MANY)?;
+    open.is_of(&who.user).map_err(|problem| {
+        writer.tell(Tell::Error(refused(&problem, None, asked.reference)).to_json());
+        End::TOO_MANY
+    })?;
     Ok(who)
 }
 
@@ -91,34 +107,40 @@ impl Connection {
     pub(super) fn hear(&mut self, heard: Heard, clocks: &mut Clocks) -> Result<(), End> {
         clocks.heard();
         match heard {
-            Heard::Echo(mark) => self.writer.answered(&mark),
-            Heard::Sign if self.pace.take() => {}
-            Heard::Text(message) if self.pace.take() => {
-                self.n_dropped = 0;
-                self.backlog.push(message);
-            }
-            Heard::Sign | Heard::Text(_) => return self.too_fast(),
+            Heard::Text(message) => self.backlog.push(message),
+            Heard::Echo(mark) if self.writer.answered(&mark) => {}
+            // Signs of life that nobody asked for, many times a second, are none.
+            Heard::Echo(_) | Heard::Sign if self.signs.take() => {}
+            Heard::Echo(_) | Heard::Sign => return Err(End::TOO_MANY),
         }
         Ok(())
     }
 
-    /// Tells one who is too fast, once; what they send is not looked at.
-    fn too_fast(&mut self) -> Result<(), End> {
-        self.n_dropped += 1;
-        if self.n_dropped == 1 {
-            let problem = Problem::new(Code::RateLimited).detail("too many messages: this one was not read");
-            self.refuse(&problem.retry_after(1), None, None);
-        }
-        if self.n_dropped > DROPPED_MAX { Err(End::TOO_MANY) } else { Ok(()) }
-    }
-
-    /// Does what was asked for, as long as nothing has to be waited for.
+    /// Does what was asked for, as long as nothing has to be waited for. Who asks too often waits, and what they send then is
+    /// not read; it ends when that goes on.
     pub(super) fn answer_backlog(&mut self) -> Result<(), End> {
-        while self.pushing.is_none() && self.writer.has_room() {
+        while self.may_answer() {
+            if !self.pace.take() {
+                let since = *self.held_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < HELD_MAX {
+                    return Ok(());
+                }
+                let problem = Problem::new(Code::RateLimited).detail("too many messages, for too long");
+                self.refuse(&problem.retry_after(1), None, None);
+                return Err(End::TOO_MANY);
+            }
             let Some(message) = self.backlog.pop() else { break };
             self.asked(text(&message))?;
         }
+        if self.backlog.is_empty() {
+            self.held_since = None;
+        }
         Ok(())
+    }
+
+    /// Whether there is a message to be answered, and nothing before it to be waited for but the pace.
+    pub(super) fn may_answer(&self) -> bool {
+        !self.backlog.is_empty() && self.pushing.is_none() && self.writer.has_room()
     }
 
     fn asked(&mut self, text: &str) -> Result<(), End> {
@@ -187,25 +209,33 @@ impl Connection {
             self.refuse(&problem.limit(SPACES_MAX as u64), Some(&space), reference);
             return Ok(());
         }
-        let after = match wish.after.as_ref().map(|after| Cursor::decode(after, &space).map_err(|_| after)) {
-            None => Some(Seq::ZERO),
-            Some(Ok(cursor)) => Some(cursor.seq),
-            Some(Err(token)) => {
-                let problem = Problem::new(Code::InvalidCursor).detail("not a cursor of this space");
-                self.refuse(&problem, Some(&space), reference);
-                return if could_be_cursor(token) { Ok(()) } else { Err(End::BAD_CURSOR) };
-            }
-        };
+        if let Err(problem) = self.is_allowed() {
+            self.refuse(&problem, Some(&space), reference);
+            return Ok(());
+        }
+        if let Some(token) = wish.after.as_ref().filter(|after| Cursor::decode(after, &space).is_err()) {
+            let problem = Problem::new(Code::InvalidCursor).detail("not a cursor of this space");
+            self.refuse(&problem, Some(&space), reference);
+            return if could_be_cursor(token) { Ok(()) } else { Err(End::BAD_CURSOR) };
+        }
         self.n_follows += 1;
-        let mut followed = Followed::new(self.n_follows, reference, presence);
-        followed.told = after;
+        let mut followed = Followed::new(self.n_follows, reference);
         // Who is there stays there, and is seen without a break.
         followed.here = self.followed.get_mut(&space).and_then(|before| before.here.take());
-        self.follow(space, wish, followed);
+        self.follow(space, wish, presence, followed);
         Ok(())
     }
 
+    /// What asks the store counts like a request.
+    fn is_allowed(&self) -> Result<(), Problem> {
+        let limiter = &self.app.limiter;
+        limiter.check(limiter.client(Rule::Request, self.client))
+    }
+
     fn push(&mut self, space: SpaceId, body: String, reference: Option<String>) {
+        if let Err(problem) = self.is_allowed() {
+            return self.refuse(&problem, Some(&space), reference);
+        }
         let (app, who) = (self.app.clone(), self.who.borrow().clone());
         self.pushing = Some(
             async move {
@@ -237,6 +267,11 @@ impl Connection {
     }
 
     fn ping(&mut self, at: BTreeMap<SpaceId, CursorToken>, reference: Option<String>) -> Result<(), End> {
+        if at.len() > SPACES_MAX {
+            let problem = Problem::new(Code::ValidationFailed).detail("a connection follows fewer spaces");
+            self.refuse(&problem.pointer("/at").limit(SPACES_MAX as u64), None, reference);
+            return self.strike();
+        }
         for (space, token) in at {
             let Some(followed) = self.followed.get_mut(&space).filter(|followed| followed.has_begun) else {
                 let problem = Problem::new(Code::SpaceNotFound).detail("this space is not subscribed to");

@@ -57,6 +57,10 @@ impl Connection {
         if self.writer.is_stalled() {
             return Err(End::SLOW);
         }
+        if !self.backlog.has_room() {
+            // It is not read: what is not heard then says nothing about the client.
+            clocks.heard();
+        }
         if now - clocks.heard_at >= SILENCE_MAX {
             return Err(End::SILENT);
         }

@@ -6,22 +6,25 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{BoxStream, SelectAll};
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use sync_core::json::Json;
-use sync_core::protocol::{Refusal, Tell};
+use sync_core::protocol::{Subscribe, Tell};
 use sync_core::service::Live;
-use sync_core::{Seq, SpaceId};
+use sync_core::{Cursor, Seq, SpaceId};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::BEAT;
 use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth};
 use super::beat::Clocks;
 use super::end::End;
-use super::following::{Event, follow};
+use super::following::{Event, Wish, follow};
 use super::line::{self, Reader, Writer};
 use super::pace::Pace;
+use super::refused::refused;
 use crate::app::App;
+use crate::client::ClientAddress;
 use crate::identity::SignedIn;
 use crate::presence::Here;
 use crate::problem::Problem;
@@ -33,6 +36,8 @@ pub(crate) struct Opening {
     pub(crate) open: Open,
     /// Who it is; `None` when they will say so in their first message.
     pub(crate) who: Option<SignedIn>,
+    /// From where it comes.
+    pub(crate) client: ClientAddress,
 }
 
 /// What a connection does.
@@ -50,16 +55,20 @@ pub(super) struct Connection {
     pub(super) pushing: Option<Pushing>,
     pub(super) n_strikes: u32,
     pub(super) pace: Pace,
+    /// Since when messages wait for the pace alone.
+    pub(super) held_since: Option<Instant>,
+    pub(super) signs: Pace,
     pub(super) presence_pace: Pace,
-    /// Messages in a row that came too fast.
-    pub(super) n_dropped: u32,
+    pub(super) client: ClientAddress,
+    /// Whether news are taken.
+    gate: watch::Sender<bool>,
 }
 
 /// A space that is subscribed to.
 pub(super) struct Followed {
     /// Which of the subscriptions to it; what earlier ones had to say is nothing any more.
     pub(super) number: u64,
-    aborts: Vec<AbortHandle>,
+    abort: Option<AbortHandle>,
     /// Whether they were found to be a member.
     pub(super) has_begun: bool,
     /// Where the feed stands, and up to where it was told.
@@ -67,7 +76,6 @@ pub(super) struct Followed {
     pub(super) told: Option<Seq>,
     pub(super) synced: Option<Seq>,
     pub(super) reference: Option<String>,
-    pub(super) wants_presence: bool,
     /// What they want to show as soon as they are a member.
     pub(super) shows: Option<Json>,
     pub(super) here: Option<Here>,
@@ -75,21 +83,21 @@ pub(super) struct Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        self.aborts.iter().for_each(AbortHandle::abort);
+        self.abort.iter().for_each(AbortHandle::abort);
     }
 }
 
 /// Serves a connection to its end.
 pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
-    let (mut reader, writer) = line::open(upgraded).await;
-    let Opening { app, mut open, who } = opening;
+    let (mut reader, mut writer) = line::open(upgraded).await;
+    let Opening { app, mut open, who, client } = opening;
     let stopping = app.stopping.clone();
     let signed_in = match who {
         Some(who) => Ok(who),
         None => tokio::select! {
             biased;
             () = stopping.begun() => Err(End::RESTART),
-            who = tokio::time::timeout(AUTH_MAX, first_auth(&app, &mut reader, &mut open)) => {
+            who = tokio::time::timeout(AUTH_MAX, first_auth(&app, &mut reader, &mut writer, &mut open)) => {
                 who.unwrap_or(Err(End::SILENT))
             }
         },
@@ -97,7 +105,7 @@ pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
     let (writer, end) = match signed_in {
         Err(end) => (writer, end),
         Ok(who) => {
-            let mut connection = Box::new(Connection::new(app, who, writer));
+            let mut connection = Box::new(Connection::new(app, who, client, writer));
             let end = connection.run(&mut reader).await;
             // Presence ends now, and not when the farewell has been heard.
             let Connection { writer, .. } = *connection;
@@ -115,7 +123,7 @@ pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
 }
 
 impl Connection {
-    fn new(app: App, who: SignedIn, writer: Writer) -> Self {
+    fn new(app: App, who: SignedIn, client: ClientAddress, writer: Writer) -> Self {
         let name = app.new_id();
         Self {
             app,
@@ -130,9 +138,13 @@ impl Connection {
             n_strikes: 0,
             // A hundred each second, and two hundred at once: fast typing in many places, and a page that opens.
             pace: Pace::new(200, Duration::from_millis(10)),
+            held_since: None,
+            // One each second, and fifty at once: what libraries send to see whether someone is there.
+            signs: Pace::new(50, Duration::from_secs(1)),
             // Ten each second: a pointer that moves.
             presence_pace: Pace::new(20, Duration::from_millis(100)),
-            n_dropped: 0,
+            client,
+            gate: watch::Sender::new(true),
         }
     }
 
@@ -149,15 +161,16 @@ impl Connection {
                 problem = &mut guard => Err(End::lost(&problem)),
                 heard = reader.next(), if self.backlog.has_room() => heard.and_then(|heard| self.hear(heard, &mut clocks)),
                 (push, reply) = done(&mut self.pushing) => self.pushed(push, reply),
-                Some((space, number, event)) = self.events.next(), if self.writer.has_room() => {
-                    self.happened(&space, number, event)
-                }
+                Some((space, number, event)) = self.events.next() => self.happened(&space, number, event),
+                () = self.pace.ready(), if self.may_answer() => Ok(()),
                 end = self.writer.drive() => Err(end),
                 () = clocks.tick() => self.look(reader, &mut clocks),
             };
             if let Err(end) = step.and_then(|()| self.answer_backlog()) {
                 return end;
             }
+            let takes_news = self.writer.takes_news();
+            self.gate.send_if_modified(|open| std::mem::replace(open, takes_news) != takes_news);
         }
     }
 
@@ -171,28 +184,7 @@ impl Connection {
     }
 
     pub(super) fn refuse(&mut self, problem: &Problem, space: Option<&SpaceId>, reference: Option<String>) {
-        let number = |name: &str| problem.members().get(name).and_then(serde_json::Value::as_i64);
-        let refusal = Refusal {
-            code: problem.code().as_str().into(),
-            detail: problem.text().into(),
-            space: space.cloned(),
-            reference,
-            pointer: problem.members().get("pointer").and_then(|at| at.as_str()).map(str::to_owned),
-            retry_after: problem.retry_after_s(),
-            expected: number("expected"),
-        };
-        self.tell(&Tell::Error(refusal));
-    }
-
-    /// Adds what is told of a space to what is waited for.
-    pub(super) fn listen(&mut self, space: &SpaceId, number: u64, events: BoxStream<'static, Event>) {
-        let (abort, registration) = AbortHandle::new_pair();
-        if let Some(followed) = self.followed.get_mut(space) {
-            followed.aborts.push(abort);
-        }
-        let space = space.clone();
-        let events = events.map(move |event| (space.clone(), number, event));
-        self.events.push(Abortable::new(events, registration).boxed());
+        self.tell(&Tell::Error(refused(problem, space, reference)));
     }
 
     /// Tells of what happened in a space.
@@ -201,13 +193,14 @@ impl Connection {
             return Ok(());
         };
         match event {
-            Event::Began => self.began(space, number),
+            Event::Began => self.began(space),
             Event::News(Live::Frame(frame)) => {
                 followed.head = followed.head.max(frame.page.head);
-                followed.told = frame.page.changes.last().map(|change| change.meta.version).or(followed.told);
-                if !frame.page.has_more {
-                    followed.told = Some(frame.page.head);
-                }
+                followed.told = if frame.page.has_more {
+                    Cursor::decode(&frame.page.cursor, space).ok().map(|cursor| cursor.seq)
+                } else {
+                    Some(frame.page.head)
+                };
                 self.writer.tell_shared(frame.text());
             }
             Event::News(Live::Resync(resync)) => {
@@ -225,20 +218,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Someone was found to be a member: now they may see who is there, and be seen.
-    fn began(&mut self, space: &SpaceId, number: u64) {
+    /// Someone was found to be a member: now they may be seen.
+    fn began(&mut self, space: &SpaceId) {
         let Some(followed) = self.followed.get_mut(space) else { return };
         followed.has_begun = true;
-        let shows = followed.shows.take();
-        if followed.wants_presence {
-            let watcher = self.app.rooms().watch(space);
-            let told = stream::unfold(watcher, |mut watcher| async {
-                let presence = watcher.next().await;
-                Some((Event::Presence(presence), watcher))
-            });
-            self.listen(space, number, told.boxed());
-        }
-        if let Some(state) = shows {
+        if let Some(state) = followed.shows.take() {
             self.show(space, state, None);
         }
     }
@@ -258,13 +242,18 @@ impl Connection {
     pub(super) fn follow(
         &mut self,
         space: SpaceId,
-        wish: sync_core::protocol::Subscribe,
-        followed: Followed,
+        subscribe: Subscribe,
+        presence: bool,
+        mut followed: Followed,
     ) {
+        let (abort, registration) = AbortHandle::new_pair();
         let number = followed.number;
+        followed.abort = Some(abort);
         self.followed.insert(space.clone(), followed);
+        let wish = Wish { subscribe, presence, gate: self.gate.subscribe() };
         let events = follow(self.app.clone(), self.who.subscribe(), space.clone(), wish);
-        self.listen(&space, number, events);
+        let events = events.map(move |event| (space.clone(), number, event));
+        self.events.push(Abortable::new(events, registration).boxed());
     }
 
     fn pushed(&mut self, push: Push, reply: Result<String, Problem>) -> Result<(), End> {
@@ -282,16 +271,15 @@ impl Connection {
 }
 
 impl Followed {
-    pub(super) fn new(number: u64, reference: Option<String>, wants_presence: bool) -> Self {
+    pub(super) fn new(number: u64, reference: Option<String>) -> Self {
         Self {
             number,
-            aborts: Vec::new(),
+            abort: None,
             has_begun: false,
             head: Seq::ZERO,
             told: None,
             synced: None,
             reference,
-            wants_presence,
             shows: None,
             here: None,
         }

@@ -19,18 +19,23 @@ impl End {
     pub(super) const BINARY: Self = Self::Closed(1003, "messages are text");
     pub(super) const NOT_UTF8: Self = Self::Closed(1007, "not UTF-8");
     pub(super) const MISUSE: Self = Self::Closed(1008, "too much that makes no sense");
-    pub(super) const TOO_MANY: Self = Self::Closed(1008, "too many messages");
+    pub(super) const TOO_MANY: Self = Self::Closed(1008, "rate_limited");
     pub(super) const TOO_BIG: Self = Self::Closed(1009, "the message is too large");
     pub(super) const RESTART: Self = Self::Closed(1012, "the server restarts");
     pub(super) const SLOW: Self = Self::Closed(1013, "what is sent is not taken: come back with your cursor");
+    pub(super) const BUSY: Self = Self::Closed(1013, "the server is busy: come back later");
     pub(super) const BAD_CURSOR: Self = Self::Closed(4400, "invalid_cursor");
     pub(super) const SILENT: Self = Self::Closed(4408, "nothing was heard in time");
 
     /// The end of one who may not go on.
     pub(super) fn lost(problem: &Problem) -> Self {
         let code = problem.code();
-        let number = if matches!(code, Code::SpaceNotFound | Code::ForbiddenRole) { 4403 } else { 4401 };
-        Self::Closed(number, code.as_str())
+        match code {
+            Code::SpaceNotFound | Code::ForbiddenRole => Self::Closed(4403, code.as_str()),
+            _ if code.status() == 401 => Self::Closed(4401, code.as_str()),
+            // Nobody knows who they are: that is no reason to forget a token.
+            _ => Self::BUSY,
+        }
     }
 
     /// The end of a socket that could not be read or written.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use warp::Reply;
 
 use super::BEAT;
-use super::following::{Event, follow};
+use super::following::{Event, Wish, follow};
 use crate::app::App;
 use crate::exchange::resync_required;
 use crate::identity::SignedIn;
@@ -31,14 +31,18 @@ const RETRY: &str = "retry: 3000\n\n";
 struct Listener {
     /// Nothing newer comes here; it is held because those who follow watch it.
     _who: watch::Sender<SignedIn>,
+    /// What they are told is taken when it is asked for.
+    _gate: watch::Sender<bool>,
     events: BoxStream<'static, Event>,
 }
 
 impl Listener {
     fn new(app: &App, who: SignedIn, space: &SpaceId, wish: Subscribe) -> Self {
         let who = watch::Sender::new(who);
+        let gate = watch::Sender::new(true);
+        let wish = Wish { subscribe: wish, presence: false, gate: gate.subscribe() };
         let events = follow(app.clone(), who.subscribe(), space.clone(), wish);
-        Self { _who: who, events }
+        Self { _who: who, _gate: gate, events }
     }
 
     /// The next frame.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::identity::{SignedIn, Vigil};
+use crate::presence::Watcher;
 use crate::problem::Problem;
 
 /// What happens to one who follows a space.
@@ -29,12 +30,23 @@ pub(crate) enum Event {
     Lost(Problem),
 }
 
+/// What someone wants to be told of a space, and when.
+pub(crate) struct Wish {
+    /// From where, and what of it.
+    pub(crate) subscribe: Subscribe,
+    /// Whether to be told who is there.
+    pub(crate) presence: bool,
+    /// Whether they take what they are told. While they do not, nothing is told, but their rights are watched.
+    pub(crate) gate: watch::Receiver<bool>,
+}
+
 /// One who follows a space.
 struct Following {
     app: App,
     who: watch::Receiver<SignedIn>,
     space: SpaceId,
-    wish: Subscribe,
+    wish: Wish,
+    watcher: Option<Watcher>,
     vigil: Vigil,
     /// What they are in the space, as far as that is not in doubt, and what they are told.
     stage: Stage,
@@ -51,11 +63,11 @@ pub(crate) fn follow(
     app: App,
     who: watch::Receiver<SignedIn>,
     space: SpaceId,
-    wish: Subscribe,
+    wish: Wish,
 ) -> BoxStream<'static, Event> {
     // It listens before it looks.
     let vigil = app.identity.vigil();
-    let following = Following { app, who, space, wish, vigil, stage: Stage::Doubted(None) };
+    let following = Following { app, who, space, wish, watcher: None, vigil, stage: Stage::Doubted(None) };
     stream::unfold(following, Following::next).boxed()
 }
 
@@ -87,26 +99,39 @@ impl Following {
             // What they may read depends on what they are; the feed says whether their cursor is good for that.
             Some((_, subscription)) => {
                 let after = subscription.cursor().cloned();
-                let wish = Subscribe { after, acked: None, ..self.wish.clone() };
+                let wish = Subscribe { after, ..self.wish.subscribe.clone() };
                 self.app.service.subscribe(&actor, &self.space, wish).await
             }
-            None => self.app.service.subscribe(&actor, &self.space, self.wish.clone()).await,
+            None => self.app.service.subscribe(&actor, &self.space, self.wish.subscribe.clone()).await,
         };
         match subscription {
             Ok(subscription) => self.stage = Stage::Sure(actor, subscription),
             Err(error) => return Some(Event::Failed(error.into())),
         }
-        is_new.then_some(Event::Began)
+        if !is_new {
+            return None;
+        }
+        self.watcher = self.wish.presence.then(|| self.app.rooms().watch(&self.space));
+        Some(Event::Began)
     }
 
     /// Waits for news, or for doubt, which comes first.
     async fn listen(&mut self, actor: Actor, mut subscription: Subscription) -> Option<Event> {
         let who = self.who.borrow().clone();
+        let is_open = *self.wish.gate.borrow_and_update();
         let told = tokio::select! {
             biased;
             () = self.vigil.doubt(&who, Some(&self.space)) => None,
             Ok(()) = self.who.changed() => None,
-            told = subscription.next() => Some(told),
+            Ok(()) = self.wish.gate.changed() => {
+                self.stage = Stage::Sure(actor, subscription);
+                return None;
+            }
+            presence = next_of(&mut self.watcher), if is_open => {
+                self.stage = Stage::Sure(actor, subscription);
+                return Some(Event::Presence(presence));
+            }
+            told = subscription.next(), if is_open => Some(told),
         };
         match told {
             None => {
@@ -114,11 +139,21 @@ impl Following {
                 None
             }
             Some(Ok(Live::Frame(frame))) => {
+                // What must be in the history was looked for when the first page was read.
+                self.wish.subscribe.acked = None;
                 self.stage = Stage::Sure(actor, subscription);
                 Some(Event::News(Live::Frame(frame)))
             }
             Some(Ok(resync)) => Some(Event::News(resync)),
             Some(Err(error)) => Some(Event::Failed(error.into())),
         }
+    }
+}
+
+/// What a watcher is told next; nothing where nobody watches.
+async fn next_of(watcher: &mut Option<Watcher>) -> Presence {
+    match watcher {
+        Some(watcher) => watcher.next().await,
+        None => std::future::pending().await,
     }
 }

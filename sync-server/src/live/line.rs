@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,8 +42,12 @@ const WINDOW_BYTES: u64 = 512 << 10;
 /// Bytes that wait to be written at which no more are made. 64 KiB: what is worth one call of the system.
 const WAITING_BYTES_MAX: usize = 64 << 10;
 
-/// How long a client may take nothing of what waits for it. 8 s: with the time to notice and to say so it is below 15 s.
-const STALL_MAX: Duration = Duration::from_secs(8);
+/// How long a client may take nothing of what waits for it. 6 s: with the time to notice and to say so it is below 15 s.
+const STALL_MAX: Duration = Duration::from_secs(6);
+
+/// Bytes a second that a line takes at least. 32 KiB: a large record goes through a line as slow as that before it counts as
+/// not taken.
+const BYTES_PER_S_MIN: u64 = 32 << 10;
 
 /// How long a farewell may take, and its answer.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -74,8 +79,14 @@ pub(super) struct Writer {
     waiting: VecDeque<Message>,
     n_waiting_bytes: usize,
     n_sent: u64,
-    n_marked: u64,
     n_answered: u64,
+    /// Marks on their way: what each says, and up to where it stands.
+    marks: VecDeque<(u64, u64)>,
+    n_marked: u64,
+    n_marks: u64,
+    /// Makes what marks say, so that nobody can answer one without having read it.
+    secret: RandomState,
+    meter: Meter,
     /// Whether something was handed over that may not have left yet.
     is_dirty: bool,
     /// When something was taken last, while something waits.
@@ -98,8 +109,12 @@ pub(super) async fn open(upgraded: Upgraded) -> (Reader, Writer) {
         waiting: VecDeque::new(),
         n_waiting_bytes: 0,
         n_sent: 0,
-        n_marked: 0,
         n_answered: 0,
+        marks: VecDeque::new(),
+        n_marked: 0,
+        n_marks: 0,
+        secret: RandomState::new(),
+        meter: meter.clone(),
         is_dirty: false,
         moved_at: Instant::now(),
     };
@@ -174,21 +189,32 @@ impl Writer {
 
     /// Asks the client to say that it has come as far as this.
     pub(super) fn mark(&mut self) {
+        self.n_marks += 1;
+        let says = self.secret.hash_one(self.n_marks);
         self.n_marked = self.n_sent;
-        self.waiting.push_back(Message::Ping(Bytes::copy_from_slice(&self.n_sent.to_be_bytes())));
+        self.marks.push_back((says, self.n_sent));
+        self.waiting.push_back(Message::Ping(Bytes::copy_from_slice(&says.to_be_bytes())));
     }
 
-    /// The client has come as far as a mark says. Anything else it says is nothing to us.
-    pub(super) fn answered(&mut self, mark: &[u8]) {
-        let Ok(n_bytes) = mark.try_into().map(u64::from_be_bytes) else { return };
-        if n_bytes > self.n_answered && n_bytes <= self.n_marked {
-            (self.n_answered, self.moved_at) = (n_bytes, Instant::now());
-        }
+    /// Whether this answers a mark: then the client has come as far as that. Who is late may answer the newest alone.
+    pub(super) fn answered(&mut self, mark: &[u8]) -> bool {
+        let said = mark.try_into().map(u64::from_be_bytes).ok();
+        let found = self.marks.iter().position(|(says, _)| said == Some(*says));
+        let Some((_, place)) = found.and_then(|idx| self.marks.drain(..=idx).next_back()) else {
+            return false;
+        };
+        (self.n_answered, self.moved_at) = (place, Instant::now());
+        true
     }
 
-    /// Whether more may be handed over.
+    /// Whether answers may be handed over. They do not wait for the window: what opens it comes behind what they answer.
     pub(super) fn has_room(&self) -> bool {
-        self.n_waiting_bytes < WAITING_BYTES_MAX && !self.is_window_full()
+        self.n_waiting_bytes < WAITING_BYTES_MAX
+    }
+
+    /// Whether news may be handed over.
+    pub(super) fn takes_news(&self) -> bool {
+        self.has_room() && !self.is_window_full()
     }
 
     fn is_window_full(&self) -> bool {
@@ -200,8 +226,13 @@ impl Writer {
     }
 
     /// Whether the client has taken nothing for too long.
-    pub(super) fn is_stalled(&self) -> bool {
-        self.has_waiting() && self.moved_at.elapsed() >= STALL_MAX
+    pub(super) fn is_stalled(&mut self) -> bool {
+        if self.meter.take_written() > 0 {
+            self.moved_at = Instant::now();
+        }
+        let n_beyond = (self.n_sent - self.n_answered).saturating_sub(WINDOW_BYTES);
+        self.has_waiting()
+            && self.moved_at.elapsed() >= STALL_MAX + Duration::from_secs(n_beyond / BYTES_PER_S_MIN)
     }
 
     /// Writes what waits, and goes on waiting. It may be dropped at any time, and must be called again then.

@@ -1,4 +1,4 @@
-//! Counts the bytes that come in since the last whole message.
+//! Counts the bytes that come in since the last whole message, and those that go out.
 //!
 //! The library that reads messages bounds their length, but not how many pieces they come in, and does not say that one has begun.
 
@@ -10,19 +10,30 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes since the last whole message.
+/// Bytes that came in since the last whole message, and bytes that went out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Meter(Arc<AtomicUsize>);
+pub(super) struct Meter(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    read: AtomicUsize,
+    written: AtomicUsize,
+}
 
 impl Meter {
-    /// How many there are.
+    /// How many came in.
     pub(super) fn n_bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.read.load(Ordering::Relaxed)
     }
 
-    /// A message is whole: how many there were.
+    /// A message is whole: how many came in with it.
     pub(super) fn take(&self) -> usize {
-        self.0.swap(0, Ordering::Relaxed)
+        self.0.read.swap(0, Ordering::Relaxed)
+    }
+
+    /// How many went out since this was asked last.
+    pub(super) fn take_written(&self) -> usize {
+        self.0.written.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -47,14 +58,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Metered<T> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        self.meter.0.fetch_add(buf.filled().len() - before, Ordering::Relaxed);
+        self.meter.0.read.fetch_add(buf.filled().len() - before, Ordering::Relaxed);
         polled
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
+        if let Poll::Ready(Ok(n_written)) = polled {
+            self.meter.0.written.fetch_add(n_written, Ordering::Relaxed);
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

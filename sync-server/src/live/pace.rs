@@ -21,13 +21,22 @@ impl Pace {
 
     /// Takes one, if there is one.
     pub(super) fn take(&mut self) -> bool {
-        let now = Instant::now();
-        let full_at = self.full_at.max(now) + self.interval;
-        let is_there = full_at <= now + self.interval * self.burst;
+        let is_there = self.next_at() <= Instant::now();
         if is_there {
-            self.full_at = full_at;
+            self.full_at = self.full_at.max(Instant::now()) + self.interval;
         }
         is_there
+    }
+
+    /// Ready when there is one.
+    pub(super) async fn ready(&self) {
+        tokio::time::sleep_until(self.next_at()).await;
+    }
+
+    /// When there will be one.
+    fn next_at(&self) -> Instant {
+        let earliest = self.full_at + self.interval;
+        earliest.checked_sub(self.interval * self.burst).unwrap_or_else(Instant::now)
     }
 }
 

@@ -54,7 +54,8 @@ async fn upgrade(app: App, request: Request, query: &Query) -> Answer {
     if let Some(who) = &who {
         open.is_of(&who.user)?;
     }
-    agree(accept, request.on_upgrade, Opening { app, open, who })
+    let client = request.client;
+    agree(accept, request.on_upgrade, Opening { app, open, who, client })
 }
 
 async fn follow(app: App, request: Request, query: &Query, space: &str) -> Answer {

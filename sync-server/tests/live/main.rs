@@ -8,6 +8,7 @@ mod events;
 mod handshake;
 mod misuse;
 mod presence;
+mod pressure;
 mod raw;
 mod slow;
 mod world;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::world::{PATIENCE, User, World};
 
 /// A frame of a client: its first byte, and its content under a mask of zeros.
-fn frame(first: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match content.len() {
         len @ 0..126 => frame.push(0x80 | u8::try_from(len).unwrap()),
@@ -23,7 +23,7 @@ fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     frame
 }
 
-async fn open(world: &World, user: &User) -> TcpStream {
+pub(crate) async fn open(world: &World, user: &User) -> TcpStream {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let head = format!(
         "GET /v1/live HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -39,7 +39,7 @@ async fn open(world: &World, user: &User) -> TcpStream {
 }
 
 /// Reads frames until the end; the number of it.
-async fn end(stream: &mut TcpStream) -> Option<u16> {
+pub(crate) async fn end(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<u16> {
     let reading = async {
         loop {
             let (first, length) = (stream.read_u8().await.ok()?, stream.read_u8().await.ok()?);
