@@ -1,15 +1,22 @@
 //! The shortest way to a server: a service in the same process.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use super::Transport;
+use super::{LiveNews, LiveStream, Transport};
 use crate::error::Result;
 use crate::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotPage, SnapshotRequest,
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotPage, SnapshotRequest, Subscribe,
 };
-use crate::service::{Actor, Service};
+use crate::service::{Actor, Live, Service, Subscription};
 use crate::types::SpaceId;
+
+/// How often something is heard of a space in which nothing happens, as over a network.
+const BEAT: Duration = Duration::from_secs(20);
 
 /// Carries straight into a [`Service`], on behalf of one actor.
 ///
@@ -55,6 +62,31 @@ impl Transport for Loopback {
         });
         pages.map_ok(|page| stream::iter(items(page).map(Ok))).try_flatten().boxed()
     }
+
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        let (service, actor) = (self.service.clone(), self.actor.clone());
+        let (space, subscribe) = (space.clone(), subscribe.clone());
+        let begun = async move { service.subscribe(&actor, &space, subscribe).await.map(follow) };
+        Some(stream::once(begun).try_flatten().boxed())
+    }
+}
+
+/// What a subscription yields, and signs of life in between. It ends with what nothing follows.
+fn follow(subscription: Subscription) -> impl futures_util::Stream<Item = Result<LiveNews>> {
+    stream::unfold(Some(subscription), |subscription| async move {
+        let mut subscription = subscription?;
+        let beat = subscription.runtime().sleep(BEAT);
+        let news = match select(pin!(subscription.next()), beat).await {
+            Either::Left((news, _)) => Some(news),
+            Either::Right(_) => None,
+        };
+        Some(match news {
+            Some(Ok(Live::Frame(frame))) => (Ok(LiveNews::Frame(frame)), Some(subscription)),
+            Some(Ok(Live::Resync(resync))) => (Ok(LiveNews::Resync(resync)), None),
+            Some(Err(error)) => (Err(error), None),
+            None => (Ok(LiveNews::Alive(Some(subscription.head()))), Some(subscription)),
+        })
+    })
 }
 
 /// The items of a page, as its lines would say them.

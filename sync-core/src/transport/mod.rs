@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 mod http;
+mod live;
 mod loopback;
 
 use std::sync::Arc;
@@ -10,11 +11,14 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::error::Result;
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
+use crate::protocol::{
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, Subscribe,
+};
 use crate::types::SpaceId;
 
 #[cfg(feature = "http")]
 pub use http::{HttpTransport, Paired};
+pub use live::{LiveNews, LiveStream};
 pub use loopback::Loopback;
 
 /// The way to a server, as a replica sees it.
@@ -58,6 +62,40 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>>;
+
+    /// Follows a space from a cursor: what comes after it, and then what happens, as it happens. `None` where there is no
+    /// such way; then changes are asked for with [`pull`](Transport::pull), which the server may hold.
+    ///
+    /// The first frame comes at once and begins where it was asked to, also when there is nothing new. Each of the next
+    /// begins where the one before ended. Something is heard every twenty seconds, or the connection is not alive. Whoever
+    /// asks for the next item says with it that the one before was taken in.
+    ///
+    /// After an error nothing follows; neither does it after [`Resync`](LiveNews::Resync) and [`Behind`](LiveNews::Behind). A
+    /// stream that ends without any of these says that there is no such way after all, and the transport remembers that for
+    /// a while. Nothing is sent before the stream is polled, and dropping it ends the subscription.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sync_core::protocol::Subscribe;
+    /// # use sync_core::service::{Actor, Service};
+    /// # use sync_core::store::MemoryStore;
+    /// # use sync_core::{ActorId, Role, SpaceId, TokioRuntime};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (space, ada) = (SpaceId::new("family")?, ActorId::new("ada")?);
+    /// # let service = Service::new(Arc::new(MemoryStore::default()), Arc::new(TokioRuntime));
+    /// # service.create_space(&space).await?;
+    /// # let server = sync_core::transport::Loopback::new(service, Actor::new(ada, Role::Owner));
+    /// use futures_util::StreamExt;
+    /// use sync_core::transport::{LiveNews, Transport};
+    /// let mut live = server.live(&space, &Subscribe::default()).ok_or("no such way")?;
+    /// let Some(Ok(LiveNews::Frame(first))) = live.next().await else { return Err("no frame".into()) };
+    /// assert_eq!((first.from.as_ref(), first.page.changes.len()), (None, 0));
+    /// # Ok(()) }
+    /// ```
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        let _ = (space, subscribe);
+        None
+    }
 }
 
 /// A pointer to a transport is one, so that several replicas can share it: `replica.run(&shared)`.
@@ -79,6 +117,10 @@ macro_rules! forward_to_what_it_points_to {
                 request: &SnapshotRequest,
             ) -> BoxStream<'static, Result<SnapshotItem>> {
                 (**self).snapshot(space, request)
+            }
+
+            fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+                (**self).live(space, subscribe)
             }
         }
     };

@@ -23,6 +23,7 @@ use super::hub::{Found, Framed, Seat};
 use super::{FRAME_BYTES_MAX, FRAME_ROWS_MAX, Hubs, LOOK_EVERY, Place};
 use crate::error::Result;
 use crate::protocol::{LiveFrame, PullPage, PullReply, PullRequest, Resync, Subscribe};
+use crate::runtime::Runtime;
 use crate::service::{Actor, Inner, Service, cursors, pull, selection};
 use crate::types::{Collection, Cursor, CursorToken, Record, Seq, SpaceId};
 
@@ -187,6 +188,11 @@ impl Subscription {
             Source::Shared(seat) => seat.head().unwrap_or_default().max(self.head),
             Source::Own { .. } => self.head,
         }
+    }
+
+    /// What the service waits by.
+    pub(crate) fn runtime(&self) -> &dyn Runtime {
+        &*self.service.0.runtime
     }
 
     /// The cursor that the reader holds, when they have taken in what was yielded.
