@@ -1,4 +1,4 @@
-//! Listening: a pull that the server holds until there is something new, while nothing else is under way.
+//! Listening: waiting at the server for something new while nothing else is under way, in the best way there is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use crate::error::Result;
-use crate::protocol::{PullPage, PullReply, PullRequest};
+use crate::protocol::{PullPage, PullReply, PullRequest, Subscribe};
 use crate::replica::run::backoff::Outcome;
+use crate::replica::run::follow::Line;
 use crate::replica::sync::lost_cursor;
 use crate::replica::sync::page;
 use crate::replica::{Replica, SyncState};
@@ -19,40 +20,26 @@ use crate::types::CursorToken;
 const HELD_MIN: Duration = Duration::from_secs(1);
 
 impl Replica {
-    /// Waits at the server for something new, and takes it in. Other syncs may run meanwhile. Dropping it is harmless.
-    pub(crate) async fn listen(&self, transport: &dyn Transport, wait: Duration) -> Result<Outcome> {
+    /// Waits at the server for something new, and takes it in: on a live stream, or else with a pull that the server
+    /// holds. Other syncs may run meanwhile. Dropping it is harmless.
+    pub(crate) async fn listen(
+        &self,
+        line: &mut Line,
+        transport: &dyn Transport,
+        wait: Duration,
+    ) -> Result<Outcome> {
         let state = self.state().await?;
         let collections = state.wanted();
         let Some(after) = state.cursor.clone().filter(|_| !state.needs_load()) else {
             return Ok(Outcome::Behind);
         };
         let acked = state.unproven(&after, self.space());
-        let request =
-            PullRequest { after: Some(after.clone()), collections, limit: None, wait: Some(wait), acked };
-        let mut is_soon = true;
-        let pull = transport.pull(self.space(), &request);
-        let reply = match select(pull, self.0.options.runtime.sleep(HELD_MIN.min(wait))).await {
-            Either::Left((reply, _)) => reply,
-            Either::Right((_, pull)) => {
-                is_soon = false;
-                pull.await
-            }
+        let wanted = Subscribe { after: Some(after.clone()), collections, acked };
+        let outcome = match self.follow(line, transport, &after, &wanted).await {
+            Some(heard) => heard,
+            None => self.pull_held(transport, after, wanted, wait).await,
         };
-        let outcome = match reply {
-            Ok(PullReply::Page(page)) => {
-                page::check(&page, &after, self.space())?;
-                page::check_leads_on(&page, &after, self.space())?;
-                let is_empty = page.changes.is_empty() && page.cursor == after;
-                match (page.has_more, is_empty) {
-                    // Pages count only together with those that follow; a sync sees to that.
-                    (true, _) => Ok(Outcome::Behind),
-                    (false, true) => Ok(if is_soon { Outcome::Unheld } else { Outcome::Heard }),
-                    (false, false) => self.take_in_heard(page, after).await,
-                }
-            }
-            Ok(PullReply::ResyncRequired(_)) => Ok(Outcome::Behind),
-            Err(error) => lost_cursor(&error).map(|_| Outcome::Behind).ok_or(error),
-        };
+        let outcome = outcome.or_else(|error| lost_cursor(&error).map(|_| Outcome::Behind).ok_or(error));
         if matches!(outcome, Ok(Outcome::Heard | Outcome::Unheld | Outcome::Asked)) {
             let contact = &self.0.signals.contact;
             contact.heard(self.0.options.clock.now());
@@ -64,11 +51,58 @@ impl Replica {
         outcome
     }
 
-    async fn take_in_heard(&self, page: PullPage, after: CursorToken) -> Result<Outcome> {
-        let replica = Replica(Arc::clone(&self.0));
+    /// A pull that the server holds until there is something new.
+    async fn pull_held(
+        &self,
+        transport: &dyn Transport,
+        after: CursorToken,
+        wanted: Subscribe,
+        wait: Duration,
+    ) -> Result<Outcome> {
+        let Subscribe { after: from, collections, acked } = wanted;
+        let request = PullRequest { after: from, collections, limit: None, wait: Some(wait), acked };
+        let mut is_soon = true;
+        let pull = transport.pull(self.space(), &request);
+        let reply = match select(pull, self.0.options.runtime.sleep(HELD_MIN.min(wait))).await {
+            Either::Left((reply, _)) => reply,
+            Either::Right((_, pull)) => {
+                is_soon = false;
+                pull.await
+            }
+        };
+        match reply? {
+            PullReply::Page(page) => {
+                let nothing = if is_soon { Outcome::Unheld } else { Outcome::Heard };
+                self.take_in_page(page, after, nothing).await
+            }
+            PullReply::ResyncRequired(_) => Ok(Outcome::Behind),
+        }
+    }
+
+    /// Takes in what comes after a cursor. If it is nothing, that comes to `nothing`.
+    pub(super) async fn take_in_page(
+        &self,
+        page: PullPage,
+        after: CursorToken,
+        nothing: Outcome,
+    ) -> Result<Outcome> {
+        page::check(&page, &after, self.space())?;
+        page::check_leads_on(&page, &after, self.space())?;
+        // Pages count only together with those that follow; a sync sees to that.
+        if page.has_more {
+            return Ok(Outcome::Behind);
+        }
+        if page.changes.is_empty() && page.cursor == after {
+            return Ok(nothing);
+        }
+        let (replica, here) = (Replica(Arc::clone(&self.0)), after.clone());
         let _alone = self.0.syncing.lock().await;
-        // When another sync was faster, this page is old news.
-        replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await?;
+        let taken =
+            replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await?;
+        // Where it stands elsewhere by now, another sync was faster. Otherwise a batch must be answered first.
+        if taken.is_none() && self.state().await?.cursor == Some(here) {
+            return Ok(Outcome::Behind);
+        }
         // Whether a position was reached is for a sync to find out.
         Ok(if self.0.signals.waits.is_empty() { Outcome::Heard } else { Outcome::Asked })
     }

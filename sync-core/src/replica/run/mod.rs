@@ -1,6 +1,7 @@
 //! Running: a replica that keeps itself in sync until it is told to stop.
 
 pub(super) mod backoff;
+pub(super) mod follow;
 pub(super) mod listen;
 pub(super) mod patience;
 
@@ -13,6 +14,7 @@ use futures_util::stream::StreamExt;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::replica::run::backoff::{Act, Next, Now, Outcome, Pace, RunOptions};
+use crate::replica::run::follow::Line;
 use crate::replica::run::patience::Patient;
 use crate::replica::sync::Synced;
 use crate::replica::tell::latest::Follower;
@@ -34,6 +36,11 @@ impl Replica {
     /// what others do as it happens, and tries again after failures. It ends, with the reason, only when a person is
     /// needed: local data that is damaged ([`Corrupt`](crate::ErrorKind::Corrupt)) or that this program is too old for
     /// ([`Incompatible`](crate::ErrorKind::Incompatible)); and when the replica was [closed](Replica::close). [`states`](Replica::states) tell how it stands.
+    ///
+    /// What others do is heard on a [live](Transport::live) connection where the transport has one: milliseconds after they did
+    /// it. Where there is none, a request is made that the server holds until something happens ([`wait`](RunOptions::wait)), and
+    /// where requests are not held it is asked at intervals ([`poll_every`](RunOptions::poll_every)). Whatever was heard, and
+    /// whatever was not, is settled by the cursor: a connection that breaks or loses something costs time, never a change.
     ///
     /// Waits after failures grow to 15 s and are jittered; a longer one that the server asks for is kept, up to ten
     /// minutes. Requests that are not answered are asked again, so a transport may hang. While the server asks for a new
@@ -95,13 +102,13 @@ impl Replica {
 
     async fn keep_in_sync(&self, transport: &dyn Transport, options: &RunOptions) -> Error {
         let transport = Patient::new(transport, self.0.options.runtime.clone());
-        let mut events = self.events();
+        let (mut events, mut line) = (self.events(), Line::default());
         let _running = Running(self);
         self.0.signals.contact.plan(Some(self.0.options.clock.now()));
         let mut pace = Pace::default();
         let mut next = Next { act: Act::Sync, after: Duration::ZERO };
         loop {
-            let mut outcome = self.step(next, &transport, options, &mut events).await;
+            let mut outcome = self.step(next, &transport, options, &mut events, &mut line).await;
             let has_unsent = self.has_unsent().await.unwrap_or_else(|error| {
                 outcome = Outcome::Failed(error);
                 true
@@ -147,13 +154,14 @@ impl Replica {
         transport: &dyn Transport,
         options: &RunOptions,
         events: &mut Events,
+        line: &mut Line,
     ) -> Outcome {
         let is_listening = next.act == Act::Listen;
         let work = async {
             if !next.after.is_zero() {
                 self.0.options.runtime.sleep(next.after).await;
             }
-            if is_listening { Some(self.listen(transport, options.wait).await) } else { None }
+            if is_listening { Some(self.listen(line, transport, options.wait).await) } else { None }
         };
         let done = match select(work.boxed(), events.next(is_listening).boxed()).await {
             Either::Left((done, _)) => done,

@@ -9,6 +9,8 @@
 //! The first question is kept while it is asked again, and whichever answer comes first counts: a lost request costs
 //! twelve seconds, and a slow line still gets two minutes. All requests may be repeated, and the server knows a batch
 //! that comes twice.
+//!
+//! A live stream that falls silent is taken for broken: its other end may be gone without a word.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +20,11 @@ use futures_util::future::{BoxFuture, Either, FutureExt, select, select_all};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest};
+use crate::protocol::{
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, Subscribe,
+};
 use crate::runtime::Runtime;
-use crate::transport::Transport;
+use crate::transport::{LiveStream, Transport};
 use crate::types::SpaceId;
 
 /// After this a question is asked again. With the longest wait after a failure it stays below 30 seconds.
@@ -31,6 +35,12 @@ const ASKS_MAX: usize = 10;
 const ITEM_WAIT_MAX: Duration = Duration::from_secs(12);
 /// What an answer to a pull that was to be held may take on top of that.
 const HELD_SLACK: Duration = Duration::from_secs(5);
+
+/// How long the first frame of a live stream may take, which comes at once.
+const FIRST_FRAME_MAX: Duration = Duration::from_secs(12);
+/// The longest silence on a live stream, on which something is heard every twenty seconds. With the first wait after a failure
+/// it stays below 30 seconds.
+const SILENCE_MAX: Duration = Duration::from_secs(25);
 
 /// A transport in front of another one, which may hang.
 #[derive(Debug)]
@@ -86,23 +96,38 @@ impl Transport for Patient<'_> {
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        let (items, runtime) = (self.inner.snapshot(space, request), Arc::clone(&self.runtime));
-        let patient = stream::unfold(Some(items), move |items| {
-            let runtime = Arc::clone(&runtime);
-            async move {
-                let mut items = items?;
-                // A timer for each of a million records would cost more than they do.
-                if let Some(item) = items.next().now_or_never() {
-                    return Some((item?, Some(items)));
-                }
-                match select(items.next(), runtime.sleep(ITEM_WAIT_MAX)).await {
-                    Either::Left((item, _)) => Some((item?, Some(items))),
-                    Either::Right(_) => Some((Err(unanswered()), None)),
-                }
-            }
-        });
-        patient.boxed()
+        let items = self.inner.snapshot(space, request);
+        bounded(items, Arc::clone(&self.runtime), ITEM_WAIT_MAX, ITEM_WAIT_MAX)
     }
+
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        let items = self.inner.live(space, subscribe)?;
+        Some(bounded(items, Arc::clone(&self.runtime), FIRST_FRAME_MAX, SILENCE_MAX))
+    }
+}
+
+/// The same items, and an error when the first or the next of them takes too long; nothing follows it.
+fn bounded<T: Send + 'static>(
+    items: BoxStream<'static, Result<T>>,
+    runtime: Arc<dyn Runtime>,
+    first_max: Duration,
+    next_max: Duration,
+) -> BoxStream<'static, Result<T>> {
+    let patient = stream::unfold((Some(items), first_max), move |(items, max)| {
+        let runtime = Arc::clone(&runtime);
+        async move {
+            let mut items = items?;
+            // A timer for each of a million records would cost more than they do.
+            if let Some(item) = items.next().now_or_never() {
+                return Some((item?, (Some(items), next_max)));
+            }
+            match select(items.next(), runtime.sleep(max)).await {
+                Either::Left((item, _)) => Some((item?, (Some(items), next_max))),
+                Either::Right(_) => Some((Err(unanswered()), (None, next_max))),
+            }
+        }
+    });
+    patient.boxed()
 }
 
 fn unanswered() -> Error {

@@ -1,5 +1,6 @@
 //! Replicas against the real service, and against a network that misbehaves.
 
+mod air;
 mod barrier;
 mod books;
 mod closing;
@@ -9,6 +10,7 @@ mod flow;
 mod groups;
 mod in_flight;
 mod laws;
+mod live;
 mod moved;
 mod orders;
 mod outbox;
