@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
 use crate::error::Result;
 use crate::protocol::{
-    PullPage, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
+    LiveFrame, PullPage, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
+    Subscribe,
 };
 use crate::service::Limits;
 use crate::simulator::facts::Facts;
 use crate::simulator::{Invariant, Process};
-use crate::transport::Transport;
+use crate::transport::{LiveNews, LiveStream, Transport};
 use crate::types::SpaceId;
 
 /// The transport of a replica, watched.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Witness {
     way: Arc<dyn Transport>,
     facts: Arc<Facts>,
@@ -26,7 +27,7 @@ pub(crate) struct Witness {
     limits: Limits,
     /// Whether nobody but the replica decides when it asks.
     runs_by_itself: bool,
-    has_failed: AtomicBool,
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Witness {
@@ -38,7 +39,7 @@ impl Witness {
         limits: Limits,
         runs_by_itself: bool,
     ) -> Self {
-        Self { way, facts, process, device, limits, runs_by_itself, has_failed: AtomicBool::new(false) }
+        Self { way, facts, process, device, limits, runs_by_itself, has_failed: Arc::default() }
     }
 
     fn asks(&self) {
@@ -52,6 +53,22 @@ impl Witness {
     fn heard<T>(&self, reply: Result<T>) -> Result<T> {
         self.has_failed.store(reply.is_err(), Ordering::Relaxed);
         reply
+    }
+
+    fn heard_live(&self, space: &SpaceId, news: &Result<LiveNews>) {
+        match news {
+            Ok(LiveNews::Frame(frame)) => self.told_frame(space, frame),
+            Ok(LiveNews::Resync(resync)) => self.facts.told_resync(self.device, resync.reason),
+            Ok(LiveNews::Behind | LiveNews::Alive(_)) => {}
+            Err(_) => self.has_failed.store(true, Ordering::Relaxed),
+        }
+    }
+
+    fn told_frame(&self, space: &SpaceId, frame: &LiveFrame) {
+        self.check_page(&frame.page);
+        if let Some(from) = &frame.from {
+            self.facts.told_page(self.device, space, from, &frame.page);
+        }
     }
 
     fn check_page(&self, page: &PullPage) {
@@ -112,5 +129,25 @@ impl Transport for Witness {
                 }
             })
             .boxed()
+    }
+
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        let news = self.way.live(space, subscribe)?;
+        self.asks();
+        let (witness, space) = (self.clone(), space.clone());
+        let watched = stream::unfold((news, false), move |(mut news, was_new)| {
+            let (witness, space) = (witness.clone(), space.clone());
+            async move {
+                // Whoever asks for more has taken in what was told before.
+                if was_new {
+                    witness.facts.journal.count("live frames taken in");
+                }
+                let told = news.next().await?;
+                witness.heard_live(&space, &told);
+                let is_new = matches!(&told, Ok(LiveNews::Frame(frame)) if !frame.page.changes.is_empty());
+                Some((told, (news, is_new)))
+            }
+        });
+        Some(watched.boxed())
     }
 }

@@ -64,28 +64,43 @@ impl Transport for Loopback {
     }
 
     fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
-        let (service, actor) = (self.service.clone(), self.actor.clone());
-        let (space, subscribe) = (space.clone(), subscribe.clone());
-        let begun = async move { service.subscribe(&actor, &space, subscribe).await.map(follow) };
-        Some(stream::once(begun).try_flatten().boxed())
+        Some(self.live_with_beat(space, subscribe, BEAT))
     }
 }
 
-/// What a subscription yields, and signs of life in between. It ends with what nothing follows.
-fn follow(subscription: Subscription) -> impl futures_util::Stream<Item = Result<LiveNews>> {
-    stream::unfold(Some(subscription), |subscription| async move {
-        let mut subscription = subscription?;
-        let beat = subscription.runtime().sleep(BEAT);
-        let news = match select(pin!(subscription.next()), beat).await {
-            Either::Left((news, _)) => Some(news),
-            Either::Right(_) => None,
+impl Loopback {
+    /// What a subscription yields, and signs of life in between. It ends with what nothing follows.
+    pub(crate) fn live_with_beat(
+        &self,
+        space: &SpaceId,
+        subscribe: &Subscribe,
+        beat: Duration,
+    ) -> LiveStream {
+        let (service, actor) = (self.service.clone(), self.actor.clone());
+        let (space, subscribe) = (space.clone(), subscribe.clone());
+        let begun = async move {
+            let subscription = service.subscribe(&actor, &space, subscribe).await?;
+            Ok(stream::unfold(Some(subscription), move |subscription| hear(subscription, beat)))
         };
-        Some(match news {
-            Some(Ok(Live::Frame(frame))) => (Ok(LiveNews::Frame(frame)), Some(subscription)),
-            Some(Ok(Live::Resync(resync))) => (Ok(LiveNews::Resync(resync)), None),
-            Some(Err(error)) => (Err(error), None),
-            None => (Ok(LiveNews::Alive(Some(subscription.head()))), Some(subscription)),
-        })
+        stream::once(begun).try_flatten().boxed()
+    }
+}
+
+async fn hear(
+    subscription: Option<Subscription>,
+    beat: Duration,
+) -> Option<(Result<LiveNews>, Option<Subscription>)> {
+    let mut subscription = subscription?;
+    let silence = subscription.runtime().sleep(beat);
+    let news = match select(pin!(subscription.next()), silence).await {
+        Either::Left((news, _)) => Some(news),
+        Either::Right(_) => None,
+    };
+    Some(match news {
+        Some(Ok(Live::Frame(frame))) => (Ok(LiveNews::Frame(frame)), Some(subscription)),
+        Some(Ok(Live::Resync(resync))) => (Ok(LiveNews::Resync(resync)), None),
+        Some(Err(error)) => (Err(error), None),
+        None => (Ok(LiveNews::Alive(Some(subscription.head()))), Some(subscription)),
     })
 }
 

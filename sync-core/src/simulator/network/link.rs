@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_channel::oneshot;
+use futures_channel::{mpsc, oneshot};
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use super::live::ON_THE_WAY_MAX;
 use super::message::items;
 use super::{Answer, Caller, Network, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{
-    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken, Subscribe,
 };
 use crate::runtime::Runtime;
 use crate::simulator::Process;
-use crate::transport::Transport;
+use crate::transport::{LiveStream, Transport};
 use crate::types::{Collection, SpaceId};
 
 /// How long a replica waits for an answer.
@@ -86,6 +87,18 @@ impl Transport for Link {
             next: Next::From(request.from.clone()),
         };
         stream::unfold(parts, Parts::next_item).boxed()
+    }
+
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        if !self.network.has_live(self.caller.device) {
+            return None;
+        }
+        let (tell, told) = mpsc::channel(ON_THE_WAY_MAX);
+        let caller = Caller { space: space.clone(), ..self.caller.clone() };
+        let carried = Arc::clone(&self.network).carry_live(caller, subscribe.clone(), tell);
+        self.network.process.spawn(Box::pin(carried));
+        let end = stream::iter([Err(unavailable("the live connection was cut"))]);
+        Some(told.chain(end).boxed())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod ledger;
 mod link;
+mod live;
 mod message;
 mod weather;
 

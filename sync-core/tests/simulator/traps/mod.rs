@@ -5,6 +5,7 @@
 mod answered;
 mod asked;
 mod disks;
+mod live;
 mod replica_store;
 mod rights;
 mod runtime_and_clock;
@@ -19,6 +20,7 @@ use sync_core::simulator::{Disks, FaultKind, Hooks, Invariant, MemoryDisks, Scen
 
 use answered::*;
 use asked::*;
+use live::*;
 use replica_store::*;
 use rights::*;
 use runtime_and_clock::*;
@@ -83,6 +85,12 @@ fn running(hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
     memory(calm.with_hooks(hooks))
 }
 
+/// A world of replicas that follow live, in which only these things go wrong.
+fn following(faults: &[FaultKind], hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
+    let (scenario, disks) = only(faults, hooks);
+    (Scenario { replicas_run: true, ..scenario }, disks)
+}
+
 /// A world in which nothing goes wrong, and what is written together must be seen together.
 fn pairs(hooks: Hooks) -> (Scenario, Box<dyn Disks>) {
     memory(Scenario { pairs_stay_together: true, ..Scenario::calm() }.with_hooks(hooks))
@@ -127,6 +135,9 @@ traps! {
     7 t07_a_page_that_is_dropped_with_its_cursor_kept_is_caught:
         "changes that come with the answer to a push are dropped, and their cursor is kept", [Convergent],
         only(&[], on_the_way(|_| PageDropped));
+    7 t07_a_live_frame_that_is_dropped_with_its_cursor_kept_is_caught:
+        "changes that are heard live are dropped, and their cursor is kept", [Convergent | NoSilentLoser],
+        following(&[], on_the_way(|_| FrameDropped));
     8 t08_a_version_that_its_author_never_learns_is_caught:
         "the next edit is based on the version before one's own", [NoSilentLoser],
         only(&[], VersionNotLearned::hooks());
@@ -193,6 +204,9 @@ traps! {
     27 t27_a_connection_that_is_half_open_is_caught:
         "a request is never answered and never fails", [Live],
         only(&[], HalfOpen::hooks());
+    27 t27_a_connection_that_lives_and_tells_nothing_is_caught:
+        "signs of life come, and nothing else ever does", [Live | Convergent],
+        following(&[], on_the_way(|_| OnlyAlive));
     28 t28_waits_without_jitter_are_caught:
         "all who lost a server come back at the same moment", [Bounded],
         running(NoJitter::hooks());
@@ -210,11 +224,17 @@ traps! {
     31 t31_pages_by_offset_are_caught:
         "a page begins after as many rows as were read, and records move meanwhile", [Gapless | Convergent],
         only(&[], PagesByOffset::hooks());
+    32 t32_a_live_frame_that_is_not_compared_with_the_cursor_is_caught:
+        "a frame is taken for the next one although one before it was lost", [Gapless | Convergent | NoSilentLoser],
+        following(&[FaultKind::Network], on_the_way(|_| FromNotCompared));
+    33 t33_a_subscription_that_begins_at_the_head_is_caught:
+        "what happened between the last sync and the subscription is never told", [Gapless | Convergent | NoSilentLoser],
+        following(&[FaultKind::Network], on_the_way(|_| BeginsAtTheHead));
 }
 
 #[test]
 fn every_trap_is_in_the_table() {
     let mut numbers: Vec<u32> = TRAPS.iter().map(|trap| trap.number).collect();
     numbers.dedup();
-    assert_eq!(numbers, (1..=31).collect::<Vec<u32>>());
+    assert_eq!(numbers, (1..=33).collect::<Vec<u32>>());
 }

@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use futures_util::stream::BoxStream;
 use sync_core::protocol::{
-    PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotRequest,
+    PullReply, PullRequest, PushDone, PushReply, PushRequest, SnapshotItem, SnapshotRequest, Subscribe,
 };
 use sync_core::simulator::{Hooks, Process};
 use sync_core::store::{Mode, Store, StoreTxn};
-use sync_core::transport::Transport;
+use sync_core::transport::{LiveStream, Transport};
 use sync_core::{Error, ErrorKind, Outcome, Result, Runtime, Seq, SpaceId};
 
 /// What a trap changes on the way to a server and back. What it does not mention is passed on.
@@ -29,6 +29,10 @@ pub(super) trait WayTrap: Debug + Send + Sync + 'static {
 
     fn snapshot(&self, way: &Arc<dyn Transport>, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         way.snapshot(space, ask)
+    }
+
+    fn live(&self, way: &dyn Transport, space: &SpaceId, ask: &Subscribe) -> Option<LiveStream> {
+        way.live(space, ask)
     }
 }
 
@@ -60,6 +64,10 @@ impl<T: WayTrap> Transport for TrappedWay<T> {
 
     fn snapshot(&self, space: &SpaceId, ask: &SnapshotRequest) -> Items {
         self.trap.snapshot(&self.way, space, ask)
+    }
+
+    fn live(&self, space: &SpaceId, ask: &Subscribe) -> Option<LiveStream> {
+        self.trap.live(&*self.way, space, ask)
     }
 }
 
