@@ -12,8 +12,17 @@ use crate::rooms::Mention;
 use crate::sources::root;
 
 /// Libraries that only the rooms which say so may name.
-pub const GUARDED: [&str; 8] =
-    ["tokio", "hyper", "hyper_util", "sea_query", "sea_query_sqlx", "sqlx", "warp", "rusqlite"];
+pub const GUARDED: [&str; 9] = [
+    "tokio",
+    "tokio_tungstenite",
+    "hyper",
+    "hyper_util",
+    "sea_query",
+    "sea_query_sqlx",
+    "sqlx",
+    "warp",
+    "rusqlite",
+];
 
 /// What may name what.
 pub struct Plan {

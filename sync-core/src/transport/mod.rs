@@ -72,7 +72,7 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     ///
     /// After an error nothing follows; neither does it after [`Resync`](LiveNews::Resync) and [`Behind`](LiveNews::Behind). A
     /// stream that ends without any of these says that there is no such way after all, and the transport remembers that for
-    /// a while. Nothing is sent before the stream is polled, and dropping it ends the subscription.
+    /// a while. Dropping it ends the subscription.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -6,6 +6,7 @@
 //! - `answer`: status, content type and body of an answer, turned into a value or an error
 //! - `problem`: problem documents and the codes in them
 //! - `lines`: a snapshot, line by line
+//! - `live`: WebSockets
 //!
 //! Plain `http` only; see [`HttpTransport`] for what that asks of programs on an open network.
 
@@ -14,6 +15,7 @@ mod address;
 mod answer;
 mod failure;
 mod lines;
+mod live;
 mod problem;
 
 #[cfg(test)]
@@ -33,11 +35,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use super::Transport;
+use super::{LiveStream, Transport};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::id_source::{IdSource, OsIds};
 use crate::protocol::{
     Acked, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
+    Subscribe,
 };
 use crate::session::Session;
 use crate::types::SpaceId;
@@ -57,6 +61,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// It speaks plain `http` only, so whoever can listen on the way reads tokens and content: on an open network put a proxy
 /// that speaks TLS to the server on the client's side, or use a private network such as a VPN. TLS of its own comes later.
 ///
+/// All spaces that are [followed](Transport::live) through it share one WebSocket, which is closed half a minute after the last
+/// of them. Where something on the way does not let WebSockets through, that is remembered for five minutes.
+///
 /// ```
 /// use sync_core::transport::HttpTransport;
 /// let transport = HttpTransport::new("http://127.0.0.1:8080", Some("a token from signing in"))?;
@@ -71,6 +78,9 @@ pub struct HttpTransport {
     timeout: Duration,
     /// Dates the end of sessions.
     clock: Arc<dyn Clock>,
+    /// Keys of handshakes, and how long to wait when a server restarts.
+    ids: Arc<dyn IdSource>,
+    live: live::Lines,
 }
 
 impl HttpTransport {
@@ -85,8 +95,9 @@ impl HttpTransport {
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
         let address = Address::parse(base)?;
-        let (token_slot, clock) = (RwLock::default(), Arc::new(SystemClock));
-        let transport = Self { client, address, token: token_slot, timeout: TIMEOUT, clock };
+        let (clock, ids, live) = (Arc::new(SystemClock), Arc::new(OsIds), live::Lines::default());
+        let transport =
+            Self { client, address, token: RwLock::default(), timeout: TIMEOUT, clock, ids, live };
         transport.set_token(token)?;
         Ok(transport)
     }
@@ -124,7 +135,7 @@ impl HttpTransport {
         self
     }
 
-    /// Signs requests with this token from now on; after an error of kind [`Unauthorized`](ErrorKind::Unauthorized) this
+    /// Signs requests and live connections with this token from now on; after an error of kind [`Unauthorized`](ErrorKind::Unauthorized) this
     /// is where a new one goes.
     ///
     /// # Errors
@@ -137,8 +148,8 @@ impl HttpTransport {
             value.set_sensitive(true);
             Ok(value)
         };
-        let token = token.map(header).transpose()?;
-        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token.map(header).transpose()?;
+        self.live.sign_in(token);
         Ok(())
     }
 
@@ -226,5 +237,9 @@ impl Transport for HttpTransport {
             Ok(lines::items(answer::expect_lines(response).await?, timeout))
         };
         stream::once(open).try_flatten().boxed()
+    }
+
+    fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
+        self.live.follow(self, space, subscribe)
     }
 }
