@@ -29,8 +29,8 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(10 * 60);
 /// How a replica that [runs](crate::replica::Replica::run) paces itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunOptions {
-    /// How long the server is asked to hold a request until there is something new. 20 s by default: what is lost on the
-    /// way is noticed soon after, and few requests are made while nothing happens.
+    /// How long the server is asked to hold a request until there is something new, where there is no live connection. 20 s
+    /// by default: what is lost on the way is noticed soon after, and few requests are made while nothing happens.
     pub wait: Duration,
     /// How often to ask a server that does not hold requests. 20 s by default.
     pub poll_every: Duration,

@@ -60,9 +60,3 @@ impl Heard {
         }
     }
 }
-
-impl Drop for Heard {
-    fn drop(&mut self) {
-        self.line.leave(&self.space, self.number);
-    }
-}

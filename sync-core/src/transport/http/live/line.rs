@@ -2,6 +2,9 @@
 //!
 //! Of a space that was left and is followed again, frames of the earlier subscription may still be on their way. A `ping` goes
 //! before the new one, and until its `pong` has come nothing that is told of the space is for the new seat.
+//!
+//! A seat is left by dropping its stream, which takes no lock: a runtime that shuts down drops streams in the middle of anything.
+//! That it was left is found when someone else wants it, when something is told there, and at the next sign of life.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -20,10 +23,14 @@ use crate::types::{CursorToken, SpaceId};
 /// News that wait for one seat at most. 8: frames are taken in faster than they come, or not at all for a while, and then a
 /// sync is better than a queue.
 const NEWS_MAX: usize = 8;
-/// What waits to be sent at most. 256: some messages for each of a hundred spaces.
+/// Seats at one line. 100: servers take as many messages at once, and let more than that be followed.
+const SEATS_MAX: usize = 100;
+/// What waits to be sent at most. 256: two messages for each seat, and some more.
 const ASKS_MAX: usize = 256;
 /// The `ref` of a newer token.
 const SIGN_IN: &str = "sign-in";
+/// The `ref` of what was taken in. That the server does not want to know it, is no reason to do anything.
+const TAKEN: &str = "taken";
 
 /// What waits to be sent.
 pub(super) type Asks = mpsc::Receiver<Asked>;
@@ -66,10 +73,11 @@ impl Line {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat, unless the line is over, somebody has that of the space, or too much waits to be sent.
+    /// A seat, unless the line is over or full, somebody has that of the space, or too much waits to be sent.
     pub(super) fn sit(self: &Arc<Self>, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
         let state = &mut *self.state();
-        if state.is_over || state.seats.contains_key(space) {
+        state.clear(space);
+        if state.is_over || state.seats.len() >= SEATS_MAX || state.seats.contains_key(space) {
             return None;
         }
         state.n_seats_ever += 1;
@@ -89,14 +97,6 @@ impl Line {
         Some(Heard { line, space, number, news: heard, last_word, given: None, is_over: false }.boxed())
     }
 
-    /// Leaves a seat, if it was not lost before.
-    pub(super) fn leave(&self, space: &SpaceId, number: u64) {
-        let state = &mut *self.state();
-        if state.seats.get(space).is_some_and(|seat| seat.number == number) {
-            state.unsubscribe(space, Ending::Over);
-        }
-    }
-
     /// What was given at a seat was taken in up to here.
     pub(super) fn has_taken(&self, space: &SpaceId, number: u64, cursor: CursorToken) {
         if let Some(seat) = self.state().seats.get_mut(space).filter(|seat| seat.number == number) {
@@ -108,7 +108,8 @@ impl Line {
     pub(super) fn ping(&self) -> Asked {
         let state = self.state();
         let taken = |(space, seat): (&SpaceId, &Seat)| Some((space.clone(), seat.taken.clone()?));
-        Asked::new(Ask::Ping { at: state.seats.iter().filter_map(taken).collect() })
+        let at = state.seats.iter().filter_map(taken).collect();
+        Asked { reference: Some(TAKEN.into()), ask: Ask::Ping { at } }
     }
 
     /// The token is another one.
@@ -128,13 +129,13 @@ impl Line {
     /// How many seats were ever taken, and how many are now.
     pub(super) fn n_seats(&self) -> (u64, usize) {
         let state = self.state();
-        (state.n_seats_ever, state.seats.len())
+        (state.n_seats_ever, state.seats.values().filter(|seat| !seat.is_left()).count())
     }
 
     /// Ends the line if nobody is seated.
     pub(super) fn ends_empty(&self) -> bool {
         let state = &mut *self.state();
-        if state.seats.is_empty() {
+        if state.seats.values().all(Seat::is_left) {
             state.end(&Ending::Over);
         }
         state.is_over
@@ -158,11 +159,7 @@ impl Line {
                 let space = frame.space.clone();
                 state.give(&space, LiveNews::Frame(Arc::new(frame)));
             }
-            Tell::Resync { space, resync } => {
-                if state.give(&space, LiveNews::Resync(resync)) {
-                    state.lose(&space, Ending::Over);
-                }
-            }
+            Tell::Resync { space, resync } => state.give_last(&space, LiveNews::Resync(resync)),
             Tell::Beat { heads } => state.beat(&heads),
             Tell::Pong { reference, heads } => {
                 state.unfence(reference.as_deref());
@@ -198,7 +195,23 @@ impl State {
         has_room
     }
 
+    /// Gives something that nothing follows.
+    fn give_last(&mut self, space: &SpaceId, news: LiveNews) {
+        if self.give(space, news) {
+            self.lose(space, Ending::Over);
+        }
+    }
+
+    /// Tells the server of a seat that was left.
+    fn clear(&mut self, space: &SpaceId) {
+        if self.seats.get(space).is_some_and(Seat::is_left) {
+            self.unsubscribe(space, Ending::Over);
+        }
+    }
+
     fn beat(&mut self, heads: &Heads) {
+        let spaces: Vec<SpaceId> = self.seats.keys().cloned().collect();
+        spaces.iter().for_each(|space| self.clear(space));
         for (space, seat) in self.seats.iter_mut().filter(|(_, seat)| !seat.is_fenced) {
             // Where there is no room, enough was heard.
             let _ = seat.news.try_send(LiveNews::Alive(heads.get(space).copied()));
@@ -242,6 +255,11 @@ impl State {
 }
 
 impl Seat {
+    /// Whether nobody listens any more.
+    fn is_left(&self) -> bool {
+        self.news.is_closed()
+    }
+
     fn is_asked_with(&self, reference: Option<&str>) -> bool {
         reference.is_some_and(|reference| reference == self.number.to_string())
     }

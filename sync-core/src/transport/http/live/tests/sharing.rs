@@ -131,6 +131,7 @@ async fn a_refusal_ends_the_subscription_that_it_is_about_and_no_other() {
     told(&line, &format!(r#"{{"type":"error","code":"space_not_found","detail":"no","ref":"{reference}"}}"#));
     told(&line, r#"{"type":"error","code":"forbidden_role","space":"two","retry_after":7}"#);
     told(&line, r#"{"type":"error","code":"from_the_future","ref":"77"}"#);
+    told(&line, r#"{"type":"error","code":"invalid_cursor","space":"three","ref":"taken"}"#);
     let error = one.next().await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::NotFound, "no (space_not_found)"));
     let error = two.next().await.unwrap().unwrap_err();
@@ -139,6 +140,17 @@ async fn a_refusal_ends_the_subscription_that_it_is_about_and_no_other() {
     assert_eq!(begins_at(&mut three).await, "0");
     let all = Tell::from_json(r#"{"type":"error","code":"rate_limited"}"#).unwrap();
     assert_eq!(line.told(all).break_value().unwrap().kind(), ErrorKind::Overloaded);
+}
+
+#[test]
+fn a_connection_has_a_hundred_seats_and_those_that_were_left_are_free() {
+    let (line, _asks) = Line::new();
+    let sit = |n: usize| line.sit(&space(&format!("s{n}")), &after("0"));
+    let mut seats: Vec<_> = (0..100).map(|n| sit(n).unwrap()).collect();
+    assert!(sit(100).is_none());
+    seats.pop();
+    line.is_alive();
+    assert!(sit(100).is_some());
 }
 
 #[tokio::test]
