@@ -10,5 +10,6 @@ mod misuse;
 mod presence;
 mod pressure;
 mod raw;
+mod replicas;
 mod slow;
 mod world;
