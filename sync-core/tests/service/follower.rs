@@ -122,6 +122,11 @@ impl Follower {
     }
 }
 
+/// Until everyone has done what there is to do at this moment.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
 /// A memory store that can be slowed down, stopped, made deaf, and exchanged while it is in use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handled(Arc<Hands>);

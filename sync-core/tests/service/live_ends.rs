@@ -8,19 +8,15 @@ use sync_core::protocol::{Acked, PushReply, PushRequest, ResyncReason, Subscribe
 use sync_core::service::Live;
 use sync_core::store::{Fault, FaultyStore, MemoryStore};
 use sync_core::{Collection, CursorToken, ErrorKind, Mutation, MutationNumber, SpaceId};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::follower::{Follower, Handled};
+use crate::follower::{Follower, Handled, settle};
 use crate::world::{World, actor, batch, client, create, key};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long nobody notices what no hint tells of.
 const UNNOTICED_MAX: u64 = 20;
-
-async fn settle() {
-    sleep(Duration::from_millis(1)).await;
-}
 
 /// A reader who is up to date.
 async fn joined(world: &World) -> Follower {

@@ -13,7 +13,7 @@ use sync_core::store::MemoryStore;
 use sync_core::{Collection, Mutation, RecordId, RecordKey};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::follower::{Follower, Handled, mix};
+use crate::follower::{Follower, Handled, mix, settle};
 use crate::world::{World, actor, create, json as content};
 
 const N_WRITERS: u64 = 4;
@@ -224,10 +224,6 @@ async fn join_in_order(order: &[Step], has_cursor: bool) {
         reader.next().await;
     }
     assert!(started.elapsed() < Duration::from_secs(1), "it was found by looking, not by a hint");
-}
-
-async fn settle() {
-    sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ mod limits;
 mod live;
 mod live_ends;
 mod live_races;
+mod live_ring;
 mod long_poll;
 mod moved;
 mod roles;
