@@ -9,6 +9,7 @@
 //! - [`snapshot`]: the first load over HTTP, against the bare SELECT
 //! - [`replica`]: local reads and writes, sync, first load, and a sync with nothing to do
 //! - [`accounts`]: what it costs to know who asks, and to ask again in the commit
+//! - [`live`]: telling a thousand at once, beside a bare broadcast; ten thousand idle connections; those who do not read
 //! - [`postgres`]: the first three and the accounts on Postgres, and over several server processes
 
 mod accounts;
@@ -16,7 +17,10 @@ mod bare;
 mod bulk_push;
 mod client;
 mod data;
+mod live;
+mod measure;
 mod postgres;
+mod program;
 mod pull;
 mod replica;
 mod report;
@@ -50,11 +54,17 @@ struct Options {
     /// Small records in a first load
     #[arg(long, default_value_t = 1_000_000)]
     loaded: usize,
+    /// Followers of one space
+    #[arg(long, default_value_t = 1_000)]
+    followers: usize,
+    /// Connections that do nothing
+    #[arg(long, default_value_t = 10_000)]
+    idle: usize,
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only these benches: bulk-push, single-push, pull, snapshot, accounts, processes, replica-write, replica-read, replica-sync,
-    /// replica-load, replica-idle
+    /// replica-load, replica-idle, live, live-memory, live-stalled
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only on these stores: sqlite, postgres
@@ -72,6 +82,12 @@ enum Command {
     /// Serve the store at this URL until standard input ends; the bench of several processes starts itself so
     #[command(hide = true)]
     Serve { store: String },
+    /// Broadcast over WebSockets until standard input ends: the reference of live connections
+    #[command(hide = true)]
+    ServeBare,
+    /// Follow as standard input says: the clients of live connections
+    #[command(hide = true)]
+    Follow,
 }
 
 impl Options {
@@ -87,8 +103,11 @@ impl Options {
 #[tokio::main]
 async fn main() {
     let mut options = Options::parse();
-    if let Some(Command::Serve { store }) = &options.command {
-        return postgres::serve(store).await;
+    match &options.command {
+        Some(Command::Serve { store }) => return postgres::serve(store).await,
+        Some(Command::ServeBare) => return live::serve_bare().await,
+        Some(Command::Follow) => return live::follow().await,
+        None => {}
     }
     if options.quick {
         let amounts = [
@@ -97,6 +116,8 @@ async fn main() {
             &mut options.edits,
             &mut options.dirty,
             &mut options.loaded,
+            &mut options.followers,
+            &mut options.idle,
         ];
         amounts.into_iter().for_each(|amount| *amount = amount.div_ceil(10));
         options.rounds = 2;
@@ -128,4 +149,5 @@ async fn on_sqlite(report: &mut Report, options: &Options) {
         accounts::run(report, subject::Place::Sqlite, options.writers, options.singles).await;
     }
     replica::run(report, options).await;
+    live::run(report, options).await;
 }

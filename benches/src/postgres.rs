@@ -17,7 +17,7 @@ use crate::data::{Sample, push_bodies, samples};
 use crate::postgres::bare::Bare;
 use crate::report::{Report, rate, start};
 use crate::subject::{Place, Subject};
-use crate::{Options, accounts, bulk_push, pull, single_push};
+use crate::{Options, accounts, bulk_push, live, pull, single_push};
 
 /// Runs those that are wanted; says so where there is no Postgres.
 #[expect(clippy::print_stderr, reason = "a bench talks to its terminal")]
@@ -44,6 +44,9 @@ pub(crate) async fn run(report: &mut Report, options: &Options) {
     }
     if options.wants("processes") {
         processes::run(report, &url, options.writers, options.singles).await;
+    }
+    if options.wants("live") {
+        live::run_on_postgres(report, &url).await;
     }
 }
 

@@ -1,8 +1,6 @@
 //! One, two and three server processes on one database: this program, started again as a server.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 use hyper::Method;
 use tokio::io::AsyncReadExt;
@@ -10,6 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::data::{push_body, samples};
+use crate::program::Program;
 use crate::report::{Report, rate, start};
 use crate::subject::{Place, register, server};
 
@@ -32,10 +31,10 @@ pub(super) async fn run(report: &mut Report, url: &str, n_writers: usize, n_each
 /// Writers spread over spaces, each space served by one of the processes.
 async fn push(url: &str, n_processes: usize, n_writers: usize, n_each: usize) -> f64 {
     let store = Place::Postgres(url).store(std::path::Path::new(""));
-    let processes: Vec<Process> = (0..n_processes).map(|_| Process::start(&store)).collect();
+    let processes: Vec<_> = (0..n_processes).map(|_| process(&store)).collect();
     let mut accounts = Vec::new();
     for n in 0..N_SPACES {
-        let address = processes[n % n_processes].address;
+        let address = processes[n % n_processes].1;
         accounts.push((address, register(address, &format!("bench-{n}")).await));
     }
     let samples = samples(n_writers * n_each);
@@ -58,37 +57,11 @@ async fn push(url: &str, n_processes: usize, n_writers: usize, n_each: usize) ->
     rate(n_writers * n_each, clock.elapsed())
 }
 
-/// A server in a process of its own. It ends when this is dropped, which closes its standard input.
-struct Process {
-    address: SocketAddr,
-    child: Child,
-    stdin: Option<ChildStdin>,
-}
-
-impl Process {
-    fn start(store: &str) -> Self {
-        let program = std::env::current_exe().expect("this program has a path");
-        let mut child = Command::new(program)
-            .args(["serve", store])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
-        let address = line.trim_end().parse().expect("the line is an address");
-        let stdin = child.stdin.take();
-        Self { address, child, stdin }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.stdin.take();
-        // Whatever became of it, it is gone.
-        let _ = self.child.wait();
-    }
+/// A server in a process of its own, and where it listens.
+fn process(store: &str) -> (Program, SocketAddr) {
+    let mut program = Program::myself(&["serve", store]);
+    let address = program.line().parse().expect("the line is an address");
+    (program, address)
 }
 
 /// Serves until standard input ends.
