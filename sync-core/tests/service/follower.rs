@@ -184,6 +184,11 @@ impl Handled {
         Arc::strong_count(&self.0.listening) - 1
     }
 
+    /// How many reading transactions were begun.
+    pub(crate) fn n_reads(&self) -> usize {
+        self.0.n_reads.load(Ordering::SeqCst)
+    }
+
     /// What it stands on now.
     pub(crate) fn store(&self) -> MemoryStore {
         self.0.store.lock().unwrap().clone()

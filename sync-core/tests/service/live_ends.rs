@@ -98,6 +98,58 @@ async fn who_follows_a_space_that_was_made_anew_must_load_it_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_joins_a_space_that_was_made_anew_is_told_nothing_of_the_one_before() {
+    let world = World::new().await;
+    // Someone follows the space in its first life, from its beginning.
+    let mut before = joined(&world).await;
+    world.one(create("secret", json!(1))).await;
+    before.next().await;
+    let deleted_at = before.live.head();
+    world.service.delete_space(&world.space).await.unwrap();
+    world.service.create_space(&world.space).await.unwrap();
+    // Someone else, in its second.
+    let mut after = joined(&world).await;
+    assert!(after.live.head() < deleted_at);
+    assert!(after.next_within(Duration::from_secs(1)).await.is_none(), "told of a space that is gone");
+    assert!(after.state.is_empty());
+    // Who came before hears of it at the same moment, and the second life goes on for whoever is in it.
+    let started = Instant::now();
+    assert_eq!(before.resync().await, ResyncReason::EpochChanged);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let (frame, _) = tokio::join!(after.next(), world.one(create("a", json!(1))));
+    assert_eq!(frame.page.changes.len(), 1);
+}
+
+// In real time: a loop without a pause would leave a paused clock where it is.
+#[tokio::test]
+async fn nobody_reads_the_same_place_again_and_again_for_a_ring_of_another_history() {
+    for is_made_anew in [true, false] {
+        let store = Handled::default();
+        let mut world = store.world(|builder| builder).await;
+        world.one(create("a", json!(1))).await;
+        // What `restored` copies.
+        world.store = store.store();
+        let backup = world.restored();
+        // The ring begins after what the other history has.
+        world.one(create("b", json!(1))).await;
+        let mut before = joined(&world).await;
+        world.one(create("c", json!(1))).await;
+        before.next().await;
+        if is_made_anew {
+            world.service.delete_space(&world.space).await.unwrap();
+            world.service.create_space(&world.space).await.unwrap();
+        } else {
+            store.exchange(backup.store.clone());
+        }
+        let mut after = joined(&world).await;
+        let n_reads = store.n_reads();
+        assert!(after.next_within(Duration::from_millis(300)).await.is_none());
+        let n_reads = store.n_reads() - n_reads;
+        assert!(n_reads < 5, "{n_reads} reads in a moment in which nothing happened");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_backup_that_was_restored_is_noticed_by_all_who_follow() {
     let store = Handled::default();
     let mut world = store.world(|builder| builder).await;

@@ -54,10 +54,18 @@ pub(super) struct Framed {
 pub(super) enum Found {
     /// A frame that begins at the seat's place or before it, and ends after it.
     Frame(Framed),
-    /// What comes next has left the ring.
-    Behind,
+    /// What comes next has left the ring, which ends here.
+    Behind(Cursor),
     /// This hub ends; another may begin.
     Over,
+}
+
+/// A look into the store for what has left the ring. Whoever stands at the same place after it would find the same again:
+/// the ring ends in a history that the store has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tried {
+    pub(super) place: Cursor,
+    pub(super) end: Cursor,
 }
 
 /// A place at a hub.
@@ -88,10 +96,10 @@ impl Hub {
         Some(Seat { hub: Arc::clone(self), number: state.n_seats_ever })
     }
 
-    /// Ready when the last one has left; nobody takes a seat here after that.
+    /// Ready when the last one has left, or it is over; nobody takes a seat here after that.
     pub(super) fn poll_left(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.n_seats == 0 {
+        if state.n_seats == 0 || state.is_over {
             state.is_over = true;
             return Poll::Ready(());
         }
@@ -137,8 +145,9 @@ impl Hub {
 /// Wakes all who wait, without the lock: a runtime that shuts down drops the tasks it should wake, and with them their seats.
 fn wake(mut state: MutexGuard<'_, State>) {
     let waiting = std::mem::take(&mut state.waiting);
+    let task = if state.is_over { state.task.take() } else { None };
     drop(state);
-    waiting.into_values().for_each(Waker::wake);
+    waiting.into_values().chain(task).for_each(Waker::wake);
 }
 
 impl State {
@@ -148,26 +157,43 @@ impl State {
         }
     }
 
+    /// Whether the space was in another life when it was read for this hub.
+    fn is_of_another_life(&self, place: Cursor) -> bool {
+        self.end.as_ref().is_some_and(|(end, _)| end.epoch != place.epoch)
+    }
+
     /// What comes after `place`, if anything does yet.
-    fn after(&self, place: Seq) -> Option<Found> {
+    fn after(&self, place: Cursor, tried: Option<Tried>) -> Option<Found> {
         if self.is_over {
             return Some(Found::Over);
         }
-        let (end, _) = self.end.as_ref()?;
-        if end.seq <= place {
+        let end = self.end.as_ref()?.0;
+        if end.seq <= place.seq {
             return None;
         }
         // The newest frame that begins at the place or before it: most readers stand close to the end.
-        let begun = self.frames.iter().rev().find(|framed| framed.from.seq <= place);
-        Some(begun.map_or(Found::Behind, |framed| Found::Frame(framed.clone())))
+        let begun = self.frames.iter().rev().find(|framed| framed.from.seq <= place.seq);
+        match begun {
+            Some(framed) => Some(Found::Frame(framed.clone())),
+            None if tried == Some(Tried { place, end }) => None,
+            None => Some(Found::Behind(end)),
+        }
     }
 }
 
 impl Seat {
-    /// The next frame for someone who has everything up to `place`.
-    pub(super) fn poll_next(&self, place: Seq, cx: &Context<'_>) -> Poll<Found> {
+    /// The next frame for someone who stands at `place`. What they have tried they are not sent to again.
+    ///
+    /// Someone who was in another life of the space ends the hub. Which of the two is out of date is found out by looking
+    /// at the space: they do so, and so does the next hub.
+    pub(super) fn poll_next(&self, place: Cursor, tried: Option<Tried>, cx: &Context<'_>) -> Poll<Found> {
         let mut state = self.hub.lock();
-        match state.after(place) {
+        if state.is_of_another_life(place) {
+            state.is_over = true;
+            wake(state);
+            return Poll::Ready(Found::Over);
+        }
+        match state.after(place, tried) {
             Some(found) => Poll::Ready(found),
             None => {
                 state.waiting.insert(self.number, cx.waker().clone());
@@ -187,9 +213,9 @@ impl Seat {
         known.map(|framed| (framed.from, end.seq))
     }
 
-    /// Where the space stands, as far as is known here.
-    pub(super) fn head(&self) -> Option<Seq> {
-        self.hub.lock().end.as_ref().map(|(cursor, _)| cursor.seen)
+    /// Where the newest frame leads; nowhere before the first look at the space.
+    pub(super) fn end(&self) -> Option<Cursor> {
+        self.hub.lock().end.as_ref().map(|(cursor, _)| *cursor)
     }
 }
 

@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::BoxStream;
 
-use super::hub::{Found, Framed, Seat};
+use super::hub::{Found, Framed, Seat, Tried};
 use super::{FRAME_BYTES_MAX, FRAME_ROWS_MAX, Hubs, LOOK_EVERY, Place};
 use crate::error::Result;
 use crate::protocol::{LiveFrame, PullPage, PullReply, PullRequest, Resync, Subscribe};
@@ -56,6 +56,8 @@ pub struct Subscription {
     head: Seq,
     /// Something happened that was not read yet.
     is_stale: bool,
+    /// The last look for what had left the ring.
+    tried: Option<Tried>,
     /// Runs while the reader stands further on than they know.
     quiet: Option<BoxFuture<'static, ()>>,
     _counted: Place,
@@ -131,6 +133,7 @@ impl Service {
             told: after,
             head: Seq::ZERO,
             is_stale: false,
+            tried: None,
             quiet: None,
             _counted: counted,
         })
@@ -184,10 +187,9 @@ impl Subscription {
 
     /// Where the space stands, as far as is known here.
     pub fn head(&self) -> Seq {
-        match &self.source {
-            Source::Shared(seat) => seat.head().unwrap_or_default().max(self.head),
-            Source::Own { .. } => self.head,
-        }
+        let Source::Shared(seat) = &self.source else { return self.head };
+        let is_of_this_life = |end: &Cursor| self.place.is_none_or(|place| place.epoch == end.epoch);
+        seat.end().filter(is_of_this_life).map_or(self.head, |end| end.seen.max(self.head))
     }
 
     /// What the service waits by.
@@ -233,7 +235,10 @@ impl Subscription {
                 Some(Woken::Found(Found::Over)) => {
                     self.source = Source::of(&self.service.0, &self.space, &self.actor);
                 }
-                Some(Woken::Found(_) | Woken::Hint) => {}
+                Some(Woken::Found(Found::Behind(end))) => {
+                    self.tried = self.place.map(|place| Tried { place, end });
+                }
+                Some(Woken::Found(Found::Frame(_)) | Woken::Hint) => {}
             }
             // A hint is heard once. Should this be dropped before the page is read, the next call reads it.
             self.is_stale = true;
@@ -243,11 +248,11 @@ impl Subscription {
 
     /// Waits for something new, or for the time to tell the reader where they stand.
     async fn wait(&mut self) -> Option<Woken> {
-        let Self { source, quiet, head, service, place, .. } = self;
-        let place = place.map_or(Seq::ZERO, |place| place.seq);
+        let Self { source, quiet, head, service, tried, .. } = self;
+        let place = self.place.expect("the first page was read, and it has a cursor");
         let next = async {
             match source {
-                Source::Shared(seat) => Woken::Found(poll_fn(|cx| seat.poll_next(place, cx)).await),
+                Source::Shared(seat) => Woken::Found(poll_fn(|cx| seat.poll_next(place, *tried, cx)).await),
                 Source::Own { hints, look } => {
                     select(pin!(next_after(hints, *head)), &mut *look).await;
                     *look = service.0.runtime.sleep(LOOK_EVERY);
