@@ -217,6 +217,22 @@ async fn a_server_that_does_not_know_what_it_answered_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_answered_is_asked_about_until_the_first_page_was_read() {
+    let world = World::new().await;
+    world.done(batch(1, vec![create("a", json!(1))])).await;
+    for (last, is_known) in [(1, true), (2, false)] {
+        let acked = Acked { client: client(1), last: MutationNumber::new(last).unwrap() };
+        let wish = Subscribe { acked: Some(acked), ..Subscribe::default() };
+        let before = Follower::new(&world, &actor("ada"), wish.clone()).await;
+        // Their role changes before they are told anything.
+        assert_eq!(before.live.resume(), wish);
+        let mut reader = Follower::new(&world, &actor("ada"), before.live.resume()).await;
+        assert_eq!(matches!(reader.try_next().await.unwrap(), Live::Frame(_)), is_known);
+        assert_eq!(reader.live.resume().acked.is_some(), !is_known);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_who_leaves_ends_the_hub_and_the_next_begins_another() {
     let store = Handled::default();
     let world = store.world(|builder| builder).await;

@@ -202,6 +202,16 @@ impl Subscription {
         self.told.as_ref()
     }
 
+    /// With what to subscribe in order to go on from here, as someone who may read something else. What the reader said to
+    /// have been answered belongs to it until the first page was read, which shows whether that is so.
+    pub fn resume(&self) -> Subscribe {
+        Subscribe {
+            after: self.told.clone(),
+            collections: self.collections.clone(),
+            acked: self.first.as_ref().and_then(|first| first.acked.clone()),
+        }
+    }
+
     /// A reader whose cursor is the hub's own goes on from there, and the store need not be asked about it. So those who come
     /// back all at once cost little. One who stands at its end is told so.
     fn known_first(&mut self) -> Option<Arc<LiveFrame>> {
