@@ -1,6 +1,7 @@
 //! What a client sends over a live connection.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,8 +11,8 @@ use crate::json::{Json, Limits};
 use crate::protocol::{Acked, code, decode, refuse_content};
 use crate::types::{Collection, CursorToken, SpaceId};
 
-/// Bytes of the state that a client shows while it is there. 2 KiB: where a cursor stands and what is selected, for a thousand
-/// people in memory.
+/// Bytes of the state that a client shows while it is there, in its canonical form. 2 KiB: where a cursor stands and what is
+/// selected, for hundreds of people in one message.
 pub const STATE_BYTES_MAX: usize = 2 << 10;
 
 /// Bytes of a `ref`. 64: any id a client would make.
@@ -29,8 +30,8 @@ pub struct Asked {
     pub ask: Ask,
 }
 
-/// What a client asks for over a live connection.
-#[derive(Clone, Debug, PartialEq)]
+/// What a client asks for over a live connection. Its debug form is that of the message, without the token.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Ask {
     /// To be taken for who shows this token.
@@ -157,6 +158,16 @@ impl Asked {
     }
 }
 
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = match self {
+            Self::Auth { .. } => Self::Auth { token: "***".into() },
+            shown => shown.clone(),
+        };
+        f.write_str(&Asked::new(shown).to_json())
+    }
+}
+
 impl Wire {
     /// Takes what the message is made of.
     fn take(&mut self) -> Result<Ask> {
@@ -232,10 +243,17 @@ impl From<Ask> for Wire {
 
 /// `null` means not being there, like nothing at all.
 fn state(raw: &RawValue) -> Result<Json> {
-    Json::parse(raw.get().as_bytes(), &STATE).map_err(|error| {
+    let state = Json::parse(raw.get().as_bytes(), &STATE).map_err(|error| {
         let refused = refuse_content(&error, "/state");
         if refused.limit().is_some() { refused.with_limit(STATE_BYTES_MAX as u64) } else { refused }
-    })
+    })?;
+    // Numbers may grow: 1e20 is written with all its zeros.
+    if state.as_str().len() > STATE_BYTES_MAX {
+        let refused =
+            Error::invalid(code::BODY_TOO_LARGE, "the state is too large with its numbers written out");
+        return Err(refused.with_pointer("/state").with_limit(STATE_BYTES_MAX as u64));
+    }
+    Ok(state)
 }
 
 fn raw(text: impl Into<String>) -> Option<Box<RawValue>> {

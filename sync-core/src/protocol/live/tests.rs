@@ -69,9 +69,21 @@ fn what_clients_send() {
 }
 
 #[test]
+fn a_token_is_not_shown_where_a_message_is() {
+    let asked = Asked::new(Ask::Auth { token: "secret".into() });
+    assert_eq!(format!("{:?}", asked.ask), r#"{"type":"auth","token":"***"}"#);
+    assert!(!format!("{asked:#?}").contains("secret"));
+    assert_eq!(
+        format!("{:?}", Ask::Unsubscribe { space: space() }),
+        r#"{"type":"unsubscribe","space":"family"}"#
+    );
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let long = format!(r#"{{"type":"ping","ref":"{}"}}"#, "x".repeat(65));
     let large = format!(r#"{{"type":"presence","space":"a","state":"{}"}}"#, "x".repeat(STATE_BYTES_MAX));
+    let grown = format!(r#"{{"type":"presence","space":"a","state":[1{}]}}"#, ",1e20".repeat(100));
     for (text, expected) in [
         ("", code::MALFORMED_JSON),
         ("ping", code::MALFORMED_JSON),
@@ -88,6 +100,7 @@ fn what_makes_no_sense_is_refused() {
         (r#"{"type":"presence","space":"family","state":"\u0000"}"#, code::VALIDATION_FAILED),
         (r#"{"type":"presence","space":"family","state":[[[[[[[[[1]]]]]]]]]}"#, code::VALIDATION_FAILED),
         (&large, code::BODY_TOO_LARGE),
+        (&grown, code::BODY_TOO_LARGE),
         (&long, code::VALIDATION_FAILED),
     ] {
         assert_eq!(Asked::from_json(text).unwrap_err().code(), Some(expected), "{text}");
