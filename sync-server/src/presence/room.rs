@@ -12,14 +12,19 @@ use tokio::time::Instant;
 
 use crate::problem::{Code, Problem};
 
-/// Connections in one room. 1,000 with states of up to 2 KiB: more than a screen can show, and 2 MiB.
-const PEOPLE_MAX: usize = 1000;
+/// Connections in one room. 200 with states of up to 2 KiB: more than a screen can show, and everyone in one message of less
+/// than 512 KiB, which any client takes.
+pub(super) const PEOPLE_MAX: usize = 200;
 
 /// Departures that are remembered. 256: who was told longer ago is told everyone.
 const GONE_MAX: usize = 256;
 
-/// How soon a watcher is told of the next change. 50 ms: what people see as at once, and a bound on what a crowd costs.
+/// How soon a watcher is told of the next change while few are there. 50 ms: what people see as at once.
 const TOLD_EVERY: Duration = Duration::from_millis(50);
+
+/// People for whom that holds. For each 20 more it takes as long again, up to half a second: each of a crowd is told of all of
+/// it, and so what that costs would grow with the square of their number.
+const FEW: usize = 20;
 
 /// The people in one space.
 #[derive(Debug)]
@@ -64,7 +69,7 @@ impl Room {
         people.gone.retain(|(connection, _)| *connection != present.connection);
         people.here.insert(present.connection.clone(), (present, version));
         drop(people);
-        self.changed.send_replace(version);
+        self.tell(version);
         Ok(())
     }
 
@@ -82,11 +87,21 @@ impl Room {
             people.forgotten = forgotten;
         }
         drop(people);
-        self.changed.send_replace(version);
+        self.tell(version);
     }
 
-    /// What someone does not know who knows the room as it was at a version; and its version now.
-    fn since(&self, known: Option<u64>) -> (Presence, u64) {
+    /// Wakes who watches. It is done without the lock, as those who are woken may leave at that; so of two changes the later
+    /// one may be told first, and the earlier one is no news any more.
+    pub(super) fn tell(&self, version: u64) {
+        self.changed.send_if_modified(|told| {
+            let is_news = *told < version;
+            *told = version.max(*told);
+            is_news
+        });
+    }
+
+    /// What someone does not know who knows the room as it was at a version; its version now, and how long that is enough.
+    fn since(&self, known: Option<u64>) -> (Presence, u64, Duration) {
         let people = self.lock();
         let known = known.filter(|known| *known >= people.forgotten);
         let after = known.unwrap_or_default();
@@ -98,8 +113,14 @@ impl Room {
             here: here.map(|(present, _)| present.clone()).collect(),
             gone: gone.map(|(connection, _)| connection.clone()).collect(),
         };
-        (presence, people.version)
+        (presence, people.version, told_every(people.here.len()))
     }
+}
+
+/// How soon a watcher of so many is told of the next change.
+fn told_every(n_people: usize) -> Duration {
+    let n_times = n_people.div_ceil(FEW).max(1);
+    TOLD_EVERY * u32::try_from(n_times).expect("a room has a limit")
 }
 
 /// A connection in a room. Dropping it leaves the room.
@@ -136,13 +157,14 @@ pub(crate) struct Watcher {
     room: Arc<Room>,
     changed: watch::Receiver<u64>,
     known: Option<u64>,
-    told_at: Option<Instant>,
+    /// They are told nothing more before this.
+    rests_until: Option<Instant>,
 }
 
 impl Watcher {
     pub(super) fn new(room: Arc<Room>) -> Self {
         let changed = room.changed.subscribe();
-        Self { room, changed, known: None, told_at: None }
+        Self { room, changed, known: None, rests_until: None }
     }
 
     /// What is new; at first everyone, also if that is nobody. It may be dropped at any time.
@@ -150,11 +172,11 @@ impl Watcher {
         let known = self.known;
         // It cannot fail: the room, which has the sender, is held here.
         let _ = self.changed.wait_for(|version| known.is_none_or(|known| *version > known)).await;
-        if let Some(told_at) = self.told_at {
-            tokio::time::sleep_until(told_at + TOLD_EVERY).await;
+        if let Some(rests_until) = self.rests_until {
+            tokio::time::sleep_until(rests_until).await;
         }
-        let (presence, version) = self.room.since(self.known);
-        (self.known, self.told_at) = (Some(version), Some(Instant::now()));
+        let (presence, version, enough_for) = self.room.since(self.known);
+        (self.known, self.rests_until) = (Some(version), Some(Instant::now() + enough_for));
         presence
     }
 }
