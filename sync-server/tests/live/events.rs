@@ -138,3 +138,34 @@ async fn a_long_poll_is_answered_with_the_next_frame() {
     let (_, nothing) = world.ask(&path, &ada.token, Value::Null).await;
     assert_eq!((&nothing["changes"], &nothing["to"]), (&json!([]), &next["to"]));
 }
+
+#[tokio::test]
+async fn what_a_long_poll_brings_begins_at_the_cursor_that_was_asked_for() {
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    let path = format!("GET /v1/live?space={}&wait=20", ada.space);
+    let ((_, frame), _) = tokio::join!(world.ask(&path, &ada.token, Value::Null), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.put(&ada, &ada.space, "1", json!(1)).await
+    });
+    assert_eq!((&frame["from"], &frame["changes"][0]["id"]), (&Value::Null, &json!("1")));
+}
+
+#[tokio::test]
+async fn a_long_poll_waits_until_there_is_something_for_it() {
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    let cursor = world.cursor(&ada, &ada.space).await;
+    let path = format!("GET /v1/live?space={}&after={cursor}&collections=tasks", ada.space);
+    // What is not for it moves its reader on after 5 s, and is no answer.
+    let wait = format!("{path}&wait=7");
+    let begun = Instant::now();
+    let ((_, nothing), _) = tokio::join!(world.ask(&wait, &ada.token, Value::Null), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.put(&ada, &ada.space, "1", json!(1)).await
+    });
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(7), "nothing was answered after {took:?}");
+    assert_eq!((&nothing["from"], &nothing["changes"]), (&json!(cursor), &json!([])));
+    assert_ne!(nothing["to"], json!(cursor));
+}
