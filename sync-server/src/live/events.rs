@@ -239,8 +239,8 @@ fn refusal(problem: &Problem, space: &SpaceId) -> Refusal {
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, stream};
-    use sync_core::protocol::PullPage;
-    use sync_core::{ActorId, CredentialId, CursorToken};
+    use sync_core::protocol::{PullPage, ResyncReason};
+    use sync_core::{ActorId, CredentialId, CursorToken, Epoch};
 
     use super::*;
     use crate::problem::Code;
@@ -273,5 +273,30 @@ mod tests {
         let sent = body.next().await.unwrap().unwrap();
         assert!(sent.starts_with(RETRY.as_bytes()));
         assert!(body.next().now_or_never().is_none(), "what they had not taken was sent after it");
+    }
+
+    #[tokio::test]
+    async fn the_last_event_says_why() {
+        let resync = Resync {
+            reason: ResyncReason::EpochChanged,
+            epoch: Epoch::from_bytes([7; 16]),
+            floor: Seq::new(3).unwrap(),
+        };
+        for (last, expected) in [
+            (
+                Event::News(Live::Resync(resync)),
+                "event: resync\ndata: {\"type\":\"resync\",\"space\":\"family\",\"reason\":\"epoch_changed\",\"epoch\":\"07070707070707070707070707070707\",\"floor\":3}\n\n",
+            ),
+            (
+                Event::Lost(Problem::new(Code::SpaceNotFound).detail("no")),
+                "event: error\ndata: {\"type\":\"error\",\"code\":\"space_not_found\",\"detail\":\"no\",\"space\":\"family\"}\n\n",
+            ),
+        ] {
+            let (mut events, mut body) = mpsc::channel(0);
+            let (listener, space) = (listener(vec![last]), space());
+            let sending = send(listener, empty(), &space, &mut events, std::future::pending());
+            let (last, _) = tokio::join!(sending, body.next());
+            assert_eq!(last_event(last.unwrap(), &space), expected);
+        }
     }
 }
