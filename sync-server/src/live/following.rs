@@ -98,9 +98,7 @@ impl Following {
             Some((known, subscription)) if known == actor => Ok(subscription),
             // What they may read depends on what they are; the feed says whether their cursor is good for that.
             Some((_, subscription)) => {
-                let after = subscription.cursor().cloned();
-                let wish = Subscribe { after, ..self.wish.subscribe.clone() };
-                self.app.service.subscribe(&actor, &self.space, wish).await
+                self.app.service.subscribe(&actor, &self.space, subscription.resume()).await
             }
             None => self.app.service.subscribe(&actor, &self.space, self.wish.subscribe.clone()).await,
         };
@@ -139,8 +137,6 @@ impl Following {
                 None
             }
             Some(Ok(Live::Frame(frame))) => {
-                // What must be in the history was looked for when the first page was read.
-                self.wish.subscribe.acked = None;
                 self.stage = Stage::Sure(actor, subscription);
                 Some(Event::News(Live::Frame(frame)))
             }
