@@ -260,7 +260,11 @@ mod tests {
         let user = ActorId::new("ada").unwrap();
         let device = CredentialId::new("0123456789abcdef").unwrap();
         let who = watch::Sender::new(SignedIn { user, device, until: None });
-        Listener { _who: who, events: stream::iter(events).chain(stream::pending()).boxed() }
+        Listener {
+            _who: who,
+            _gate: watch::Sender::new(true),
+            events: stream::iter(events).chain(stream::pending()).boxed(),
+        }
     }
 
     #[tokio::test]
