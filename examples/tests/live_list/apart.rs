@@ -130,7 +130,6 @@ fn an_edit_whose_answer_was_lost_is_not_done_twice() {
     ada.wait_sent();
     bob.page.wait_for(UNSENT, &json!("1 not sent"));
     bob.cut_off();
-    bob.tick("milk");
     bob.rewrite("milk", "oat milk");
     bob.come_back();
     assert_converged([&ada, &bob], &[("oat milk", false)]);

@@ -17,6 +17,9 @@ use crate::page::Page;
 /// What it is called, the leanest first.
 const NAMES: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 
+/// Runs a browser until its holder closes the standard input, or dies in whatever way; then all of its processes end.
+const HELD: &str = "\"$@\" & read -r _; kill -KILL 0";
+
 /// A running browser.
 pub(crate) struct Chromium {
     process: Child,
@@ -29,7 +32,9 @@ impl Chromium {
     pub(crate) fn start() -> Option<Self> {
         let program = find()?;
         let profile = tempfile::tempdir().unwrap();
-        let mut process = Command::new(program)
+        let mut process = Command::new("sh")
+            .args(["-c", HELD, "sh"])
+            .arg(program)
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -39,10 +44,10 @@ impl Chromium {
             ])
             .args(["--remote-debugging-port=0", "--disable-background-networking"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .stdin(Stdio::null())
+            .process_group(0)
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .process_group(0)
             .spawn()
             .unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
@@ -71,9 +76,7 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // All of its processes, and the script by which some systems start it.
-        let kill = format!("kill -KILL -{}", self.process.id());
-        Command::new("sh").args(["-c", &kill]).status().ok();
+        drop(self.process.stdin.take());
         self.process.wait().ok();
     }
 }
