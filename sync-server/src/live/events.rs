@@ -9,15 +9,15 @@ use futures_util::stream::BoxStream;
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use sync_core::Seq;
-use sync_core::SpaceId;
-use sync_core::protocol::{Heads, LiveFrame, Refusal, Resync, Subscribe, Tell};
+use sync_core::protocol::{Heads, LiveFrame, Resync, Subscribe, Tell};
 use sync_core::service::Live;
+use sync_core::{Seq, SpaceId};
 use tokio::sync::watch;
 use warp::Reply;
 
 use super::BEAT;
 use super::following::{Event, Wish, follow};
+use super::refused::refused;
 use crate::app::App;
 use crate::exchange::resync_required;
 use crate::identity::SignedIn;
@@ -207,7 +207,9 @@ fn last_event(last: Last, space: &SpaceId) -> String {
         Last::Resync(resync) => {
             event("resync", None, &Tell::Resync { space: space.clone(), resync }.to_json())
         }
-        Last::Refused(problem) => event("error", None, &Tell::Error(refusal(&problem, space)).to_json()),
+        Last::Refused(problem) => {
+            event("error", None, &Tell::Error(refused(&problem, Some(space), None)).to_json())
+        }
     }
 }
 
@@ -224,16 +226,6 @@ fn beat(space: &SpaceId, head: Seq) -> String {
 fn event(name: &str, id: Option<&str>, data: &str) -> String {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: {name}\n{id}data: {data}\n\n")
-}
-
-fn refusal(problem: &Problem, space: &SpaceId) -> Refusal {
-    Refusal {
-        code: problem.code().as_str().into(),
-        detail: problem.text().into(),
-        space: Some(space.clone()),
-        retry_after: problem.retry_after_s(),
-        ..Refusal::default()
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use rcgen::{CertifiedKey, KeyPair};
 use sync_server::config::Settings;
 use sync_server::health;
@@ -15,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::world::{PATIENCE, Running, exchange, start};
 
@@ -157,4 +159,16 @@ async fn a_server_does_not_start_without_what_it_was_told_to_show() {
         ..Settings::default()
     };
     assert!(start(settings).await.err().unwrap().contains("cert.pem"));
+}
+
+#[tokio::test]
+async fn a_live_connection_is_spoken_over_tls() {
+    let made = made();
+    let world = World::with(&made).await;
+    let stream = world.connect(&made, &TLS13).await.unwrap();
+    let (mut socket, _) =
+        tokio_tungstenite::client_async("wss://localhost/v1/live?auth=message", stream).await.unwrap();
+    socket.send(Message::text(r#"{"type":"auth","token":"nobody's"}"#)).await.unwrap();
+    let farewell = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+    assert!(matches!(farewell, Message::Close(Some(frame)) if u16::from(frame.code) == 4401));
 }

@@ -339,8 +339,9 @@ impl Subscription {
     fn settle(&mut self) -> Live {
         self.quiet = None;
         let from = self.told.clone();
-        self.told = self.place.map(|place| place.encode(&self.space)).or(self.told.take());
-        let cursor = self.told.clone().unwrap_or_else(|| CursorToken::new(""));
+        let place = self.place.expect("the reader stands further on than they know, so they stand somewhere");
+        let cursor = place.encode(&self.space);
+        self.told = Some(cursor.clone());
         let page = PullPage { changes: vec![], cursor, has_more: false, head: self.head };
         Live::Frame(Arc::new(LiveFrame::new(self.space.clone(), from, page)))
     }
