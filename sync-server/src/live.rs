@@ -5,7 +5,7 @@
 //!        ◀─ line ◀─            ◀─ following: one stream for each space, which ends when access does
 //! ```
 //! - `upgrade`: from a request to a socket with small buffers
-//! - `line`: messages in and out, and who does not take them
+//! - `line`: messages in and out, and who does not take them; `unpack` and `pack` the frames they come in
 //! - `connection`: what happens in which order; `asks` what a client wants, `beat` what happens by itself
 //! - `following`: one space for one reader, with their right to it
 //! - `end`: why a connection ends, as the number that clients see
@@ -20,9 +20,10 @@ mod end;
 pub(crate) mod events;
 mod following;
 mod line;
-mod meter;
 mod pace;
+mod pack;
 mod refused;
+mod unpack;
 pub(crate) mod upgrade;
 
 pub(crate) use connection::Opening;

@@ -11,13 +11,13 @@ use sync_core::json::Json;
 use sync_core::protocol::{Ask, Asked, Subscribe, Tell};
 use sync_core::{Cursor, CursorToken, SpaceId};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::beat::Clocks;
 use super::connection::{Connection, Followed};
 use super::end::End;
-use super::line::{Heard, Reader, Writer};
+use super::line::{Reader, Writer};
 use super::refused::refused;
+use super::unpack::Message;
 use super::{MESSAGE_BYTES_MAX, SPACES_MAX};
 use crate::app::App;
 use crate::exchange;
@@ -54,7 +54,7 @@ pub(super) struct Push {
 /// Messages that wait, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    messages: VecDeque<Message>,
+    messages: VecDeque<String>,
     n_bytes: usize,
 }
 
@@ -68,14 +68,18 @@ impl Backlog {
         self.messages.is_empty()
     }
 
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: String) {
         self.n_bytes += message.len();
         self.messages.push_back(message);
     }
 
-    fn pop(&mut self) -> Option<Message> {
+    fn pop(&mut self) -> Option<String> {
         let message = self.messages.pop_front()?;
         self.n_bytes -= message.len();
+        if self.messages.is_empty() {
+            // A connection on which nothing is said holds nothing.
+            self.messages = VecDeque::new();
+        }
         Some(message)
     }
 }
@@ -88,11 +92,18 @@ pub(super) async fn first_auth(
     open: &mut Open,
 ) -> Result<SignedIn, End> {
     let message = loop {
-        if let Heard::Text(message) = reader.next().await? {
-            break message;
+        let heard = tokio::select! {
+            heard = reader.next() => heard?,
+            end = writer.drive() => return Err(end),
+        };
+        match heard {
+            Message::Text(message) => break message,
+            Message::Ping(said) => writer.answer(said),
+            Message::Pong(_) => {}
+            Message::Close(code) => return Err(End::Answered(code)),
         }
     };
-    let asked = Asked::from_json(text(&message)).map_err(|_| End::MISUSE)?;
+    let asked = Asked::from_json(&message).map_err(|_| End::MISUSE)?;
     let Ask::Auth { token } = asked.ask else { return Err(End::MISUSE) };
     let who = app.identity.signed_in(Presented::Bearer(&token)).await;
     let who = who.map_err(|problem| End::lost(&problem))?;
@@ -104,14 +115,16 @@ pub(super) async fn first_auth(
 }
 
 impl Connection {
-    pub(super) fn hear(&mut self, heard: Heard, clocks: &mut Clocks) -> Result<(), End> {
+    pub(super) fn hear(&mut self, heard: Message, clocks: &mut Clocks) -> Result<(), End> {
         clocks.heard();
         match heard {
-            Heard::Text(message) => self.backlog.push(message),
-            Heard::Echo(mark) if self.writer.answered(&mark) => {}
+            Message::Text(message) => self.backlog.push(message),
+            Message::Pong(mark) if self.writer.answered(&mark) => {}
             // Signs of life that nobody asked for, many times a second, are none.
-            Heard::Echo(_) | Heard::Sign if self.signs.take() => {}
-            Heard::Echo(_) | Heard::Sign => return Err(End::TOO_MANY),
+            Message::Ping(_) | Message::Pong(_) if !self.signs.take() => return Err(End::TOO_MANY),
+            Message::Ping(said) => self.writer.answer(said),
+            Message::Pong(_) => {}
+            Message::Close(code) => return Err(End::Answered(code)),
         }
         Ok(())
     }
@@ -130,7 +143,7 @@ impl Connection {
                 return Err(End::TOO_MANY);
             }
             let Some(message) = self.backlog.pop() else { break };
-            self.asked(text(&message))?;
+            self.asked(&message)?;
         }
         if self.backlog.is_empty() {
             self.held_since = None;
@@ -296,11 +309,6 @@ impl Connection {
         self.tell(&Tell::Pong { reference, heads });
         Ok(())
     }
-}
-
-/// What a message says. It is text, as the reader made sure.
-fn text(message: &Message) -> &str {
-    message.to_text().unwrap_or_default()
 }
 
 /// Whether a text has the form of a cursor, though it is none of this space.

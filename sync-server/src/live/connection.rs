@@ -8,6 +8,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use sync_core::json::Json;
 use sync_core::protocol::{Subscribe, Tell};
 use sync_core::service::Live;
@@ -89,7 +90,7 @@ impl Drop for Followed {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
-    let (mut reader, mut writer) = line::open(upgraded).await;
+    let (mut reader, mut writer) = line::open(TokioIo::new(upgraded));
     let Opening { app, mut open, who, client } = opening;
     let stopping = app.stopping.clone();
     let signed_in = match who {

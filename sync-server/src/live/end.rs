@@ -1,15 +1,16 @@
 //! Why a connection ends, as the number and the word that clients see.
 
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error as SocketError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use bytes::Bytes;
 
 use crate::problem::{Code, Problem};
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The other side closed it, or is gone.
+    /// The other side is gone.
     Gone,
+    /// The other side closes it, for this reason if it named one, and is told the same.
+    Answered(Option<u16>),
     /// It is closed from here.
     Closed(u16, &'static str),
 }
@@ -38,26 +39,18 @@ impl End {
         }
     }
 
-    /// The end of a socket that could not be read or written.
-    pub(super) fn broken(error: &SocketError) -> Self {
-        match error {
-            SocketError::Capacity(CapacityError::MessageTooLong { .. }) => Self::TOO_BIG,
-            SocketError::Utf8(_) => Self::NOT_UTF8,
-            SocketError::Protocol(_) | SocketError::AttackAttempt => Self::PROTOCOL,
-            _ => Self::Gone,
-        }
-    }
-
     /// Whether it comes of what they sent.
     pub(super) fn is_misuse(self) -> bool {
         matches!(self, Self::Closed(1008 | 4400, _))
     }
 
-    /// What is written before the end.
-    pub(super) fn frame(self) -> Option<CloseFrame> {
+    /// What is written before the end: the number and the word.
+    pub(super) fn content(self) -> Option<Bytes> {
         match self {
             Self::Gone => None,
-            Self::Closed(code, reason) => Some(CloseFrame { code: code.into(), reason: reason.into() }),
+            Self::Answered(None) => Some(Bytes::new()),
+            Self::Answered(Some(code)) => Some(Bytes::copy_from_slice(&code.to_be_bytes())),
+            Self::Closed(code, reason) => Some([&code.to_be_bytes(), reason.as_bytes()].concat().into()),
         }
     }
 }

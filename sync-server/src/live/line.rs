@@ -7,31 +7,27 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{Sink, SinkExt, StreamExt};
+use bytes::{Buf, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::Error as SocketError;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
-use super::MESSAGE_BYTES_MAX;
 use super::end::End;
-use super::meter::{Meter, Metered};
+use super::pack::Packer;
+use super::unpack::{Message, Unpacker};
 
-/// Bytes of the buffer in each direction. 4 KiB: ten thousand idle sockets are 40 MB.
-const BUFFER_BYTES: usize = 4 << 10;
+/// Bytes that are read at once, to the stack. 8 KiB: most messages.
+const READ_BYTES: usize = 8 << 10;
 
-/// What a message may have beside its content: the heads of some dozens of fragments.
-const FRAGMENTS_BYTES_MAX: usize = 1 << 10;
+/// Pieces that are written at once. 64: the heads and texts of 32 frames.
+const PIECES_MAX: usize = 64;
 
 /// Bytes sent after which a ping goes along.
 const MARK_EVERY: u64 = 64 << 10;
@@ -56,28 +52,21 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// thing its client sends, and what the client has not read is lost.
 const LATE_FAREWELL: Duration = Duration::from_secs(30);
 
-type Socket = WebSocketStream<Metered<TokioIo<Upgraded>>>;
-
-/// A message of a client.
-pub(super) enum Heard {
-    Text(Message),
-    /// Something that says no more than that they are there.
-    Sign,
-    /// The answer to a ping of ours, with what that said.
-    Echo(Bytes),
-}
+/// A connection that was upgraded.
+type Socket = TokioIo<Upgraded>;
 
 /// What comes in.
-pub(super) struct Reader {
-    stream: SplitStream<Socket>,
-    meter: Meter,
+pub(super) struct Reader<T = Socket> {
+    io: ReadHalf<T>,
+    /// What was read and is not unpacked yet.
+    rest: Bytes,
+    unpacker: Unpacker,
 }
 
 /// What goes out.
-pub(super) struct Writer {
-    sink: SplitSink<Socket, Message>,
-    waiting: VecDeque<Message>,
-    n_waiting_bytes: usize,
+pub(super) struct Writer<T = Socket> {
+    io: WriteHalf<T>,
+    waiting: Packer,
     n_sent: u64,
     n_answered: u64,
     /// Marks on their way: what each says, and up to where it stands.
@@ -86,7 +75,6 @@ pub(super) struct Writer {
     n_marks: u64,
     /// Makes what marks say, so that nobody can answer one without having read it.
     secret: RandomState,
-    meter: Meter,
     /// Whether something was handed over that may not have left yet.
     is_dirty: bool,
     /// When something was taken last, while something waits.
@@ -94,97 +82,99 @@ pub(super) struct Writer {
 }
 
 /// Speaks WebSocket on a connection that was upgraded.
-pub(super) async fn open(upgraded: Upgraded) -> (Reader, Writer) {
-    let meter = Meter::default();
-    let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let io = Metered::new(TokioIo::new(upgraded), meter.clone());
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let (sink, stream) = socket.split();
+pub(super) fn open<T: AsyncRead + AsyncWrite>(upgraded: T) -> (Reader<T>, Writer<T>) {
+    let (reading, writing) = tokio::io::split(upgraded);
     let writer = Writer {
-        sink,
-        waiting: VecDeque::new(),
-        n_waiting_bytes: 0,
+        io: writing,
+        waiting: Packer::default(),
         n_sent: 0,
         n_answered: 0,
         marks: VecDeque::new(),
         n_marked: 0,
         n_marks: 0,
         secret: RandomState::new(),
-        meter: meter.clone(),
         is_dirty: false,
         moved_at: Instant::now(),
     };
-    (Reader { stream, meter }, writer)
+    (Reader { io: reading, rest: Bytes::new(), unpacker: Unpacker::default() }, writer)
 }
 
-impl Reader {
+impl<T: AsyncRead> Reader<T> {
     /// The next message. It may be dropped at any time.
-    pub(super) async fn next(&mut self) -> Result<Heard, End> {
+    pub(super) async fn next(&mut self) -> Result<Message, End> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, End>> {
-        let Poll::Ready(message) = self.stream.poll_next_unpin(cx) else {
-            let is_endless = self.meter.n_bytes() > MESSAGE_BYTES_MAX + BUFFER_BYTES + FRAGMENTS_BYTES_MAX;
-            return if is_endless { Poll::Ready(Err(End::TOO_BIG)) } else { Poll::Pending };
-        };
-        Poll::Ready(match message {
-            None => Err(End::Gone),
-            Some(Err(error)) => Err(End::broken(&error)),
-            Some(Ok(message)) => self.heard(message),
-        })
-    }
-
-    fn heard(&self, message: Message) -> Result<Heard, End> {
-        // Other messages that were read along are counted, too.
-        if self.meter.take() > message.len() + BUFFER_BYTES + FRAGMENTS_BYTES_MAX {
-            return Err(End::TOO_BIG);
-        }
-        match message {
-            Message::Text(_) => Ok(Heard::Text(message)),
-            Message::Pong(said) => Ok(Heard::Echo(said)),
-            Message::Ping(_) | Message::Frame(_) => Ok(Heard::Sign),
-            Message::Binary(_) => Err(End::BINARY),
-            Message::Close(_) => Err(End::Gone),
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, End>> {
+        loop {
+            if let Some(message) = self.unpack_rest()? {
+                return Poll::Ready(Ok(message));
+            }
+            let mut scratch = [MaybeUninit::uninit(); READ_BYTES];
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+            let mut bytes = buffer.filled();
+            if read.is_err() || bytes.is_empty() {
+                return Poll::Ready(Err(End::Gone));
+            }
+            let unpacked = self.unpacker.unpack(&mut bytes)?;
+            self.rest = Bytes::copy_from_slice(bytes);
+            if let Some(message) = unpacked {
+                return Poll::Ready(Ok(message));
+            }
         }
     }
 
-    /// Whether a message has begun, or may have, that is not whole.
+    fn unpack_rest(&mut self) -> Result<Option<Message>, End> {
+        let mut bytes = &self.rest[..];
+        let unpacked = self.unpacker.unpack(&mut bytes);
+        let n_left = bytes.len();
+        self.rest.advance(self.rest.len() - n_left);
+        if n_left == 0 {
+            self.rest = Bytes::new();
+        }
+        unpacked
+    }
+
+    /// Whether a message has begun that is not whole.
     pub(super) fn is_within_message(&self) -> bool {
-        self.meter.n_bytes() > 0
+        self.unpacker.is_within_message()
     }
 
     /// Reads on until the other side has said farewell, so that ours is not lost with what they sent before.
     async fn drain(&mut self) {
-        while let Some(Ok(_)) = self.stream.next().await {}
+        loop {
+            match self.next().await {
+                Ok(Message::Close(_)) | Err(End::Gone) => return,
+                Ok(_) => {}
+                // What comes after that cannot be understood.
+                Err(_) => (self.rest, self.unpacker) = (Bytes::new(), Unpacker::default()),
+            }
+        }
     }
 }
 
-impl Writer {
+impl<T: AsyncWrite> Writer<T> {
     /// Has a text sent that was written for this connection.
     pub(super) fn tell(&mut self, text: String) {
-        self.push(text.len(), Message::text(text));
+        self.tell_shared(text.into());
     }
 
     /// Has a text sent that others are sent, too. It is neither copied nor looked at for it.
     pub(super) fn tell_shared(&mut self, text: Bytes) {
-        self.push(text.len(), Message::Frame(Frame::message(text, OpCode::Data(Data::Text), true)));
-    }
-
-    fn push(&mut self, n_bytes: usize, message: Message) {
         if !self.has_waiting() {
             self.moved_at = Instant::now();
         }
-        self.waiting.push_back(message);
-        self.n_waiting_bytes += n_bytes;
-        self.n_sent += n_bytes as u64;
+        self.n_sent += text.len() as u64;
+        self.waiting.text(text);
         if self.n_sent - self.n_marked >= MARK_EVERY {
             self.mark();
         }
+    }
+
+    /// Answers a ping.
+    pub(super) fn answer(&mut self, ping: Bytes) {
+        self.waiting.pong(ping);
     }
 
     /// Asks the client to say that it has come as far as this.
@@ -193,7 +183,7 @@ impl Writer {
         let says = self.secret.hash_one(self.n_marks);
         self.n_marked = self.n_sent;
         self.marks.push_back((says, self.n_sent));
-        self.waiting.push_back(Message::Ping(Bytes::copy_from_slice(&says.to_be_bytes())));
+        self.waiting.ping(Bytes::copy_from_slice(&says.to_be_bytes()));
     }
 
     /// Whether this answers a mark: then the client has come as far as that. Who is late may answer the newest alone.
@@ -204,12 +194,15 @@ impl Writer {
             return false;
         };
         (self.n_answered, self.moved_at) = (place, Instant::now());
+        if self.marks.is_empty() {
+            self.marks = VecDeque::new();
+        }
         true
     }
 
     /// Whether answers may be handed over. They do not wait for the window: what opens it comes behind what they answer.
     pub(super) fn has_room(&self) -> bool {
-        self.n_waiting_bytes < WAITING_BYTES_MAX
+        self.waiting.n_bytes() < WAITING_BYTES_MAX
     }
 
     /// Whether news may be handed over.
@@ -226,10 +219,7 @@ impl Writer {
     }
 
     /// Whether the client has taken nothing for too long.
-    pub(super) fn is_stalled(&mut self) -> bool {
-        if self.meter.take_written() > 0 {
-            self.moved_at = Instant::now();
-        }
+    pub(super) fn is_stalled(&self) -> bool {
         let n_beyond = (self.n_sent - self.n_answered).saturating_sub(WINDOW_BYTES);
         self.has_waiting()
             && self.moved_at.elapsed() >= STALL_MAX + Duration::from_secs(n_beyond / BYTES_PER_S_MIN)
@@ -238,33 +228,36 @@ impl Writer {
     /// Writes what waits, and goes on waiting. It may be dropped at any time, and must be called again then.
     pub(super) async fn drive(&mut self) -> End {
         match poll_fn(|cx| self.poll_written(cx)).await {
-            Err(error) => End::broken(&error),
+            Err(_) => End::Gone,
             Ok(()) => std::future::pending().await,
         }
     }
 
     /// Says farewell, or answers theirs. What waits is said before only to those who did something wrong: it tells them what.
-    async fn say(&mut self, end: End) -> Result<(), SocketError> {
+    async fn say(&mut self, end: End) -> io::Result<()> {
         if end.is_misuse() {
             poll_fn(|cx| self.poll_written(cx)).await?;
         }
         self.waiting.clear();
-        match end.frame() {
-            Some(frame) => self.sink.send(Message::Close(Some(frame))).await,
-            None => self.sink.flush().await,
+        if let Some(content) = end.content() {
+            self.waiting.close(content);
         }
+        poll_fn(|cx| self.poll_written(cx)).await
     }
 
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.waiting.is_empty() {
-            ready!(Pin::new(&mut self.sink).poll_ready(cx))?;
-            let Some(message) = self.waiting.pop_front() else { break };
-            self.n_waiting_bytes = self.n_waiting_bytes.saturating_sub(message.len());
-            self.is_dirty = true;
-            self.sink.start_send_unpin(message)?;
+            let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
+            let n_pieces = self.waiting.fill(&mut pieces);
+            let n_written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &pieces[..n_pieces]))?;
+            if n_written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.waiting.advance(n_written);
+            (self.is_dirty, self.moved_at) = (true, Instant::now());
         }
         if self.is_dirty {
-            ready!(self.sink.poll_flush_unpin(cx))?;
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
             (self.is_dirty, self.moved_at) = (false, Instant::now());
         }
         Poll::Ready(Ok(()))
@@ -272,9 +265,9 @@ impl Writer {
 }
 
 /// Says why, and lets go.
-pub(super) async fn close(mut reader: Reader, mut writer: Writer, end: End) {
+pub(super) async fn close<T: AsyncRead + AsyncWrite>(mut reader: Reader<T>, mut writer: Writer<T>, end: End) {
     let said = tokio::time::timeout(FAREWELL, writer.say(end)).await;
-    if matches!(said, Ok(Ok(()))) && end != End::Gone {
+    if matches!(said, Ok(Ok(()))) && matches!(end, End::Closed(..)) {
         let patience = if end == End::SLOW { LATE_FAREWELL } else { FAREWELL };
         // Who does not listen is not waited for.
         let _ = tokio::time::timeout(patience, reader.drain()).await;
