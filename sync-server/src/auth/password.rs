@@ -4,15 +4,16 @@
 //! time on threads of their own, and a bounded number waits.
 
 mod hasher;
+mod workers;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::Arc;
 
 use argon2::Params;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::problem::{Code, Problem};
 use hasher::Hasher;
+use workers::Workers;
 
 /// Bytes of a password at least.
 pub const BYTES_MIN: usize = 8;
@@ -86,7 +87,7 @@ impl Default for HashCost {
 /// Hashes and verifies passwords, a few at a time.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    workers: mpsc::Sender<Job>,
+    workers: Arc<Workers>,
     dummy: Arc<str>,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
@@ -106,7 +107,7 @@ impl Passwords {
         let mut hasher = Hasher::new(params.clone());
         let dummy = hasher.hash(b"nobody has this password", &[0; SALT_BYTES]).ok_or("could not hash")?;
         Ok(Self {
-            workers: start_workers(&params),
+            workers: Arc::new(Workers::start((0..HASHES_AT_ONCE).map(|_| Hasher::new(params.clone())))),
             dummy: dummy.into(),
             running: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             admitted: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING_MAX)),
@@ -149,12 +150,11 @@ impl Passwords {
     ) -> Result<T, Problem> {
         let permits = self.turn().await?;
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |hasher| {
+        self.workers.run(move |hasher| {
             // Whoever asked may be gone by now.
             let _ = reply.send(work(hasher));
             drop(permits);
         });
-        self.workers.send(job).map_err(|_| Code::Internal)?;
         answer.await.map_err(|_| Code::Internal.into())
     }
 
@@ -164,29 +164,6 @@ impl Passwords {
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Code::Internal)?;
         Ok((admitted, running))
     }
-}
-
-/// What a worker does.
-type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
-
-/// Threads of their own, each with the memory for one hash. They end with the last clone of [`Passwords`].
-fn start_workers(params: &Params) -> mpsc::Sender<Job> {
-    let (sender, jobs) = mpsc::channel::<Job>();
-    let jobs = Arc::new(Mutex::new(jobs));
-    for _ in 0..HASHES_AT_ONCE {
-        let (jobs, mut hasher) = (Arc::clone(&jobs), Hasher::new(params.clone()));
-        std::thread::spawn(move || {
-            loop {
-                let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok(job) = next else { return };
-                // A worker that died would be missed for ever; whoever waited hears that there is no answer.
-                if catch_unwind(AssertUnwindSafe(|| job(&mut hasher))).is_err() {
-                    tracing::error!("hashing a password panicked");
-                }
-            }
-        });
-    }
-    sender
 }
 
 #[cfg(test)]

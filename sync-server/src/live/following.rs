@@ -3,8 +3,8 @@
 //! Whether they may is looked up when it begins, and again whenever something is noticed that may have changed it. While it is
 //! looked up nothing is told. So what is committed after somebody was removed reaches nobody who was.
 
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use sync_core::SpaceId;
 use sync_core::protocol::{Presence, Subscribe};
 use sync_core::service::{Actor, Live, Subscription};
@@ -48,13 +48,15 @@ struct Following {
     wish: Wish,
     watcher: Option<Watcher>,
     vigil: Vigil,
-    /// What they are in the space, as far as that is not in doubt, and what they are told.
     stage: Stage,
+    /// What they are in the space, as far as that is not in doubt, and what they are told.
+    told: Option<(Actor, Subscription)>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Doubted(Option<(Actor, Subscription)>),
-    Sure(Actor, Subscription),
+    Doubted,
+    Sure,
     Over,
 }
 
@@ -67,83 +69,85 @@ pub(crate) fn follow(
 ) -> BoxStream<'static, Event> {
     // It listens before it looks.
     let vigil = app.identity.vigil();
-    let following = Following { app, who, space, wish, watcher: None, vigil, stage: Stage::Doubted(None) };
-    stream::unfold(following, Following::next).boxed()
+    let following =
+        Following { app, who, space, wish, watcher: None, vigil, stage: Stage::Doubted, told: None };
+    let next =
+        |mut following: Following| async move { following.next().await.map(|event| (event, following)) };
+    stream::unfold(following, next).boxed()
 }
 
+// Ten thousand of these wait at a time: what they wait in is kept small.
 impl Following {
-    async fn next(mut self) -> Option<(Event, Self)> {
+    async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = match std::mem::replace(&mut self.stage, Stage::Over) {
+            let event = match self.stage {
                 Stage::Over => return None,
-                Stage::Doubted(before) => self.look(before).await,
-                Stage::Sure(actor, subscription) => self.listen(actor, subscription).await,
+                Stage::Doubted => self.look().boxed().await,
+                Stage::Sure => self.listen().await,
             };
-            if let Some(event) = event {
-                return Some((event, self));
+            match event {
+                Ok(None) => {}
+                Ok(event) => return event,
+                Err(last) => {
+                    self.stage = Stage::Over;
+                    return Some(last);
+                }
             }
         }
     }
 
-    /// Finds out whether they may.
-    async fn look(&mut self, before: Option<(Actor, Subscription)>) -> Option<Event> {
+    /// Finds out whether they may. An error is the last that they are told.
+    async fn look(&mut self) -> Result<Option<Event>, Event> {
         let who = self.who.borrow_and_update().clone();
-        let actor = match self.app.identity.acting_surely(&who, &self.space).await {
-            Ok(actor) => actor,
-            Err(problem) if before.is_some() => return Some(Event::Lost(problem)),
-            Err(problem) => return Some(Event::Failed(problem)),
+        let acting = self.app.identity.acting_surely(&who, &self.space).await;
+        let actor = match (acting, &self.told) {
+            (Ok(actor), _) => actor,
+            (Err(problem), Some(_)) => return Err(Event::Lost(problem)),
+            (Err(problem), None) => return Err(Event::Failed(problem)),
         };
-        let is_new = before.is_none();
-        let subscription = match before {
-            Some((known, subscription)) if known == actor => Ok(subscription),
+        let is_new = self.told.is_none();
+        let subscribe = match &self.told {
+            None => Some(std::mem::take(&mut self.wish.subscribe)),
+            Some((known, _)) if *known == actor => None,
             // What they may read depends on what they are; the feed says whether their cursor is good for that.
-            Some((_, subscription)) => {
-                self.app.service.subscribe(&actor, &self.space, subscription.resume()).await
-            }
-            None => self.app.service.subscribe(&actor, &self.space, self.wish.subscribe.clone()).await,
+            Some((_, subscription)) => Some(subscription.resume()),
         };
-        match subscription {
-            Ok(subscription) => self.stage = Stage::Sure(actor, subscription),
-            Err(error) => return Some(Event::Failed(error.into())),
+        if let Some(subscribe) = subscribe {
+            let subscription = self.app.service.subscribe(&actor, &self.space, subscribe).await;
+            self.told = Some((actor, subscription.map_err(failed)?));
         }
+        self.stage = Stage::Sure;
         if !is_new {
-            return None;
+            return Ok(None);
         }
         self.watcher = self.wish.presence.then(|| self.app.rooms().watch(&self.space));
-        Some(Event::Began)
+        Ok(Some(Event::Began))
     }
 
-    /// Waits for news, or for doubt, which comes first.
-    async fn listen(&mut self, actor: Actor, mut subscription: Subscription) -> Option<Event> {
-        let who = self.who.borrow().clone();
-        let is_open = *self.wish.gate.borrow_and_update();
-        let told = tokio::select! {
+    /// Waits for news, or for doubt, which comes first. An error is the last that they are told.
+    async fn listen(&mut self) -> Result<Option<Event>, Event> {
+        let Self { who, space, wish, watcher, vigil, stage, told, .. } = self;
+        let Some((_, subscription)) = told else { return Ok(None) };
+        let now = who.borrow().clone();
+        let is_open = *wish.gate.borrow_and_update();
+        tokio::select! {
             biased;
-            () = self.vigil.doubt(&who, Some(&self.space)) => None,
-            Ok(()) = self.who.changed() => None,
-            Ok(()) = self.wish.gate.changed() => {
-                self.stage = Stage::Sure(actor, subscription);
-                return None;
-            }
-            presence = next_of(&mut self.watcher), if is_open => {
-                self.stage = Stage::Sure(actor, subscription);
-                return Some(Event::Presence(presence));
-            }
-            told = subscription.next(), if is_open => Some(told),
-        };
-        match told {
-            None => {
-                self.stage = Stage::Doubted(Some((actor, subscription)));
-                None
-            }
-            Some(Ok(Live::Frame(frame))) => {
-                self.stage = Stage::Sure(actor, subscription);
-                Some(Event::News(Live::Frame(frame)))
-            }
-            Some(Ok(resync)) => Some(Event::News(resync)),
-            Some(Err(error)) => Some(Event::Failed(error.into())),
+            () = vigil.doubt(&now, Some(space)) => *stage = Stage::Doubted,
+            Ok(()) = who.changed() => *stage = Stage::Doubted,
+            Ok(()) = wish.gate.changed() => {}
+            presence = next_of(watcher), if is_open => return Ok(Some(Event::Presence(presence))),
+            told = subscription.next(), if is_open => return match told {
+                Ok(Live::Resync(resync)) => Err(Event::News(Live::Resync(resync))),
+                Ok(frame) => Ok(Some(Event::News(frame))),
+                Err(error) => Err(failed(error)),
+            },
         }
+        Ok(None)
     }
+}
+
+fn failed(error: sync_core::Error) -> Event {
+    Event::Failed(error.into())
 }
 
 /// What a watcher is told next; nothing where nobody watches.

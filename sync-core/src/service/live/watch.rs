@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{Either, select};
+use futures_util::{StreamExt, stream};
 
 use super::hub::Hub;
 use super::{FRAME_BYTES_MAX, FRAME_ROWS_MAX, LOOK_EVERY};
@@ -19,8 +19,9 @@ use crate::types::Cursor;
 /// The first wait after a read that failed. It doubles up to [`LOOK_EVERY`].
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-/// Frames are kept for slower readers for this long after the last one.
-const KEPT_FOR: Duration = Duration::from_secs(10);
+/// Frames are kept for slower readers for this long after the last one. 2 s: a thousand spaces in which something happened a
+/// moment ago hold what that was.
+const KEPT_FOR: Duration = Duration::from_secs(2);
 
 /// Runs a hub until nobody follows its space any more, or the space is not what it was.
 pub(super) async fn watch(inner: Arc<Inner>, hub: Arc<Hub>, actor: Actor) {
@@ -45,28 +46,23 @@ impl Drop for Ending<'_> {
 /// Follows the feed until it cannot be continued.
 async fn follow(inner: &Arc<Inner>, hub: &Hub, actor: &Actor) {
     // Before the first look, or what happens between the two would be slept through.
-    let mut hints = inner.store.hints(&hub.space);
+    // Should there be no more hints, looking now and then is left.
+    let mut hints = inner.store.hints(&hub.space).chain(stream::pending());
     let Some(mut place) = begin(inner, hub, actor).await else { return };
     loop {
         let Some(next) = catch_up(inner, hub, actor, place).await else { return };
         place = next;
         let mut wait = inner.runtime.sleep(KEPT_FOR);
-        let mut n_waits = 1;
+        let mut is_clear = false;
         loop {
             match select(hints.next(), wait).await {
                 Either::Left((Some(head), rest)) if head <= place.seen => wait = rest,
-                Either::Left((Some(_), _)) => break,
-                // No more hints, as it seems: looking now and then is left.
-                Either::Left((None, rest)) => {
-                    rest.await;
-                    break;
-                }
-                Either::Right(_) if KEPT_FOR * n_waits < LOOK_EVERY => {
+                Either::Right(_) if !is_clear => {
                     hub.clear();
-                    n_waits += 1;
-                    wait = inner.runtime.sleep(KEPT_FOR);
+                    is_clear = true;
+                    wait = inner.runtime.sleep(LOOK_EVERY - KEPT_FOR);
                 }
-                Either::Right(_) => break,
+                Either::Left(_) | Either::Right(_) => break,
             }
         }
     }

@@ -14,6 +14,10 @@ pub(super) fn is_bounded(params: &Params) -> bool {
     params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX
 }
 
+/// Room for a hash at least, in KiB. 33 MiB, of which only what is used becomes memory: what is larger than 32 MiB glibc takes
+/// from the system each time, and gives back when it is let go.
+const ROOM_KIB_MIN: usize = 33 * 1024;
+
 /// What a worker hashes with.
 pub(super) struct Hasher {
     params: Params,
@@ -24,6 +28,16 @@ impl Hasher {
     /// Takes no memory yet: a server to which nobody signs in needs none.
     pub(super) fn new(params: Params) -> Self {
         Self { params, memory: Vec::new() }
+    }
+
+    /// Gives the memory back.
+    pub(super) fn forget(&mut self) {
+        self.memory = Vec::new();
+    }
+
+    #[cfg(test)]
+    pub(super) fn n_blocks(&self) -> usize {
+        self.memory.len()
     }
 
     /// The PHC string for a password.
@@ -79,7 +93,9 @@ impl Hasher {
     ) -> Result<(), Error> {
         // The first time; and a hash of another day may have been made at another cost.
         if params.block_count() > self.memory.len() {
-            self.memory.resize(params.block_count(), Block::new());
+            let n_blocks = params.block_count();
+            self.memory.reserve_exact(n_blocks.max(ROOM_KIB_MIN) - self.memory.len());
+            self.memory.resize(n_blocks, Block::new());
         }
         let argon2 = Argon2::new(algorithm, version, params);
         argon2.hash_password_into_with_memory(password, salt, out, &mut self.memory[..])?;
