@@ -190,8 +190,8 @@ impl Connection {
     /// Takes a newer token of the same user.
     fn renew(&mut self, token: String, reference: Option<String>) {
         // It is looked at like a push: what is sent after it waits for it.
-        let (app, who) = (self.app.clone(), self.who.clone());
-        let user = who.borrow().user.clone();
+        let (app, recipient) = (self.app.clone(), self.recipient.clone());
+        let user = recipient.borrow().who.user.clone();
         let push = Push { space: None, reference };
         self.pushing = Some(
             async move {
@@ -201,7 +201,7 @@ impl Connection {
                 (
                     push,
                     renewed.map(|now| {
-                        who.send_replace(now);
+                        recipient.send_modify(|recipient| recipient.who = now);
                         String::new()
                     }),
                 )
@@ -249,7 +249,7 @@ impl Connection {
         if let Err(problem) = self.is_allowed() {
             return self.refuse(&problem, Some(&space), reference);
         }
-        let (app, who) = (self.app.clone(), self.who.borrow().clone());
+        let (app, who) = (self.app.clone(), self.recipient.borrow().who.clone());
         self.pushing = Some(
             async move {
                 let reply = async {
@@ -296,7 +296,7 @@ impl Connection {
             match known {
                 Some(position) => {
                     followed.synced = Some(position);
-                    self.app.identity.note_synced(&self.who.borrow(), &space, position);
+                    self.app.identity.note_synced(&self.recipient.borrow().who, &space, position);
                 }
                 None => {
                     let problem = Problem::new(Code::InvalidCursor)

@@ -1,10 +1,9 @@
 //! One connection, from its first message to its end: what happens in which order.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::future::{AbortHandle, Abortable};
+use futures_util::future::{AbortHandle, Abortable, BoxFuture};
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 use hyper::upgrade::Upgraded;
@@ -20,7 +19,7 @@ use super::BEAT;
 use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth};
 use super::beat::Clocks;
 use super::end::End;
-use super::following::{Event, Wish, follow};
+use super::following::{Event, Recipient, Wish, follow};
 use super::line::{self, Reader, Writer};
 use super::pace::Pace;
 use super::refused::refused;
@@ -46,7 +45,8 @@ pub(super) struct Connection {
     pub(super) app: App,
     /// How it is called where presence is told.
     pub(super) name: String,
-    pub(super) who: watch::Sender<SignedIn>,
+    /// Who it is, and whether news are taken.
+    pub(super) recipient: watch::Sender<Recipient>,
     pub(super) writer: Writer,
     pub(super) followed: HashMap<SpaceId, Followed>,
     pub(super) events: SelectAll<BoxStream<'static, (SpaceId, u64, Event)>>,
@@ -61,8 +61,6 @@ pub(super) struct Connection {
     pub(super) signs: Pace,
     pub(super) presence_pace: Pace,
     pub(super) client: ClientAddress,
-    /// Whether news are taken.
-    gate: watch::Sender<bool>,
 }
 
 /// A space that is subscribed to.
@@ -88,20 +86,14 @@ impl Drop for Followed {
     }
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end. What it waits in for most of its time is kept small, so what is short is boxed.
 pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
     let (mut reader, mut writer) = line::open(TokioIo::new(upgraded));
     let Opening { app, mut open, who, client } = opening;
     let stopping = app.stopping.clone();
     let signed_in = match who {
         Some(who) => Ok(who),
-        None => tokio::select! {
-            biased;
-            () = stopping.begun() => Err(End::RESTART),
-            who = tokio::time::timeout(AUTH_MAX, first_auth(&app, &mut reader, &mut writer, &mut open)) => {
-                who.unwrap_or(Err(End::SILENT))
-            }
-        },
+        None => introduced(&app, &mut reader, &mut writer, &mut open).boxed().await,
     };
     let (writer, end) = match signed_in {
         Err(end) => (writer, end),
@@ -113,8 +105,7 @@ pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
             (writer, end)
         }
     };
-    let farewell = line::close(reader, writer, end);
-    tokio::pin!(farewell);
+    let mut farewell = line::close(reader, writer, end).boxed();
     tokio::select! {
         () = &mut farewell => {}
         // A server that stops waits for those to whom it says so, and not for those who have not read yet what was said.
@@ -123,13 +114,29 @@ pub(super) async fn serve(upgraded: Upgraded, opening: Opening) {
     drop(open);
 }
 
+/// Who it is, from the first message of one who came without credentials.
+async fn introduced(
+    app: &App,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    open: &mut Open,
+) -> Result<SignedIn, End> {
+    tokio::select! {
+        biased;
+        () = app.stopping.begun() => Err(End::RESTART),
+        who = tokio::time::timeout(AUTH_MAX, first_auth(app, reader, writer, open)) => {
+            who.unwrap_or(Err(End::SILENT))
+        }
+    }
+}
+
 impl Connection {
     fn new(app: App, who: SignedIn, client: ClientAddress, writer: Writer) -> Self {
         let name = app.new_id();
         Self {
             app,
             name,
-            who: watch::Sender::new(who),
+            recipient: watch::Sender::new(Recipient { who, takes_news: true }),
             writer,
             followed: HashMap::new(),
             events: SelectAll::new(),
@@ -145,7 +152,6 @@ impl Connection {
             // Ten each second: a pointer that moves.
             presence_pace: Pace::new(20, Duration::from_millis(100)),
             client,
-            gate: watch::Sender::new(true),
         }
     }
 
@@ -153,7 +159,7 @@ impl Connection {
         self.ready();
         let stopping = self.app.stopping.clone();
         let mut stopping = Box::pin(async move { stopping.begun().await });
-        let mut guard = guard(self.app.clone(), self.who.subscribe());
+        let mut guard = guard(self.app.clone(), self.recipient.subscribe());
         let mut clocks = Clocks::new();
         loop {
             let step = tokio::select! {
@@ -171,12 +177,13 @@ impl Connection {
                 return end;
             }
             let takes_news = self.writer.takes_news();
-            self.gate.send_if_modified(|open| std::mem::replace(open, takes_news) != takes_news);
+            self.recipient
+                .send_if_modified(|now| std::mem::replace(&mut now.takes_news, takes_news) != takes_news);
         }
     }
 
     fn ready(&mut self) {
-        let user = self.who.borrow().user.clone();
+        let user = self.recipient.borrow().who.user.clone();
         self.tell(&Tell::Ready { connection: self.name.clone(), user, beat: BEAT });
     }
 
@@ -232,7 +239,7 @@ impl Connection {
     pub(super) fn show(&mut self, space: &SpaceId, state: Json, reference: Option<String>) {
         let Some(followed) = self.followed.get_mut(space) else { return };
         let here = followed.here.get_or_insert_with(|| self.app.rooms().enter(space, &self.name));
-        let shown = here.show(&self.who.borrow().user, state);
+        let shown = here.show(&self.recipient.borrow().who.user, state);
         if let Err(problem) = shown {
             followed.here = None;
             self.refuse(&problem, Some(space), reference);
@@ -251,8 +258,8 @@ impl Connection {
         let number = followed.number;
         followed.abort = Some(abort);
         self.followed.insert(space.clone(), followed);
-        let wish = Wish { subscribe, presence, gate: self.gate.subscribe() };
-        let events = follow(self.app.clone(), self.who.subscribe(), space.clone(), wish);
+        let wish = Wish { subscribe, presence };
+        let events = follow(self.app.clone(), self.recipient.subscribe(), space.clone(), wish);
         let events = events.map(move |event| (space.clone(), number, event));
         self.events.push(Abortable::new(events, registration).boxed());
     }
@@ -288,17 +295,17 @@ impl Followed {
 }
 
 /// Ready when someone is not signed in any more, whatever they follow.
-fn guard(app: App, mut who: watch::Receiver<SignedIn>) -> Pin<Box<dyn Future<Output = Problem> + Send>> {
+fn guard(app: App, mut recipient: watch::Receiver<Recipient>) -> BoxFuture<'static, Problem> {
     async move {
         let mut vigil = app.identity.vigil();
         loop {
-            let now = who.borrow_and_update().clone();
-            if let Err(problem) = app.identity.signed_in_surely(&now).await {
+            let who = recipient.borrow_and_update().who.clone();
+            if let Err(problem) = app.identity.signed_in_surely(&who).boxed().await {
                 return problem;
             }
             tokio::select! {
-                () = vigil.doubt(&now, None) => {}
-                Ok(()) = who.changed() => {}
+                () = vigil.doubt(&who, None) => {}
+                Ok(_) = recipient.wait_for(|now| now.who != who) => {}
             }
         }
     }

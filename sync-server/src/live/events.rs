@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use warp::Reply;
 
 use super::BEAT;
-use super::following::{Event, Wish, follow};
+use super::following::{Event, Recipient, Wish, follow};
 use super::refused::refused;
 use crate::app::App;
 use crate::exchange::resync_required;
@@ -49,19 +49,17 @@ impl From<Last> for Problem {
 /// One who is told of a space.
 struct Listener {
     /// Nothing newer comes here; it is held because those who follow watch it.
-    _who: watch::Sender<SignedIn>,
-    /// What they are told is taken when it is asked for.
-    _gate: watch::Sender<bool>,
+    _recipient: watch::Sender<Recipient>,
     events: BoxStream<'static, Event>,
 }
 
 impl Listener {
     fn new(app: &App, who: SignedIn, space: &SpaceId, wish: Subscribe) -> Self {
-        let who = watch::Sender::new(who);
-        let gate = watch::Sender::new(true);
-        let wish = Wish { subscribe: wish, presence: false, gate: gate.subscribe() };
-        let events = follow(app.clone(), who.subscribe(), space.clone(), wish);
-        Self { _who: who, _gate: gate, events }
+        // What they are told is taken when it is asked for.
+        let recipient = watch::Sender::new(Recipient { who, takes_news: true });
+        let wish = Wish { subscribe: wish, presence: false };
+        let events = follow(app.clone(), recipient.subscribe(), space.clone(), wish).boxed();
+        Self { _recipient: recipient, events }
     }
 
     /// The next frame.
@@ -251,10 +249,9 @@ mod tests {
     fn listener(events: Vec<Event>) -> Listener {
         let user = ActorId::new("ada").unwrap();
         let device = CredentialId::new("0123456789abcdef").unwrap();
-        let who = watch::Sender::new(SignedIn { user, device, until: None });
+        let who = SignedIn { user, device, until: None };
         Listener {
-            _who: who,
-            _gate: watch::Sender::new(true),
+            _recipient: watch::Sender::new(Recipient { who, takes_news: true }),
             events: stream::iter(events).chain(stream::pending()).boxed(),
         }
     }

@@ -3,8 +3,8 @@
 //! Whether they may is looked up when it begins, and again whenever something is noticed that may have changed it. While it is
 //! looked up nothing is told. So what is committed after somebody was removed reaches nobody who was.
 
-use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
+use futures_util::stream::{self, Stream};
 use sync_core::SpaceId;
 use sync_core::protocol::{Presence, Subscribe};
 use sync_core::service::{Actor, Live, Subscription};
@@ -30,27 +30,40 @@ pub(crate) enum Event {
     Lost(Problem),
 }
 
-/// What someone wants to be told of a space, and when.
+/// What someone wants to be told of a space.
 pub(crate) struct Wish {
     /// From where, and what of it.
     pub(crate) subscribe: Subscribe,
     /// Whether to be told who is there.
     pub(crate) presence: bool,
+}
+
+/// Who is told. What they show of themselves may be replaced by something newer.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipient {
+    pub(crate) who: SignedIn,
     /// Whether they take what they are told. While they do not, nothing is told, but their rights are watched.
-    pub(crate) gate: watch::Receiver<bool>,
+    pub(crate) takes_news: bool,
 }
 
 /// One who follows a space.
 struct Following {
     app: App,
-    who: watch::Receiver<SignedIn>,
+    recipient: watch::Receiver<Recipient>,
     space: SpaceId,
     wish: Wish,
     watcher: Option<Watcher>,
     vigil: Vigil,
     stage: Stage,
-    /// What they are in the space, as far as that is not in doubt, and what they are told.
-    told: Option<(Actor, Subscription)>,
+    /// What was found when their right was looked up last, if they had one.
+    found: Option<Found>,
+}
+
+/// Someone with the right to be told.
+struct Found {
+    who: SignedIn,
+    actor: Actor,
+    subscription: Subscription,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,20 +73,21 @@ enum Stage {
     Over,
 }
 
-/// Follows a space for someone. What they show of themselves may be replaced by something newer while it goes on.
+/// Follows a space for someone.
 pub(crate) fn follow(
     app: App,
-    who: watch::Receiver<SignedIn>,
+    recipient: watch::Receiver<Recipient>,
     space: SpaceId,
     wish: Wish,
-) -> BoxStream<'static, Event> {
+) -> impl Stream<Item = Event> + Send + 'static {
     // It listens before it looks.
     let vigil = app.identity.vigil();
     let following =
-        Following { app, who, space, wish, watcher: None, vigil, stage: Stage::Doubted, told: None };
-    let next =
-        |mut following: Following| async move { following.next().await.map(|event| (event, following)) };
-    stream::unfold(following, next).boxed()
+        Following { app, recipient, space, wish, watcher: None, vigil, stage: Stage::Doubted, found: None };
+    stream::unfold(following, |mut following| async move {
+        let event = following.next().await?;
+        Some((event, following))
+    })
 }
 
 // Ten thousand of these wait at a time: what they wait in is kept small.
@@ -98,25 +112,26 @@ impl Following {
 
     /// Finds out whether they may. An error is the last that they are told.
     async fn look(&mut self) -> Result<Option<Event>, Event> {
-        let who = self.who.borrow_and_update().clone();
-        let acting = self.app.identity.acting_surely(&who, &self.space).await;
-        let actor = match (acting, &self.told) {
-            (Ok(actor), _) => actor,
-            (Err(problem), Some(_)) => return Err(Event::Lost(problem)),
-            (Err(problem), None) => return Err(Event::Failed(problem)),
+        let who = self.recipient.borrow().who.clone();
+        let actor = match self.app.identity.acting_surely(&who, &self.space).await {
+            Ok(actor) => actor,
+            Err(problem) if self.found.is_some() => return Err(Event::Lost(problem)),
+            Err(problem) => return Err(Event::Failed(problem)),
         };
-        let is_new = self.told.is_none();
-        let subscribe = match &self.told {
-            None => Some(std::mem::take(&mut self.wish.subscribe)),
-            Some((known, _)) if *known == actor => None,
-            // What they may read depends on what they are; the feed says whether their cursor is good for that.
-            Some((_, subscription)) => Some(subscription.resume()),
-        };
-        if let Some(subscribe) = subscribe {
-            let subscription = self.app.service.subscribe(&actor, &self.space, subscribe).await;
-            self.told = Some((actor, subscription.map_err(failed)?));
-        }
         self.stage = Stage::Sure;
+        let is_new = self.found.is_none();
+        let subscribe = match &mut self.found {
+            None => std::mem::take(&mut self.wish.subscribe),
+            Some(found) if found.actor == actor => {
+                found.who = who;
+                return Ok(None);
+            }
+            // What they may read depends on what they are; the feed says whether their cursor is good for that.
+            Some(found) => found.subscription.resume(),
+        };
+        let subscription =
+            self.app.service.subscribe(&actor, &self.space, subscribe).await.map_err(failed)?;
+        self.found = Some(Found { who, actor, subscription });
         if !is_new {
             return Ok(None);
         }
@@ -126,17 +141,21 @@ impl Following {
 
     /// Waits for news, or for doubt, which comes first. An error is the last that they are told.
     async fn listen(&mut self) -> Result<Option<Event>, Event> {
-        let Self { who, space, wish, watcher, vigil, stage, told, .. } = self;
-        let Some((_, subscription)) = told else { return Ok(None) };
-        let now = who.borrow().clone();
-        let is_open = *wish.gate.borrow_and_update();
+        let Self { recipient, space, watcher, vigil, stage, found, .. } = self;
+        let takes_news = {
+            let now = recipient.borrow_and_update();
+            found.as_ref().is_some_and(|found| found.who == now.who).then_some(now.takes_news)
+        };
+        let (Some(found), Some(is_open)) = (found, takes_news) else {
+            *stage = Stage::Doubted;
+            return Ok(None);
+        };
         tokio::select! {
             biased;
-            () = vigil.doubt(&now, Some(space)) => *stage = Stage::Doubted,
-            Ok(()) = who.changed() => *stage = Stage::Doubted,
-            Ok(()) = wish.gate.changed() => {}
+            () = vigil.doubt(&found.who, Some(space)) => *stage = Stage::Doubted,
+            Ok(()) = recipient.changed() => {}
             presence = next_of(watcher), if is_open => return Ok(Some(Event::Presence(presence))),
-            told = subscription.next(), if is_open => return match told {
+            told = found.subscription.next(), if is_open => return match told {
                 Ok(Live::Resync(resync)) => Err(Event::News(Live::Resync(resync))),
                 Ok(frame) => Ok(Some(Event::News(frame))),
                 Err(error) => Err(failed(error)),
