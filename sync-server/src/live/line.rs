@@ -273,3 +273,6 @@ pub(super) async fn close<T: AsyncRead + AsyncWrite>(mut reader: Reader<T>, mut 
         let _ = tokio::time::timeout(patience, reader.drain()).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
