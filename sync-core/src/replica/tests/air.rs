@@ -15,6 +15,9 @@ use crate::protocol::{
 use crate::transport::{LiveNews, LiveStream, Loopback, Transport};
 use crate::types::{CursorToken, SpaceId};
 
+/// Requests before it is clear that nothing is waited for between them.
+const PULLS_MAX: u64 = 10_000;
+
 /// What happens to one item of a live stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -84,7 +87,8 @@ impl Transport for Air {
     }
 
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
-        self.n_pulls.fetch_add(1, Ordering::SeqCst);
+        let n = self.n_pulls.fetch_add(1, Ordering::SeqCst);
+        assert!(n < PULLS_MAX, "it asks all the time");
         self.n_held.fetch_add(u64::from(pull.wait.is_some()), Ordering::SeqCst);
         self.inner.pull(space, pull).await
     }

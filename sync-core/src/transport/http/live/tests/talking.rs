@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::Ending;
 use super::super::ending::closed;
@@ -90,7 +90,7 @@ async fn a_large_frame_on_a_slow_line_is_not_silence() {
     let mut n_alive = 0;
     let began = Instant::now();
     loop {
-        match live.next().await {
+        match timeout(Duration::from_secs(60), live.next()).await.expect("it says that it lives") {
             Some(Ok(LiveNews::Alive(_))) => n_alive += 1,
             Some(Ok(LiveNews::Frame(_))) => break,
             other => panic!("{other:?} after {:?}", began.elapsed()),
