@@ -62,7 +62,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// that speaks TLS to the server on the client's side, or use a private network such as a VPN. TLS of its own comes later.
 ///
 /// All spaces that are [followed](Transport::live) through it share one WebSocket, which is closed half a minute after the last
-/// of them. Where something on the way does not let WebSockets through, that is remembered for five minutes.
+/// of them. Where something on the way does not let WebSockets through, that is remembered for five minutes; where it is not
+/// clear whether it does, after three failures in a row.
 ///
 /// ```
 /// use sync_core::transport::HttpTransport;

@@ -14,6 +14,8 @@ const RESTART: Duration = Duration::from_secs(5);
 pub(super) enum Ending {
     /// There is no such way.
     NotHere,
+    /// It failed before anything that was asked was answered, and nobody said why: whether there is such a way is not clear.
+    Unclear(Error),
     /// What was told was not taken.
     Behind,
     /// The last word was said.

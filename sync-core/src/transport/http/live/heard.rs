@@ -55,7 +55,7 @@ impl Heard {
         match self.last_word.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(Ending::NotHere | Ending::Over) => None,
             Some(Ending::Behind) => Some(Ok(LiveNews::Behind)),
-            Some(Ending::Failed(error)) => Some(Err(error)),
+            Some(Ending::Failed(error) | Ending::Unclear(error)) => Some(Err(error)),
             None => Some(Err(ending::cut())),
         }
     }

@@ -45,6 +45,9 @@ use open::Opening;
 /// How long it is remembered that there is no such way. 5 min: a held request is as good meanwhile, and a laptop that comes to
 /// another network finds the way there soon.
 const NOT_HERE_FOR: Duration = Duration::from_secs(5 * 60);
+/// Lines in a row of which it was not clear why they failed, before it is taken for granted that there is no such way. 3: servers
+/// that restart do not cut the same client off three times.
+const UNCLEAR_MAX: u32 = 3;
 
 /// The lines of a transport, in the order in which they were opened.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +58,7 @@ struct Known {
     open: Vec<Arc<Line>>,
     /// Until then there is no such way.
     not_here_until: Option<Instant>,
+    n_unclear: u32,
 }
 
 impl Lines {
@@ -91,8 +95,23 @@ impl Lines {
         self.known().open.iter().for_each(|line| line.sign_in(token));
     }
 
-    fn are_not_here(&self) {
-        self.known().not_here_until = Some(Instant::now() + NOT_HERE_FOR);
+    /// What the end of a line means after those before it. What is not clear is a failure at first, as of a server that ends,
+    /// and no way when it happens again and again. It is not forgotten with that: one more such end later on is enough.
+    fn judged(&self, ending: Ending) -> Ending {
+        let known = &mut *self.known();
+        known.n_unclear = match ending {
+            Ending::Unclear(_) => known.n_unclear.saturating_add(1),
+            Ending::NotHere => known.n_unclear,
+            Ending::Failed(_) | Ending::Behind | Ending::Over => 0,
+        };
+        match ending {
+            Ending::Unclear(error) if known.n_unclear < UNCLEAR_MAX => Ending::Failed(error),
+            Ending::Unclear(_) | Ending::NotHere => {
+                known.not_here_until = Some(Instant::now() + NOT_HERE_FOR);
+                Ending::NotHere
+            }
+            clear => clear,
+        }
     }
 }
 
@@ -113,16 +132,13 @@ async fn run(lines: Lines, line: Arc<Line>, asks: Asks, opening: Result<Opening>
     let mut running = Running { line, ending: Ending::Failed(ending::cut()) };
     let opened = match opening {
         Ok(opening) => opening.finish().await,
-        Err(error) => Err(error),
+        Err(error) => Err(Ending::Failed(error)),
     };
-    running.ending = match opened {
-        Ok(Some(socket)) => talk::talk(&running.line, asks, socket, &*ids).await,
-        Ok(None) => Ending::NotHere,
-        Err(error) => Ending::Failed(error),
+    let ending = match opened {
+        Ok(socket) => talk::talk(&running.line, asks, socket, &*ids).await,
+        Err(ending) => ending,
     };
-    if let Ending::NotHere = running.ending {
-        lines.are_not_here();
-    }
+    running.ending = lines.judged(ending);
 }
 
 impl HttpTransport {

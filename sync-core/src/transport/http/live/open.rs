@@ -1,8 +1,10 @@
 //! Opening a line: the handshake, by which it is also found out that there is no such way.
 //!
-//! Proxies that do not know WebSockets answer in many ways, or not at all; so do servers of before. Only what a sync server
-//! says itself, and what says that nobody is there, is a failure. With everything else there is no such way, and requests show
-//! whether there is another one.
+//! ```text
+//! nobody is there, or a sync server says why not       a failure like any other
+//! an answer of someone who knows no WebSockets         there is no such way
+//! a break, silence, or trouble of someone in between   not clear: perhaps a server that ends, perhaps one who lets none through
+//! ```
 
 use std::time::Duration;
 
@@ -21,10 +23,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::super::HttpTransport;
 use super::super::address::Address;
 use super::super::answer::Answer;
-use super::super::failure::unreachable;
+use super::super::failure::{too_slow, unreachable};
+use super::ending::{self, Ending};
 use crate::error::Result;
 
-/// How long a handshake may take. 10 s: as long as it may take to connect.
+/// How long a handshake may take, with the answer to its end. 10 s: as long as it may take to connect.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A handshake that has not begun.
@@ -45,34 +48,40 @@ impl Opening {
         Ok(Self { client: transport.client.clone(), address: transport.address.clone(), request, key })
     }
 
-    /// The connection; `None` when there is no such way.
-    pub(super) async fn finish(self) -> Result<Option<TokioIo<Upgraded>>> {
-        let response = match timeout(HANDSHAKE_MAX, self.client.request(self.request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_connect() => return Err(unreachable(&self.address, error)),
-            // It was asked, and there was no answer to this.
-            Ok(Err(_)) | Err(_) => return Ok(None),
-        };
+    /// The connection, or why there is none.
+    pub(super) async fn finish(self) -> Result<TokioIo<Upgraded>, Ending> {
+        let silent = |_| Err(Ending::Unclear(too_slow()));
+        timeout(HANDSHAKE_MAX, self.shake_hands()).await.unwrap_or_else(silent)
+    }
+
+    async fn shake_hands(self) -> Result<TokioIo<Upgraded>, Ending> {
+        let response = self.client.request(self.request).await.map_err(|error| {
+            let is_known = error.is_connect();
+            let error = unreachable(&self.address, error);
+            if is_known { Ending::Failed(error) } else { Ending::Unclear(error) }
+        })?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return refused(response).await;
+            return Err(refused(response).await);
         }
         let accept = response.headers().get("sec-websocket-accept").and_then(|value| value.to_str().ok());
         if accept != Some(&*derive_accept_key(self.key.as_bytes())) {
-            return Ok(None);
+            return Err(Ending::NotHere);
         }
-        Ok(hyper::upgrade::on(response).await.ok().map(TokioIo::new))
+        let upgraded = hyper::upgrade::on(response).await;
+        upgraded.map(TokioIo::new).map_err(|_| Ending::Unclear(ending::cut()))
     }
 }
 
 /// What an answer means that is no handshake.
-async fn refused<T>(response: Response<Incoming>) -> Result<Option<T>> {
+async fn refused(response: Response<Incoming>) -> Ending {
     let status = response.status();
-    let has_trouble = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+    let is_trouble = status == StatusCode::TOO_MANY_REQUESTS
+        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED);
     match Answer::read(response).await {
-        Ok(Answer::Problem(problem)) if has_trouble || matches!(status.as_u16(), 401 | 403 | 429) => {
-            Err(problem.into_error())
+        Ok(Answer::Problem(problem)) if is_trouble || matches!(status.as_u16(), 401 | 403) => {
+            Ending::Failed(problem.into_error())
         }
-        Err(error) if has_trouble => Err(error),
-        _ => Ok(None),
+        Err(error) if is_trouble => Ending::Unclear(error),
+        _ => Ending::NotHere,
     }
 }

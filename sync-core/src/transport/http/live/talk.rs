@@ -48,12 +48,15 @@ struct Talk<'a, S> {
     ping_at: Instant,
     /// Whether anything whole has come since the last ping.
     has_news: bool,
+    /// Whether the server has answered something that was asked, or has said why it ends.
+    is_understood: bool,
     /// Seats ever taken, and pings since someone was seated last.
     idle: (u64, u32),
     ids: &'a dyn IdSource,
 }
 
-/// Talks over a connection until one of the two ends it, and says how that is to be understood.
+/// Talks over a connection until one of the two ends it, and says how that is to be understood. Where WebSockets do not come
+/// through, a handshake may succeed and nothing after it, or nothing in one direction.
 pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     line: &Line,
     asks: Asks,
@@ -69,15 +72,11 @@ pub(super) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(watched, Role::Client, Some(config)).await;
     let ping_at = Instant::now() + PING_EVERY;
-    let mut talk = Talk { line, asks, socket, heard_at, ping_at, has_news: false, idle: (0, 0), ids };
-    let ready = timeout(READY_MAX, talk.ready()).await;
-    if let ControlFlow::Break(ending) = ready.unwrap_or(ControlFlow::Break(Ending::NotHere)) {
-        return ending;
-    }
-    loop {
-        if let ControlFlow::Break(ending) = talk.step().await {
-            return ending;
-        }
+    let (has_news, is_understood, idle) = (false, false, (0, 0));
+    let mut talk = Talk { line, asks, socket, heard_at, ping_at, has_news, is_understood, idle, ids };
+    match talk.converse().await {
+        Ending::Failed(error) if !talk.is_understood => Ending::Unclear(error),
+        ending => ending,
     }
 }
 
@@ -89,26 +88,44 @@ enum Event {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
-    /// Waits for the first word. What comes instead, unless it is one of a sync server, is no way to one.
+    async fn converse(&mut self) -> Ending {
+        let ready = timeout(READY_MAX, self.ready()).await;
+        if let ControlFlow::Break(ending) = ready.unwrap_or_else(|_| failed(ending::silent())) {
+            return ending;
+        }
+        loop {
+            if let ControlFlow::Break(ending) = self.step().await {
+                return ending;
+            }
+        }
+    }
+
+    /// Waits for the first word. What is not one of a sync server is no way to one.
     async fn ready(&mut self) -> ControlFlow<Ending> {
         loop {
             let told = match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => Tell::from_json(&text),
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    return ControlFlow::Break(Ending::Failed(ending::closed(frame.code.into(), self.ids)));
-                }
+                Some(Ok(Message::Binary(_))) => return ControlFlow::Break(Ending::NotHere),
+                Some(Ok(Message::Close(Some(frame)))) => return self.closed(frame.code.into()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                _ => return ControlFlow::Break(Ending::NotHere),
+                _ => return failed(ending::cut()),
             };
             match told {
                 Ok(Tell::Ready { .. }) => return ControlFlow::Continue(()),
                 Ok(Tell::Error(refusal)) => {
-                    return ControlFlow::Break(Ending::Failed(ending::refused(&refusal)));
+                    self.is_understood = true;
+                    return failed(ending::refused(&refusal));
                 }
                 Ok(_) => {}
                 Err(_) => return ControlFlow::Break(Ending::NotHere),
             }
         }
+    }
+
+    /// The server has said why it ends.
+    fn closed(&mut self, code: u16) -> ControlFlow<Ending> {
+        self.is_understood = true;
+        failed(ending::closed(code, self.ids))
     }
 
     async fn step(&mut self) -> ControlFlow<Ending> {
@@ -137,13 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     fn heard(&mut self, message: Message) -> ControlFlow<Ending> {
         let text = match message {
             Message::Text(text) => text,
-            Message::Close(Some(frame)) => return failed(ending::closed(frame.code.into(), self.ids)),
+            Message::Close(Some(frame)) => return self.closed(frame.code.into()),
             Message::Close(None) => return failed(ending::cut()),
             Message::Binary(_) => return failed(ending::nonsense()),
             _ => return ControlFlow::Continue(()),
         };
         self.has_news = true;
         let Ok(tell) = Tell::from_json(&text) else { return failed(ending::nonsense()) };
+        self.is_understood = true;
         self.line.told(tell).map_break(Ending::Failed)
     }
 

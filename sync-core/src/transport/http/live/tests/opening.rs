@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::super::{Lines, NOT_HERE_FOR};
+use super::super::ending::{self, Ending};
+use super::super::{Lines, NOT_HERE_FOR, UNCLEAR_MAX};
 use super::script::*;
 use crate::error::{ErrorKind, Result};
 use crate::protocol::Subscribe;
@@ -55,8 +56,6 @@ async fn where_websockets_do_not_come_through_there_is_no_such_way_and_that_is_r
         // An answer for someone else, as from a cache.
         "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".into(),
         "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n".into(),
-        "SSH-2.0-OpenSSH_9.2\r\n".into(),
-        String::new(),
     ];
     for answer in answers {
         let (first, is_here) = answered(&answer).await;
@@ -79,8 +78,6 @@ async fn what_a_server_refuses_is_an_error_as_for_any_request() {
         assert_eq!(first.unwrap().unwrap_err().kind(), kind, "{status}");
         assert!(is_here, "{status} passes");
     }
-    let (first, is_here) = answered(&http("502 Bad Gateway", "text/html", "<html>")).await;
-    assert_eq!((first.unwrap().unwrap_err().kind(), is_here), (K::Distrusted, true));
     let closed = HttpTransport::new("http://127.0.0.1:9", None).unwrap();
     let first = closed.live(&space("family"), &Subscribe::default()).unwrap().next().await;
     assert_eq!(first.unwrap().unwrap_err().kind(), K::Unavailable);
@@ -116,7 +113,7 @@ async fn a_handshake_has_its_route_and_carries_the_token_of_the_moment() {
 async fn that_there_is_no_such_way_is_forgotten_after_a_while() {
     let transport = HttpTransport::new("http://127.0.0.1:9", None).unwrap();
     let lines = Lines::default();
-    lines.are_not_here();
+    lines.judged(Ending::NotHere);
     let follow = || lines.follow(&transport, &space("family"), &Subscribe::default()).is_some();
     assert!(!follow());
     tokio::time::sleep(NOT_HERE_FOR - Duration::from_secs(1)).await;
@@ -125,23 +122,98 @@ async fn that_there_is_no_such_way_is_forgotten_after_a_while() {
     assert!(follow());
 }
 
+/// What was heard on one line after the other, until there was no such way or for so many lines.
+async fn heard(base: &str, n_max: usize) -> Vec<ErrorKind> {
+    let transport = HttpTransport::new(base, Some("secret")).unwrap();
+    let mut kinds = Vec::new();
+    while kinds.len() < n_max {
+        let Some(mut live) = transport.live(&space("family"), &Subscribe::default()) else { return kinds };
+        loop {
+            match live.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break kinds.push(error.kind()),
+                None => break,
+            }
+        }
+    }
+    kinds
+}
+
 #[tokio::test]
-async fn a_line_that_breaks_before_the_first_word_is_no_way_and_one_that_breaks_after_it_is() {
-    for is_ready in [false, true] {
-        let (base, count) = server(move |_, mut socket| async move {
-            if is_ready {
-                drop(opened(socket).await);
-            } else {
-                let (_, answer) = accepted(&mut socket).await;
-                let _ = socket.write_all(answer.as_bytes()).await;
+async fn trouble_that_a_server_may_have_for_a_moment_is_a_failure_and_no_way_when_it_comes_again_and_again() {
+    use ErrorKind as K;
+    for (answer, kind) in [
+        (String::new(), K::Unavailable),
+        ("SSH-2.0-OpenSSH_9.2\r\n".into(), K::Unavailable),
+        (http("502 Bad Gateway", "text/html", "<html>"), K::Distrusted),
+        (http("503 Service Unavailable", "text/plain", ""), K::Distrusted),
+        (http("504 Gateway Timeout", "text/html", "<html>"), K::Distrusted),
+        (http("429 Too Many Requests", "text/html", "<html>of the company's proxy"), K::Distrusted),
+    ] {
+        let bytes = answer.clone();
+        let (base, _) = server(move |_, mut socket| {
+            let bytes = bytes.clone();
+            async move {
+                let _ = accepted(&mut socket).await;
+                let _ = socket.write_all(bytes.as_bytes()).await;
+                let _ = socket.shutdown().await;
             }
         })
         .await;
-        let transport = HttpTransport::new(&base, None).unwrap();
-        let live = || transport.live(&space("family"), &Subscribe::default());
-        let first = live().unwrap().next().await;
-        assert_eq!(first.is_some(), is_ready, "{first:?}");
-        assert_eq!(live().is_some(), is_ready);
-        assert!(count.load(Ordering::SeqCst) <= 2);
+        assert_eq!(heard(&base, 9).await, [kind; UNCLEAR_MAX as usize - 1], "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_before_the_first_word_is_tried_again_and_again_as_long_as_it_answers_in_between()
+{
+    let (base, count) = server(|number, mut socket| async move {
+        match number % 3 {
+            // It ends right after the handshake, or after it was ready.
+            0 => {
+                let (_, answer) = accepted(&mut socket).await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+            1 => drop(opened(socket).await),
+            _ => {
+                let mut end = opened(socket).await;
+                let _ = end.hear().await;
+                end.say(first_frame("family", "0")).await;
+            }
+        }
+    })
+    .await;
+    assert_eq!(heard(&base, 12).await.len(), 12);
+    assert_eq!(count.load(Ordering::SeqCst), 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_agrees_and_swallows_what_comes_then_leads_to_held_requests_within_a_minute() {
+    for is_ready in [false, true] {
+        let (base, _) = server(move |_, mut socket| async move {
+            if is_ready {
+                // What the server says comes through, and nothing of what it is told.
+                let _end = opened(socket).await;
+                return std::future::pending().await;
+            }
+            let (_, answer) = accepted(&mut socket).await;
+            let _ = socket.write_all(answer.as_bytes()).await;
+            std::future::pending().await
+        })
+        .await;
+        let began = tokio::time::Instant::now();
+        assert_eq!(heard(&base, 9).await, [ErrorKind::Unavailable; 2]);
+        let took = began.elapsed();
+        assert!((Duration::from_secs(30)..Duration::from_secs(60)).contains(&took), "{took:?}");
+    }
+}
+
+#[test]
+fn once_there_was_no_way_one_unclear_end_is_enough_until_somebody_was_understood() {
+    let (lines, unclear) = (Lines::default(), || Ending::Unclear(ending::cut()));
+    let judged = |ending| matches!(lines.judged(ending), Ending::NotHere);
+    assert_eq!([judged(unclear()), judged(unclear()), judged(unclear())], [false, false, true]);
+    assert!(judged(unclear()));
+    assert!(!judged(Ending::Failed(ending::cut())));
+    assert_eq!([judged(unclear()), judged(unclear()), judged(unclear())], [false, false, true]);
 }

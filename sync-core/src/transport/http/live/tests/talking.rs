@@ -39,16 +39,18 @@ async fn a_connection_that_is_half_open_ends_after_fifteen_seconds() {
     let (_line, _live, task, there) = line();
     let mut end = End::of(there).await;
     end.say(READY).await;
+    end.say(first_frame("family", "0")).await;
     let began = Instant::now();
     assert_eq!(error(task.await.unwrap()).kind(), ErrorKind::Unavailable);
     assert_eq!(began.elapsed().as_secs(), 15);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_never_says_that_it_is_ready_is_no_way() {
+async fn who_says_something_else_than_that_they_are_ready_is_no_sync_server_and_who_says_nothing_may_be_one()
+{
     let (_line, _live, task, _there) = line();
     let began = Instant::now();
-    assert!(matches!(task.await.unwrap(), Ending::NotHere));
+    assert!(matches!(task.await.unwrap(), Ending::Unclear(_)));
     assert_eq!(began.elapsed().as_secs(), 10);
     for text in ["<html>", r#"{"type":"frame"}"#] {
         let (_line, _live, task, there) = line();
@@ -154,6 +156,7 @@ async fn nonsense_is_not_believed_and_ends_it() {
         let (_line, _live, task, there) = line();
         let mut end = End::of(there).await;
         end.say(READY).await;
+        end.say(first_frame("family", "0")).await;
         end.say(text).await;
         assert_eq!(error(task.await.unwrap()).kind(), ErrorKind::Distrusted, "{text}");
     }
