@@ -46,6 +46,8 @@ struct State {
     used: HashSet<SpaceId>,
     n_seats_ever: u64,
     asks: mpsc::Sender<Asked>,
+    /// A newer token that the server has not taken yet.
+    newer: Option<Ask>,
     is_over: bool,
 }
 
@@ -64,7 +66,7 @@ impl Line {
     pub(super) fn new() -> (Arc<Self>, Asks) {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (seats, used) = (HashMap::new(), HashSet::new());
-        let state = State { seats, used, n_seats_ever: 0, asks, is_over: false };
+        let state = State { seats, used, n_seats_ever: 0, asks, newer: None, is_over: false };
         (Arc::new(Self(Mutex::new(state))), asked)
     }
 
@@ -104,9 +106,10 @@ impl Line {
         }
     }
 
-    /// A ping that says what was taken in so far.
+    /// A ping that says what was taken in so far. A token that the server could not look at is shown again with it.
     pub(super) fn ping(&self) -> Asked {
-        let state = self.state();
+        let state = &mut *self.state();
+        state.show_newer();
         let taken = |(space, seat): (&SpaceId, &Seat)| Some((space.clone(), seat.taken.clone()?));
         let at = state.seats.iter().filter_map(taken).collect();
         Asked { reference: Some(TAKEN.into()), ask: Ask::Ping { at } }
@@ -114,11 +117,14 @@ impl Line {
 
     /// The token is another one.
     pub(super) fn sign_in(&self, token: Option<&str>) {
-        let is_asked = token.is_some_and(|token| {
-            self.state().ask(Some(SIGN_IN.into()), Ask::Auth { token: token.into() }).is_some()
-        });
-        if !is_asked {
-            self.end(&Ending::Failed(Error::new(ErrorKind::Unauthorized, "nobody is signed in any more")));
+        let state = &mut *self.state();
+        state.newer = token.map(|token| Ask::Auth { token: token.into() });
+        match state.newer {
+            Some(_) => state.show_newer(),
+            None => {
+                let nobody = Error::new(ErrorKind::Unauthorized, "nobody is signed in any more");
+                state.end(&Ending::Failed(nobody));
+            }
         }
     }
 
@@ -166,6 +172,7 @@ impl Line {
                 state.beat(&heads);
             }
             Tell::Error(refusal) => return state.refused(&refusal),
+            Tell::Ready { .. } => state.newer = None,
             _ => {}
         }
         ControlFlow::Continue(())
@@ -183,6 +190,13 @@ impl State {
     /// `None` when too much waits to be sent.
     fn ask(&mut self, reference: Option<String>, ask: Ask) -> Option<()> {
         self.asks.try_send(Asked { reference, ask }).ok()
+    }
+
+    /// Where there is no room, the next ping comes soon.
+    fn show_newer(&mut self) {
+        if let Some(auth) = self.newer.clone() {
+            let _ = self.ask(Some(SIGN_IN.into()), auth);
+        }
     }
 
     /// Whether there was someone to give it to, and room for it.
@@ -227,7 +241,10 @@ impl State {
     fn refused(&mut self, refusal: &Refusal) -> ControlFlow<Error> {
         let reference = refusal.reference.as_deref();
         let is_about_all = reference.is_none() && refusal.space.is_none();
-        if is_about_all || reference == Some(SIGN_IN) {
+        if reference == Some(SIGN_IN) {
+            return not_signed_in(refusal);
+        }
+        if is_about_all {
             return ControlFlow::Break(refused(refusal));
         }
         let is_meant = |(space, seat): &(&SpaceId, &Seat)| match reference {
@@ -252,6 +269,17 @@ impl State {
             seat.end(ending);
         }
     }
+}
+
+/// What it means that a newer token is not taken. While it cannot be looked at, the one before is good enough. One that was
+/// looked at may be somebody else's, for whom this connection is not; what it is worth is said to the next one who shows it.
+fn not_signed_in(refusal: &Refusal) -> ControlFlow<Error> {
+    let error = refused(refusal);
+    if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Unavailable) {
+        return ControlFlow::Continue(());
+    }
+    let message = "the live connection is not for the newer token";
+    ControlFlow::Break(Error::new(ErrorKind::Unavailable, message).with_source(error))
 }
 
 impl Seat {

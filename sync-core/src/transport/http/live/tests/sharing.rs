@@ -161,12 +161,40 @@ async fn a_newer_token_goes_to_the_server_and_none_ends_everything() {
     asks.next().await.unwrap();
     let asked = asks.next().await.unwrap();
     assert_eq!(asked.ask, Ask::Auth { token: "newer".into() });
-    let refusal = r#"{"type":"error","code":"invalid_token","ref":"sign-in"}"#;
-    let refused = line.told(Tell::from_json(refusal).unwrap());
-    assert_eq!(refused.break_value().unwrap().kind(), ErrorKind::Unauthorized);
     line.sign_in(None);
     assert_eq!(live.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unauthorized);
     assert!(line.sit(&space("other"), &after("0")).is_none());
+}
+
+#[test]
+fn a_newer_token_that_could_not_be_looked_at_is_shown_with_each_ping_until_it_is_taken() {
+    let (line, mut asks) = Line::new();
+    let _live = line.sit(&space("family"), &after("0")).unwrap();
+    let mut n_shown = || {
+        line.ping();
+        let asked = std::iter::from_fn(|| asks.next().now_or_never().flatten());
+        asked.filter(|asked| matches!(asked.ask, Ask::Auth { .. })).count()
+    };
+    assert_eq!(n_shown(), 0);
+    line.sign_in(Some("newer"));
+    n_shown();
+    for code in ["storage_unavailable", "overloaded", "rate_limited", "internal"] {
+        told(&line, &format!(r#"{{"type":"error","code":"{code}","ref":"sign-in"}}"#));
+        assert_eq!(n_shown(), 1, "{code}");
+    }
+    told(&line, READY);
+    assert_eq!(n_shown(), 0);
+}
+
+#[test]
+fn a_newer_token_that_is_not_for_this_connection_ends_it_and_is_judged_where_it_is_shown_next() {
+    for code in ["invalid_token", "token_expired", "token_revoked"] {
+        let (line, _asks) = Line::new();
+        line.sign_in(Some("newer"));
+        let refusal = format!(r#"{{"type":"error","code":"{code}","ref":"sign-in"}}"#);
+        let refused = line.told(Tell::from_json(&refusal).unwrap());
+        assert_eq!(refused.break_value().unwrap().kind(), ErrorKind::Unavailable, "{code}");
+    }
 }
 
 #[tokio::test]
