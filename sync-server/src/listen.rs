@@ -55,9 +55,12 @@ const HEADERS_MAX: usize = 100;
 /// gate holds heads to 64 KiB.
 const BUFFER_BYTES_MAX: usize = 96 << 10;
 
-/// The answer to a connection over a cap.
+/// The answer to a connection over a cap. It is a problem like any other, so that clients take it for the server's own word and
+/// not for trouble of something in between.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-content-length: 0\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\r\n";
+content-type: application/problem+json\r\ncontent-length: 143\r\ncache-control: no-store\r\n\
+x-content-type-options: nosniff\r\n\r\n\
+{\"code\":\"overloaded\",\"detail\":\"too many connections\",\"status\":503,\"title\":\"The server is busy; try again\",\"type\":\"urn:sync:problem:overloaded\"}";
 
 /// A connection that was accepted, before anything is spoken on it.
 type Socket = PeerStream<Moving<TcpStream>>;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sync_server::gate::GateLimits;
 use sync_server::listen::ListenLimits;
+use sync_server::problem::{Code, Problem};
 
 use crate::world::{PATIENCE, World};
 
@@ -53,6 +54,16 @@ async fn a_connection_over_the_cap_is_told_so_and_the_next_one_is_served() {
         first.until("127.0.0.1").await;
         let refused = world.ask("").await;
         assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1"), "{refused}");
+        let (head, body) = refused.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/problem+json"), "{head}");
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
+        let document: serde_json::Value = serde_json::from_str(body).unwrap();
+        let problem = Problem::new(Code::Overloaded);
+        let expected = serde_json::json!({
+            "code": "overloaded", "status": 503, "title": problem.text(), "detail": "too many connections",
+            "type": "urn:sync:problem:overloaded",
+        });
+        assert_eq!(document, expected);
         drop(first);
         let request = PEER.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
         let served = async { while !world.ask(&request).await.contains("200 OK") {} };
