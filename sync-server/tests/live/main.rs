@@ -12,4 +12,5 @@ mod pressure;
 mod raw;
 mod replicas;
 mod slow;
+mod storm;
 mod world;

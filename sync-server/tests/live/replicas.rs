@@ -1,6 +1,7 @@
 //! Replicas of the library that run against a server, and hear of each other only over live connections.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,16 +21,25 @@ use crate::world::{PATIENCE, User, World};
 
 /// A way on which no request is held: what comes by itself, comes live.
 #[derive(Clone, Debug)]
-struct OnlyLive(Arc<HttpTransport>);
+pub(crate) struct OnlyLive {
+    inner: Arc<HttpTransport>,
+    /// Requests that the server has answered with a refusal.
+    pub(crate) n_refused: Arc<AtomicUsize>,
+}
 
 #[async_trait]
 impl Transport for OnlyLive {
     async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
-        self.0.push(space, push).await
+        self.inner.push(space, push).await
     }
 
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
-        if pull.wait.is_some() { std::future::pending().await } else { self.0.pull(space, pull).await }
+        if pull.wait.is_some() {
+            return std::future::pending().await;
+        }
+        self.inner.pull(space, pull).await.inspect_err(|error| {
+            self.n_refused.fetch_add(usize::from(error.code().is_some()), Ordering::SeqCst);
+        })
     }
 
     fn snapshot(
@@ -37,21 +47,22 @@ impl Transport for OnlyLive {
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.0.snapshot(space, request)
+        self.inner.snapshot(space, request)
     }
 
     fn live(&self, space: &SpaceId, subscribe: &Subscribe) -> Option<LiveStream> {
-        self.0.live(space, subscribe)
+        self.inner.live(space, subscribe)
     }
 }
 
-fn way(world: &World, user: &User) -> OnlyLive {
+pub(crate) fn way(world: &World, user: &User) -> OnlyLive {
     let base = format!("http://{}", world.address);
-    OnlyLive(Arc::new(HttpTransport::new(&base, Some(&user.token)).unwrap()))
+    let inner = Arc::new(HttpTransport::new(&base, Some(&user.token)).unwrap());
+    OnlyLive { inner, n_refused: Arc::default() }
 }
 
 /// A replica that runs and has loaded the space.
-async fn running(way: &OnlyLive, user: &User, space: &str) -> Replica {
+pub(crate) async fn running(way: &OnlyLive, user: &User, space: &str) -> Replica {
     let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new(&*user.id).unwrap());
     let space = SpaceId::new(space).unwrap();
     let replica = Replica::open(Arc::new(MemoryStore::default()), space, options).await.unwrap();

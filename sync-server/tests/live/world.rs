@@ -62,6 +62,11 @@ impl World {
         Self { address, stop: Some(stop), task: Some(task), _home: home }
     }
 
+    /// One whose server is a program of its own.
+    pub(crate) fn around(address: SocketAddr, home: tempfile::TempDir) -> Self {
+        Self { address, stop: None, task: None, _home: home }
+    }
+
     /// Begins to end; yields when it has.
     pub(crate) fn stop(&mut self) -> JoinHandle<()> {
         self.stop.take().unwrap().send(()).unwrap();
