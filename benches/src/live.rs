@@ -8,6 +8,7 @@
 //! - `memory`: ten thousand connections that do nothing, in a thousand spaces
 //! - `latency`: from a push to its delivery, in one process and over several on Postgres
 //! - `stalled`: a thousand who do not read, during many writes
+//! - `storm`: ten thousand replicas whose server ends and is started again; `returning` is their process
 //!
 //! A message carries the time at which it was sent; followers and writers share the clock of one machine. The server is the
 //! binary beside this program.
@@ -18,11 +19,14 @@ mod fan_out;
 mod follow;
 mod latency;
 mod memory;
+mod returning;
 mod stalled;
+mod storm;
 mod writer;
 
 pub(crate) use bare::serve as serve_bare;
 pub(crate) use follow::follow;
+pub(crate) use returning::run as come_back;
 
 use crate::Options;
 use crate::report::Report;
@@ -38,6 +42,9 @@ pub(crate) async fn run(report: &mut Report, options: &Options) {
     }
     if options.wants("live-stalled") {
         stalled::run(report, options.followers, options.records).await;
+    }
+    if options.wants("live-storm") {
+        storm::run(report, options.idle).await;
     }
 }
 

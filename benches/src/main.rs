@@ -57,14 +57,14 @@ struct Options {
     /// Followers of one space
     #[arg(long, default_value_t = 1_000)]
     followers: usize,
-    /// Connections that do nothing
+    /// Connections that do nothing, and those of a storm
     #[arg(long, default_value_t = 10_000)]
     idle: usize,
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only these benches: bulk-push, single-push, pull, snapshot, accounts, processes, replica-write, replica-read, replica-sync,
-    /// replica-load, replica-idle, live, live-memory, live-stalled
+    /// replica-load, replica-idle, live, live-memory, live-stalled, live-storm
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only on these stores: sqlite, postgres
@@ -88,6 +88,9 @@ enum Command {
     /// Follow as standard input says: the clients of live connections
     #[command(hide = true)]
     Follow,
+    /// Run replicas as standard input says: the clients of a server that ends and begins again
+    #[command(hide = true)]
+    Return,
 }
 
 impl Options {
@@ -107,6 +110,7 @@ async fn main() {
         Some(Command::Serve { store }) => return postgres::serve(store).await,
         Some(Command::ServeBare) => return live::serve_bare().await,
         Some(Command::Follow) => return live::follow().await,
+        Some(Command::Return) => return live::come_back().await,
         None => {}
     }
     if options.quick {

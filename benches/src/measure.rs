@@ -1,5 +1,8 @@
 //! Messages with the time at which they were sent, how long they took, and the table of that.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use sync_core::{Clock, SystemClock};
 
 /// What a message begins its time with.
@@ -60,5 +63,45 @@ impl Delivered {
         let mut numbers = line.split(' ').map(|number| number.parse().expect("the line has numbers"));
         let mut next = || numbers.next().expect("the line has three numbers");
         Self { p50_ms: next(), p99_ms: next(), rate: next() }
+    }
+}
+
+/// How those came back whom a server had lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Returned {
+    p50_ms: u64,
+    p99_ms: u64,
+    max_ms: u64,
+    /// What went wrong meanwhile, and how often.
+    failures: BTreeMap<String, usize>,
+}
+
+impl Returned {
+    /// From the microseconds after which each was back.
+    pub(crate) fn of(mut took_us: Vec<u64>, failures: BTreeMap<String, usize>) -> Self {
+        took_us.sort_unstable();
+        let last = took_us.len().saturating_sub(1);
+        let at = |percent: usize| took_us.get(last * percent / 100).map_or(0, |took_us| took_us / 1000);
+        Self { p50_ms: at(50), p99_ms: at(99), max_ms: at(100), failures }
+    }
+
+    /// As a line between processes.
+    pub(crate) fn to_line(&self) -> String {
+        serde_json::json!([self.p50_ms, self.p99_ms, self.max_ms, self.failures]).to_string()
+    }
+
+    /// Reads such a line.
+    pub(crate) fn from_line(line: &str) -> Self {
+        let read = serde_json::from_str(line).expect("the line was written by this program");
+        let (p50_ms, p99_ms, max_ms, failures) = read;
+        Self { p50_ms, p99_ms, max_ms, failures }
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50_ms, p99_ms, max_ms, failures } = self;
+        write!(f, "p50 {p50_ms} ms, p99 {p99_ms} ms, the last {max_ms} ms")?;
+        failures.iter().try_for_each(|(what, n)| write!(f, "; {n} times: {what}"))
     }
 }

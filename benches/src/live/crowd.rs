@@ -12,6 +12,9 @@ use crate::subject::register;
 /// Connections of one user; the server takes 500.
 const OF_USER_MAX: usize = 400;
 
+/// Connections of one space, where there are many spaces.
+pub(super) const OF_SPACE: usize = 10;
+
 /// Someone who is signed in.
 #[derive(Clone, Debug)]
 pub(super) struct User {
@@ -27,7 +30,7 @@ impl User {
     }
 
     /// One more space of theirs.
-    pub(super) async fn another_space(&self, client: &mut Client) -> String {
+    async fn another_space(&self, client: &mut Client) -> String {
         let (status, made) = client.request(Method::POST, "/v1/spaces", "{}").await;
         assert!(status.is_success(), "{}", String::from_utf8_lossy(&made));
         text(&made, "space")
@@ -59,6 +62,20 @@ fn text(json: &[u8], name: &str) -> String {
 /// How many users it takes for so many connections.
 pub(super) fn n_users(n_connections: usize) -> usize {
     n_connections.div_ceil(OF_USER_MAX)
+}
+
+/// Spaces for so many connections, [`OF_SPACE`] each: their owners, one after the other.
+pub(super) async fn users_and_spaces(address: SocketAddr, n_connections: usize) -> Vec<User> {
+    let (n_users, n_spaces) = (n_users(n_connections), n_connections.div_ceil(OF_SPACE));
+    let mut spaces = Vec::new();
+    for n in 0..n_users {
+        let user = User::register(address, &format!("user-{n}")).await;
+        let mut client = Client::connect(address, &user.token).await;
+        for _ in 0..n_spaces / n_users + usize::from(n < n_spaces % n_users) {
+            spaces.push(User { space: user.another_space(&mut client).await, ..user.clone() });
+        }
+    }
+    spaces
 }
 
 /// The process of those who follow.

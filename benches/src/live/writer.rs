@@ -87,7 +87,7 @@ impl Writer {
 }
 
 /// A push of so many messages.
-fn body(first: usize, n_messages: usize) -> String {
+pub(super) fn body(first: usize, n_messages: usize) -> String {
     let mutation = |n| {
         let data = message(MESSAGE_BYTES);
         format!(r#"{{"op":"put","collection":"notes","id":"{n:016}","base_version":0,"data":{data}}}"#)
