@@ -16,6 +16,7 @@ use super::beat::Clocks;
 use super::connection::{Connection, Followed};
 use super::end::End;
 use super::line::{Reader, Writer};
+use super::pace::Pace;
 use super::refused::refused;
 use super::unpack::Message;
 use super::{MESSAGE_BYTES_MAX, SPACES_MAX};
@@ -84,6 +85,12 @@ impl Backlog {
     }
 }
 
+/// How many signs of life nobody asked for are taken. One each second, and fifty at once: what libraries send to see whether
+/// someone is there.
+pub(super) fn signs() -> Pace {
+    Pace::new(50, Duration::from_secs(1))
+}
+
 /// Reads the first message of one who came without credentials, and finds out who it is.
 pub(super) async fn first_auth(
     app: &App,
@@ -91,13 +98,18 @@ pub(super) async fn first_auth(
     writer: &mut Writer,
     open: &mut Open,
 ) -> Result<SignedIn, End> {
+    let mut signs = signs();
     let message = loop {
         let heard = tokio::select! {
             heard = reader.next() => heard?,
-            end = writer.drive() => return Err(end),
+            driven = writer.drive() => {
+                driven?;
+                continue;
+            }
         };
         match heard {
             Message::Text(message) => break message,
+            Message::Ping(_) | Message::Pong(_) if !signs.take() => return Err(End::TOO_MANY),
             Message::Ping(said) => writer.answer(said),
             Message::Pong(_) => {}
             Message::Close(code) => return Err(End::Answered(code)),
@@ -118,7 +130,10 @@ impl Connection {
     pub(super) fn hear(&mut self, heard: Message, clocks: &mut Clocks) -> Result<(), End> {
         clocks.heard();
         match heard {
-            Message::Text(message) => self.backlog.push(message),
+            Message::Text(message) => {
+                clocks.heard_whole();
+                self.backlog.push(message);
+            }
             Message::Pong(mark) if self.writer.answered(&mark) => {}
             // Signs of life that nobody asked for, many times a second, are none.
             Message::Ping(_) | Message::Pong(_) if !self.signs.take() => return Err(End::TOO_MANY),

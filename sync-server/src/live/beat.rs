@@ -38,9 +38,14 @@ impl Clocks {
         }
     }
 
-    /// Something whole was heard.
+    /// They are there.
     pub(super) fn heard(&mut self) {
-        (self.heard_at, self.within_since) = (Instant::now(), None);
+        self.heard_at = Instant::now();
+    }
+
+    /// A message is whole. What comes between its pieces says nothing about when it will be.
+    pub(super) fn heard_whole(&mut self) {
+        self.within_since = None;
     }
 
     /// Ready when it is time to look at the clocks. It may be dropped at any time.
@@ -60,6 +65,7 @@ impl Connection {
         if !self.backlog.has_room() {
             // It is not read: what is not heard then says nothing about the client.
             clocks.heard();
+            clocks.heard_whole();
         }
         if now - clocks.heard_at >= SILENCE_MAX {
             return Err(End::SILENT);
@@ -69,6 +75,8 @@ impl Connection {
             if now - since >= MESSAGE_MAX {
                 return Err(End::SILENT);
             }
+        } else {
+            clocks.heard_whole();
         }
         if now >= clocks.beat_at {
             clocks.beat_at = now + BEAT;

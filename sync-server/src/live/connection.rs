@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::BEAT;
-use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth};
+use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth, signs};
 use super::beat::Clocks;
 use super::end::End;
 use super::following::{Event, Recipient, Wish, follow};
@@ -147,8 +147,7 @@ impl Connection {
             // A hundred each second, and two hundred at once: fast typing in many places, and a page that opens.
             pace: Pace::new(200, Duration::from_millis(10)),
             held_since: None,
-            // One each second, and fifty at once: what libraries send to see whether someone is there.
-            signs: Pace::new(50, Duration::from_secs(1)),
+            signs: signs(),
             // Ten each second: a pointer that moves.
             presence_pace: Pace::new(20, Duration::from_millis(100)),
             client,
@@ -170,7 +169,7 @@ impl Connection {
                 (push, reply) = done(&mut self.pushing) => self.pushed(push, reply),
                 Some((space, number, event)) = self.events.next() => self.happened(&space, number, event),
                 () = self.pace.ready(), if self.may_answer() => Ok(()),
-                end = self.writer.drive() => Err(end),
+                driven = self.writer.drive() => driven,
                 () = clocks.tick() => self.look(reader, &mut clocks),
             };
             if let Err(end) = step.and_then(|()| self.answer_backlog()) {

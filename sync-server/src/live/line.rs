@@ -225,12 +225,16 @@ impl<T: AsyncWrite> Writer<T> {
             && self.moved_at.elapsed() >= STALL_MAX + Duration::from_secs(n_beyond / BYTES_PER_S_MIN)
     }
 
-    /// Writes what waits, and goes on waiting. It may be dropped at any time, and must be called again then.
-    pub(super) async fn drive(&mut self) -> End {
-        match poll_fn(|cx| self.poll_written(cx)).await {
-            Err(_) => End::Gone,
-            Ok(()) => std::future::pending().await,
-        }
+    /// Writes what waits. Ready when there is room again where there was none; with room, only when it fails. It may be dropped at
+    /// any time, and must be called again then.
+    pub(super) async fn drive(&mut self) -> Result<(), End> {
+        let had_room = self.has_room();
+        poll_fn(|cx| match self.poll_written(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(Err(End::Gone)),
+            _ if !had_room && self.has_room() => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        })
+        .await
     }
 
     /// Says farewell, or answers theirs. What waits is said before only to those who did something wrong: it tells them what.

@@ -16,6 +16,7 @@ const HEAD_BYTES_MAX: usize = 10;
 /// A frame, or what is left of it to be written.
 #[derive(Debug)]
 struct Frame {
+    opcode: OpCode,
     head: [u8; HEAD_BYTES_MAX],
     n_head: u8,
     /// How much of the head was written.
@@ -39,8 +40,15 @@ impl Packer {
         self.push(OpCode::Control(Control::Ping), content);
     }
 
+    /// Answers a ping. Of several answers that wait the newest is enough (section 5.5.3), so those who ask all the time do not
+    /// fill the memory.
     pub(super) fn pong(&mut self, content: Bytes) {
-        self.push(OpCode::Control(Control::Pong), content);
+        let (opcode, n_before) = (OpCode::Control(Control::Pong), self.frames.len());
+        self.frames.retain(|frame| frame.opcode != opcode || frame.n_written > 0);
+        if self.frames.len() < n_before {
+            self.n_bytes = self.frames.iter().map(Frame::n_bytes).sum();
+        }
+        self.push(opcode, content);
     }
 
     pub(super) fn close(&mut self, content: Bytes) {
@@ -52,7 +60,8 @@ impl Packer {
         let (mut head, n_content) = ([0; HEAD_BYTES_MAX], content.len() as u64);
         header.format(n_content, &mut &mut head[..]).expect("a head without a mask has at most ten bytes");
         self.n_bytes += header.len(n_content) + content.len();
-        self.frames.push_back(Frame { head, n_head: header.len(n_content) as u8, n_written: 0, content });
+        let n_head = header.len(n_content) as u8;
+        self.frames.push_back(Frame { opcode, head, n_head, n_written: 0, content });
     }
 
     pub(super) fn is_empty(&self) -> bool {

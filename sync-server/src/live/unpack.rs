@@ -112,6 +112,10 @@ impl Unpacker {
     fn begin(&mut self, header: &FrameHeader, n_content: u64, n_head: usize) -> Result<Frame, End> {
         let kind = self.kind(header)?;
         let mask = header.mask.ok_or(End::PROTOCOL)?;
+        if n_head != header.len(n_content) || n_content > i64::MAX as u64 {
+            // A length is written in as few bytes as it takes.
+            return Err(End::PROTOCOL);
+        }
         if matches!(kind, Kind::Text) {
             self.n_heads_bytes += n_head;
             let n_bytes = n_content.saturating_add(self.text.len() as u64);

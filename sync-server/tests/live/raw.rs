@@ -24,11 +24,15 @@ pub(crate) fn frame(first: u8, content: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) async fn open(world: &World, user: &User) -> TcpStream {
+    shake_hands(world, &format!("/v1/live HTTP/1.1\r\nAuthorization: Bearer {}", user.token)).await
+}
+
+/// Shakes hands for what a request begins with.
+async fn shake_hands(world: &World, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let head = format!(
-        "GET /v1/live HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {}\r\n\r\n",
-        user.token
+        "GET {request}\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -38,18 +42,24 @@ pub(crate) async fn open(world: &World, user: &User) -> TcpStream {
     stream
 }
 
+/// Reads a frame of the server: its first byte, and its content. Nothing when it is gone.
+async fn read_frame(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let (first, length) = (stream.read_u8().await.ok()?, stream.read_u8().await.ok()?);
+    let length = match length {
+        126 => u64::from(stream.read_u16().await.ok()?),
+        127 => stream.read_u64().await.ok()?,
+        length => length.into(),
+    };
+    let mut content = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut content).await.ok()?;
+    Some((first, content))
+}
+
 /// Reads frames until the end; the number of it.
 pub(crate) async fn end(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<u16> {
     let reading = async {
         loop {
-            let (first, length) = (stream.read_u8().await.ok()?, stream.read_u8().await.ok()?);
-            let length = match length {
-                126 => u64::from(stream.read_u16().await.ok()?),
-                127 => stream.read_u64().await.ok()?,
-                length => length.into(),
-            };
-            let mut content = vec![0; usize::try_from(length).unwrap()];
-            stream.read_exact(&mut content).await.ok()?;
+            let (first, content) = read_frame(stream).await?;
             if first == 0x88 {
                 return Some(u16::from_be_bytes([content[0], content[1]]));
             }
@@ -131,6 +141,60 @@ async fn half_a_message_is_not_waited_for() {
     let begun = Instant::now();
     assert_eq!(end(&mut stream).await, Some(4408));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn half_a_message_is_not_waited_for_because_of_pings_behind_it() {
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    let mut stream = open(&world, &ada).await;
+    stream.write_all(&frame(0x01, br#"{"type":"ping""#)).await.unwrap();
+    let (mut reading, mut writing) = stream.into_split();
+    let pinging = async {
+        while writing.write_all(&frame(0x89, b"there?")).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        std::future::pending().await
+    };
+    let begun = Instant::now();
+    tokio::select! {
+        end = end(&mut reading) => assert_eq!(end, Some(4408)),
+        () = pinging => {}
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn pings_before_anybody_signed_in_are_not_answered_for_ever() {
+    let world = World::new().await;
+    let request = "/v1/live?auth=message HTTP/1.1";
+    let mut stream = shake_hands(&world, request).await;
+    for n in 0..20u8 {
+        stream.write_all(&frame(0x89, &[n])).await.unwrap();
+        assert_eq!(read_frame(&mut stream).await, Some((0x8a, vec![n])));
+    }
+    let mut flooding = shake_hands(&world, request).await;
+    flooding.write_all(&frame(0x89, b"there?").repeat(60)).await.unwrap();
+    assert_eq!(end(&mut flooding).await, Some(1008));
+}
+
+#[tokio::test]
+async fn what_fits_into_the_window_comes_at_once_without_a_pong() {
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    for n in 0..4 {
+        world.put(&ada, &ada.space, &n.to_string(), serde_json::json!("x".repeat(100_000))).await;
+    }
+    let mut stream = open(&world, &ada).await;
+    let subscribe = serde_json::json!({"type": "subscribe", "space": ada.space}).to_string();
+    let begun = Instant::now();
+    stream.write_all(&frame(0x81, subscribe.as_bytes())).await.unwrap();
+    let mut n_bytes = 0;
+    while n_bytes < 400_000 {
+        n_bytes += read_frame(&mut stream).await.unwrap().1.len();
+    }
+    // Clocks are looked at every five seconds; nothing else would let it go on.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

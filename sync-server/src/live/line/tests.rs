@@ -75,11 +75,28 @@ async fn what_is_told_arrives_in_order_through_a_narrow_pipe() {
     };
     tokio::select! {
         () = hearing => {}
-        end = writer.drive() => panic!("{end:?}"),
+        driven = writer.drive() => panic!("{driven:?}"),
         heard = reader.next() => panic!("{heard:?}"),
     }
     assert!(!writer.has_waiting());
     assert_eq!(writer.waiting.n_bytes(), 0);
+}
+
+#[tokio::test]
+async fn room_for_more_is_noticed_when_it_is_there() {
+    let (_reader, mut writer, mut far) = lines(1_000).await;
+    (0..3).for_each(|_| writer.tell(text(WAITING_BYTES_MAX / 2)));
+    let hearing = async {
+        for _ in 0..3 {
+            far.next().await.unwrap().unwrap();
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        driven = writer.drive() => assert_eq!(driven, Ok(())),
+        () = hearing => {}
+    }
+    assert!(writer.has_room() && writer.has_waiting(), "as soon as that");
 }
 
 #[tokio::test]

@@ -49,7 +49,11 @@ proptest! {
             let opcode = match kind {
                 0 => { packer.text(bytes); OpCode::Data(Data::Text) }
                 1 => { packer.ping(bytes); OpCode::Control(Control::Ping) }
-                2 => { packer.pong(bytes); OpCode::Control(Control::Pong) }
+                2 => {
+                    packer.pong(bytes);
+                    said.retain(|(opcode, _)| *opcode != OpCode::Control(Control::Pong));
+                    OpCode::Control(Control::Pong)
+                }
                 _ => { packer.close(bytes); OpCode::Control(Control::Close) }
             };
             said.push((opcode, content));
@@ -92,6 +96,20 @@ fn a_frame_that_was_begun_is_ended_and_others_are_let_go() {
         }
         assert_eq!(read(&bytes), expected, "{n_written}");
     }
+}
+
+#[test]
+fn of_the_answers_to_pings_that_wait_the_newest_is_written() {
+    let mut packer = Packer::default();
+    packer.text("text".into());
+    (0..1_000).for_each(|n| packer.pong(format!("{n}").into()));
+    assert_eq!(packer.frames.len(), 2);
+    packer.advance(7);
+    packer.pong("after one that was begun".into());
+    let text = b"\x81\x04text\x8a".to_vec();
+    let rest = written(&mut packer, &[5]);
+    let expected = ["text", "999", "after one that was begun"].map(|said| said.as_bytes().to_vec());
+    assert_eq!(read(&[text, rest].concat()).into_iter().map(|(_, said)| said).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -137,6 +137,13 @@ fn what_breaks_the_rules_ends_it() {
         ("a close for no reason there is", control(Control::Close, &[0, 1]), End::PROTOCOL),
         ("a reason that is no text", control(Control::Close, &[3, 232, 0xff]), End::NOT_UTF8),
         ("no text", data(Data::Text, true, &[0xff]), End::NOT_UTF8),
+        (
+            "a length in more bytes than it takes",
+            [&[0x81, 0x80 | 126, 0, 5][..], &[0; 4]].concat(),
+            End::PROTOCOL,
+        ),
+        ("one in eight", [&[0x81, 0x80 | 127][..], &300u64.to_be_bytes(), &[0; 4]].concat(), End::PROTOCOL),
+        ("one that is negative", [&[0x81, 0x80 | 127][..], &[0xff; 8], &[0; 4]].concat(), End::PROTOCOL),
         ("half a letter", data(Data::Text, true, &"é".as_bytes()[..1]), End::NOT_UTF8),
         ("too much", data(Data::Text, true, &[b'x'; MESSAGE_BYTES_MAX + 1]), End::TOO_BIG),
         (
