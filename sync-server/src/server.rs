@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sync_core::service::{Service, ServiceBuilder};
 use sync_core::{Clock, IdSource, OsIds, SystemClock, TokioHandle};
 use tokio::net::TcpListener;
@@ -205,12 +206,21 @@ impl Server {
             self.app.stopping.begin();
         };
         let following = self.listener.tls.clone().map(|tls| tokio::spawn(tls.follow()));
+        let last_call = async {
+            self.app.stopping.begun().await;
+            tokio::time::sleep(LAST_CALL).await;
+        };
+        let mut last_call = std::pin::pin!(last_call.fuse());
         tokio::select! {
             () = serve(self.listener, limits, edge, stop) => {}
             () = self.app.identity.keep_up() => {}
             () = self.control.serve(operator) => {}
+            () = &mut last_call => {}
         }
-        self.app.sockets().ended(FAREWELL_MAX).await;
+        tokio::select! {
+            () = self.app.sockets().ended(FAREWELL_PAUSE_MAX) => {}
+            () = last_call => {}
+        }
         self.control.close().await;
         if let Some(following) = following {
             following.abort();
@@ -226,9 +236,13 @@ impl Server {
     }
 }
 
-/// Time for open connections to say farewell, after requests have been answered. 1 s of the ten that orchestrators wait; they are
-/// told when the server begins to stop, and need next to none of it.
-const FAREWELL_MAX: Duration = Duration::from_secs(1);
+/// The longest pause between two open connections that end, after requests have been answered. 1 s: they are told when the server
+/// begins to stop, and ten thousand need as long for all of them together; who is gone without a word needs more.
+const FAREWELL_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// When connections are not waited for any more, after the server began to stop. 9 s of the ten that orchestrators wait: the store
+/// is still to be closed.
+const LAST_CALL: Duration = Duration::from_secs(9);
 
 /// The way letters leave, if there is one.
 fn post_office(

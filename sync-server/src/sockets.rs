@@ -36,11 +36,14 @@ impl Sockets {
         Open { sockets: Arc::clone(self), user: None }
     }
 
-    /// Waits until none is open, for at most this long.
-    pub(crate) async fn ended(&self, limit: Duration) {
+    /// Waits until none is open, as long as they go on ending with no longer pause than this.
+    pub(crate) async fn ended(&self, pause_max: Duration) {
         let mut n_open = self.n_open.subscribe();
-        // It cannot fail: the sender lives in `self`.
-        let _ = tokio::time::timeout(limit, n_open.wait_for(|n_open| *n_open == 0)).await;
+        while *n_open.borrow_and_update() > 0 {
+            if tokio::time::timeout(pause_max, n_open.changed()).await.is_err() {
+                return;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ActorId, usize>> {
@@ -119,5 +122,20 @@ mod tests {
         waiting.await.unwrap();
         let _left = sockets.open();
         sockets.ended(Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_end_one_after_the_other_are_all_waited_for() {
+        let sockets = Arc::new(Sockets::default());
+        let many: Vec<_> = (0..10).map(|_| sockets.open()).collect();
+        tokio::spawn(async move {
+            for open in many {
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                drop(open);
+            }
+        });
+        let begun = tokio::time::Instant::now();
+        sockets.ended(Duration::from_secs(1)).await;
+        assert_eq!(begun.elapsed().as_secs(), 9);
     }
 }
