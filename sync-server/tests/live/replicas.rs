@@ -66,10 +66,9 @@ pub(crate) async fn running(way: &OnlyLive, user: &User, space: &str) -> Replica
     let options = ReplicaOptions::new(Arc::new(TokioRuntime), ActorId::new(&*user.id).unwrap());
     let space = SpaceId::new(space).unwrap();
     let replica = Replica::open(Arc::new(MemoryStore::default()), space, options).await.unwrap();
+    timeout(PATIENCE, replica.sync(way)).await.unwrap().unwrap();
     let (runs, way) = (replica.clone(), way.clone());
     tokio::spawn(async move { runs.run(&way).await });
-    let mut states = replica.states();
-    timeout(PATIENCE, async { while states.next().await != Some(SyncState::Idle) {} }).await.unwrap();
     replica
 }
 
