@@ -4,7 +4,7 @@
 //! socket ─▶ line ─▶ connection ─▶ asks: subscribe, push, presence …
 //!        ◀─ line ◀─            ◀─ following: one stream for each space, which ends when access does
 //! ```
-//! - `upgrade`: from a request to a socket with small buffers
+//! - `upgrade`: from a request to a socket
 //! - `line`: messages in and out, and who does not take them; `unpack` and `pack` the frames they come in
 //! - `connection`: what happens in which order; `asks` what a client wants, `beat` what happens by itself
 //! - `following`: one space for one reader, with their right to it
