@@ -137,5 +137,6 @@ pub use session::Session;
 pub use state_hash::{StateHash, state_hash};
 pub use types::{
     ActorId, ClientId, Collection, CredentialId, Cursor, CursorError, CursorToken, Epoch, MutationNumber,
-    NameError, Record, RecordId, RecordKey, RecordMeta, Seq, SeqError, SpaceId, Tag, Version,
+    NameError, OpClock, OpId, PeerId, PropertyKey, Record, RecordId, RecordKey, RecordMeta, Seq, SeqError,
+    SpaceId, Tag, TreeAction, TreeId, TreeOp, TreeOpError, Version, VertexId,
 };

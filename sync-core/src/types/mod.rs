@@ -5,6 +5,8 @@ mod names;
 mod record;
 mod seq;
 mod tag;
+mod tree_names;
+mod tree_op;
 
 pub use cursor::{Cursor, CursorError, CursorToken};
 pub(crate) use names::changes_direction;
@@ -13,3 +15,5 @@ pub(crate) use record::checksum;
 pub use record::{Record, RecordMeta};
 pub use seq::{MutationNumber, Seq, SeqError, Version};
 pub use tag::{Epoch, Tag};
+pub use tree_names::{PeerId, PropertyKey, TreeId, VertexId};
+pub use tree_op::{OpClock, OpId, TreeAction, TreeOp, TreeOpError};

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::types::TreeId;
+
 /// Why a text is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {what}: {why}")]
@@ -27,19 +29,20 @@ impl NameError {
     }
 }
 
+/// A checked text as a type of its own.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            #[doc = concat!("Takes a text that is a valid ", $what, ".\n\n# Errors\n\n[`NameError`] says which rule the text breaks.")]
-            pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
+            #[doc = concat!("Takes a text that is a valid ", $what, ".\n\n# Errors\n\n[`NameError`](crate::NameError) says which rule the text breaks.")]
+            pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::types::NameError> {
                 let text = text.as_ref();
-                $check(text).map_err(|why| NameError { what: $what, why })?;
-                Ok(Self(Arc::from(text)))
+                $check(text).map_err(|why| $crate::types::NameError::new($what, why))?;
+                Ok(Self(std::sync::Arc::from(text)))
             }
 
             /// The text.
@@ -48,14 +51,14 @@ macro_rules! name {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{:?}", &*self.0)
             }
         }
@@ -67,25 +70,25 @@ macro_rules! name {
         }
 
         impl TryFrom<String> for $name {
-            type Error = NameError;
+            type Error = $crate::types::NameError;
 
-            fn try_from(text: String) -> Result<Self, NameError> {
+            fn try_from(text: String) -> Result<Self, $crate::types::NameError> {
                 Self::new(text)
             }
         }
 
         impl TryFrom<&str> for $name {
-            type Error = NameError;
+            type Error = $crate::types::NameError;
 
-            fn try_from(text: &str) -> Result<Self, NameError> {
+            fn try_from(text: &str) -> Result<Self, $crate::types::NameError> {
                 Self::new(text)
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = NameError;
+            type Err = $crate::types::NameError;
 
-            fn from_str(text: &str) -> Result<Self, NameError> {
+            fn from_str(text: &str) -> Result<Self, $crate::types::NameError> {
                 Self::new(text)
             }
         }
@@ -97,6 +100,7 @@ macro_rules! name {
         }
     };
 }
+pub(super) use name;
 
 name! {
     /// The name of a space, which may become a file name: 1 to 64 of `a-z 0-9 _ -`, starting with a letter or digit,
@@ -154,13 +158,42 @@ impl Collection {
         Self(Arc::from(name))
     }
 
-    /// Whether this collection belongs to the library and not to the application.
-    pub fn is_system(&self) -> bool {
-        self.0.starts_with('$')
+    /// What the names of the collections of trees begin with.
+    const TREE_PREFIX: &'static str = "$tree:";
+
+    /// The collection whose records are the ops of a tree.
+    ///
+    /// ```
+    /// use sync_core::{Collection, TreeId};
+    /// let tree = TreeId::new("outline")?;
+    /// let collection = Collection::of_tree(&tree);
+    /// assert_eq!(collection.as_str(), "$tree:outline");
+    /// assert_eq!(collection.tree(), Some(tree));
+    /// assert!(collection.is_delivered() && !collection.is_system());
+    /// # Ok::<_, sync_core::NameError>(())
+    /// ```
+    pub fn of_tree(tree: &TreeId) -> Self {
+        Self(Arc::from(format!("{}{tree}", Self::TREE_PREFIX)))
     }
 
-    /// Whether servers deliver records of this collection: the application's own, and the conflicts. All other names of
-    /// the library are the books of one side.
+    /// The tree whose ops are in this collection, if it is one of those.
+    pub fn tree(&self) -> Option<TreeId> {
+        TreeId::new(self.0.strip_prefix(Self::TREE_PREFIX)?).ok()
+    }
+
+    /// Whether the records of this collection are the ops of a tree.
+    pub fn is_tree(&self) -> bool {
+        self.0.starts_with(Self::TREE_PREFIX)
+    }
+
+    /// Whether this collection is the library's own books (conflicts, what a replica keeps for itself), which neither an
+    /// application writes nor its trees.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('$') && !self.is_tree()
+    }
+
+    /// Whether servers deliver records of this collection: the application's own, its trees, and the conflicts. All other
+    /// names of the library are the books of one side.
     ///
     /// ```
     /// use sync_core::Collection;
@@ -179,6 +212,9 @@ impl Collection {
     ///
     /// [`NameError`] when the text is neither.
     pub fn from_stored(text: &str) -> Result<Self, NameError> {
+        if let Some(tree) = text.strip_prefix(Self::TREE_PREFIX) {
+            return TreeId::new(tree).map(|tree| Self::of_tree(&tree));
+        }
         match text.strip_prefix('$') {
             Some(rest) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase()) => {
                 Ok(Self(Arc::from(text)))
@@ -218,7 +254,7 @@ impl fmt::Display for RecordKey {
     }
 }
 
-type Check = Result<(), &'static str>;
+pub(super) type Check = Result<(), &'static str>;
 
 /// The longest space id; with the ending of a file it stays far below what file systems allow.
 const SPACE_ID_LENGTH_MAX: usize = 64;
@@ -252,7 +288,7 @@ fn check_collection(text: &str) -> Check {
     if text.starts_with("sqlite_") { Err("names starting with sqlite_ are reserved") } else { Ok(()) }
 }
 
-fn check_record_id(text: &str) -> Check {
+pub(super) fn check_record_id(text: &str) -> Check {
     if text.is_empty() {
         return Err("it is empty");
     }
@@ -291,7 +327,13 @@ fn check_actor_id(text: &str) -> Check {
     check_ascii(text, 1, 128, |b| b.is_ascii_graphic(), "use 1 to 128 visible ASCII characters")
 }
 
-fn check_ascii(text: &str, min: usize, max: usize, allowed: impl Fn(u8) -> bool, why: &'static str) -> Check {
+pub(super) fn check_ascii(
+    text: &str,
+    min: usize,
+    max: usize,
+    allowed: impl Fn(u8) -> bool,
+    why: &'static str,
+) -> Check {
     if (min..=max).contains(&text.len()) && text.bytes().all(allowed) { Ok(()) } else { Err(why) }
 }
 
