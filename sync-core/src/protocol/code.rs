@@ -43,13 +43,13 @@ codes! {
     REFUSED_BY_RULE "refused_by_rule"
     /// The record is not among those that its author may read.
     OUT_OF_SCOPE "out_of_scope"
-    /// The author's clock is too far ahead of the server's.
+    /// The author's clock is too far ahead of the server's, or that of an op too far ahead of its tree.
     CLOCK_DRIFT "clock_drift"
     /// The batch repeats a number with other content: this replica was copied.
     CLIENT_FORKED "client_forked"
     /// The batch skips numbers.
     MUTATION_GAP "mutation_gap"
-    /// The name of the replica belongs to someone else.
+    /// The name of the replica, or of the peer that numbers ops of trees, belongs to someone else.
     FORBIDDEN_CLIENT "forbidden_client"
     /// The caller had access to the space, and has it no longer: a replica gives up its copy.
     SPACE_REVOKED "space_revoked"

@@ -236,8 +236,15 @@ impl MutationWire<'_> {
         })
     }
 
-    /// Of the library's own collections, clients may only delete from the conflicts: that dismisses one.
+    /// Of the library's own collections, clients may only delete from the conflicts, which dismisses one, and put ops of
+    /// trees.
     fn collection(&self, pointer: &str) -> Result<Collection> {
+        if matches!(self.op, OpWord::Put)
+            && let Ok(collection) = Collection::from_stored(&self.collection)
+            && collection.is_tree()
+        {
+            return Ok(collection);
+        }
         if self.collection == Collection::CONFLICTS && matches!(self.op, OpWord::Delete) {
             return Ok(Collection::system(Collection::CONFLICTS));
         }

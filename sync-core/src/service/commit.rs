@@ -16,7 +16,7 @@ use crate::service::lane::Job;
 use crate::service::plan::{Planner, keys_of};
 use crate::service::roles::{Standing, may_write};
 use crate::service::stage::{Author, Stage};
-use crate::service::{Actor, Inner, cursors};
+use crate::service::{Actor, Inner, cursors, tree_op};
 use crate::store::{ClientQuery, ClientState, CommitWrite, LogEntry, Mode, StoreTxn};
 use crate::types::{ClientId, Cursor, MutationNumber, Seq, SpaceId};
 
@@ -35,7 +35,7 @@ pub(super) async fn commit(inner: &Inner, space: &SpaceId, jobs: &[Job]) -> Resu
             Err(refused) => Answer::Ready(Err(refused)),
         });
     }
-    let write = work.into_write();
+    let write = work.into_write()?;
     if !write.is_empty() {
         txn.apply(&write).await?;
     }
@@ -195,13 +195,14 @@ impl<'a> Work<'a> {
         Ok(draft)
     }
 
-    fn into_write(mut self) -> CommitWrite {
+    fn into_write(mut self) -> Result<CommitWrite> {
+        tree_op::write_books(&mut self.stage, self.now)?;
         let head = self.stage.last();
         let mut write = self.stage.into_commit();
         write.clients = self.dirty_clients.iter().filter_map(|id| self.clients.remove(id)).collect();
         write.log = self.log;
         write.log.iter_mut().for_each(|entry| entry.head = head);
-        write
+        Ok(write)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::merge::{
 };
 use crate::mutation::{Mutation, Op};
 use crate::protocol::code;
+use crate::service::tree_op::{self, OpFacts};
 use crate::types::{Record, Seq};
 
 /// What must happen to a record because of a mutation.
@@ -39,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub(super) floor: Seq,
     /// Later dates than this are not believed.
     pub(super) latest: Timestamp,
+    /// What is known of the tree, where the record is an op.
+    pub(super) op: Option<OpFacts>,
 }
 
 fn reject(code: &'static str, detail: &str) -> Decision {
@@ -52,6 +55,9 @@ pub(super) fn decide(mutation: &Mutation, current: Option<&Record>, facts: &Fact
             code::CLOCK_DRIFT,
             "the author's clock is more than five minutes ahead of the server's",
         );
+    }
+    if let Some(facts) = &facts.op {
+        return tree_op::decide(mutation, current, facts);
     }
     if mutation.key.collection.is_system() {
         return dismiss(mutation, current);

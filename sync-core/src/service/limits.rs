@@ -29,6 +29,11 @@ pub struct Limits {
     pub attempts_max: u32,
     /// How far ahead of the server's clock a change may be dated.
     pub clock_drift_max: Duration,
+    /// How far the clock of an op may be ahead of the latest one of its tree: enough for years of offline work, and far too
+    /// little to use up the clocks of everyone else.
+    pub op_clock_ahead_max: u64,
+    /// Bytes of one op of a tree. What is larger is no property but a file.
+    pub op_bytes_max: usize,
     /// How long a pull may wait for a change. Below what proxies cut.
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
@@ -57,6 +62,8 @@ impl Default for Limits {
             commit_bytes_max: 64 << 20,
             attempts_max: 6,
             clock_drift_max: Duration::from_secs(5 * 60),
+            op_clock_ahead_max: 1 << 24,
+            op_bytes_max: 256 << 10,
             wait_max: Duration::from_secs(50),
             waiters_max: 10_000,
             subscriptions_max: 200_000,

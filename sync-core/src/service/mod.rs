@@ -32,6 +32,8 @@ mod selection;
 mod settle;
 mod snapshot;
 mod stage;
+mod tree_op;
+mod trees;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +55,7 @@ pub use limits::Limits;
 pub use live::{Live, Subscription};
 pub use read::{CollectionStatus, RecordPage, ReplicaStatus, Status};
 pub use roles::Roles;
+pub use trees::{OpsAdded, OpsPage};
 
 /// Who is doing it, and what they may do in the space at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::service::decide::{Decision, Facts, decide};
 use crate::service::losers::named;
 use crate::service::rules::Rules;
 use crate::service::stage::{Author, Stage};
-use crate::service::{Actor, Limits};
+use crate::service::{Actor, Limits, tree_op};
 use crate::types::{MutationNumber, Record, RecordKey, Version};
 
 /// What carrying out mutations depends on.
@@ -24,11 +24,12 @@ pub(super) struct Planner<'a> {
     pub(super) actor: &'a Actor,
 }
 
-/// The records that a batch touches and the conflicts it settles: what must be loaded before it is planned.
+/// The records that a batch touches, the conflicts it settles and the books of the trees it adds to: what must be loaded
+/// before it is planned.
 pub(super) fn keys_of(mutations: &[Mutation]) -> impl Iterator<Item = RecordKey> {
     mutations.iter().flat_map(|mutation| {
         let conflict = mutation.resolves.clone().map(Conflict::key);
-        std::iter::once(mutation.key.clone()).chain(conflict)
+        std::iter::once(mutation.key.clone()).chain(conflict).chain(tree_op::books_of(&mutation.key))
     })
 }
 
@@ -130,7 +131,11 @@ impl Planner<'_> {
             return self.resolve(stage, mutation, conflict, author);
         }
         let decision = self.decide(stage, mutation, author);
-        self.carry_out(stage, mutation, decision, author)
+        let outcome = self.carry_out(stage, mutation, decision, author)?;
+        if mutation.key.collection.is_tree() && matches!(outcome, Outcome::Applied { .. }) {
+            tree_op::remember(stage, mutation, author)?;
+        }
+        Ok(outcome)
     }
 
     /// Decides what must happen to a record by what the author may know of it.
@@ -170,6 +175,7 @@ impl Planner<'_> {
             stamp: Stamp { at, by },
             floor: stage.head().floor,
             latest: author.now.saturating_add(self.limits.clock_drift_max),
+            op: tree_op::facts(stage, mutation, author, self.limits),
         }
     }
 

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::json::Json;
+use crate::service::tree_op::TreeBook;
 use crate::store::{CommitWrite, SpaceHead, Stamper};
-use crate::types::{ActorId, ClientId, Record, RecordKey, RecordMeta, Seq, Version};
+use crate::types::{ActorId, ClientId, Collection, Record, RecordKey, RecordMeta, Seq, Version};
 
 /// Who makes a change, and when.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Stage {
     states: HashMap<RecordKey, State>,
     journal: Vec<(RecordKey, State)>,
     n_bytes: usize,
+    /// The trees that got ops, as they are now.
+    trees: HashMap<Collection, TreeBook>,
 }
 
 /// A record as it is here, and whether that is what the store has.
@@ -41,12 +44,14 @@ pub(super) struct Mark {
     n_journal: usize,
     n_bytes: usize,
     stamper: Stamper,
+    trees: HashMap<Collection, TreeBook>,
 }
 
 impl Stage {
     pub(super) fn new(head: SpaceHead, now: Timestamp) -> Self {
         let stamper = Stamper::new(head, now);
-        Self { head, stamper, states: HashMap::new(), journal: Vec::new(), n_bytes: 0 }
+        let (states, trees) = (HashMap::new(), HashMap::new());
+        Self { head, stamper, states, journal: Vec::new(), n_bytes: 0, trees }
     }
 
     /// Takes what the store says about these keys.
@@ -98,8 +103,24 @@ impl Stage {
         self.n_bytes
     }
 
+    /// What is known of a tree that got ops in this commit.
+    pub(super) fn tree(&self, tree: &Collection) -> Option<TreeBook> {
+        self.trees.get(tree).copied()
+    }
+
+    /// Notes what is known of a tree now.
+    pub(super) fn note_tree(&mut self, tree: &Collection, book: TreeBook) {
+        self.trees.insert(tree.clone(), book);
+    }
+
+    /// The trees that got ops in this commit.
+    pub(super) fn trees(&self) -> Vec<(Collection, TreeBook)> {
+        self.trees.iter().map(|(tree, book)| (tree.clone(), *book)).collect()
+    }
+
     pub(super) fn mark(&self) -> Mark {
-        Mark { n_journal: self.journal.len(), n_bytes: self.n_bytes, stamper: self.stamper.clone() }
+        let (n_journal, n_bytes) = (self.journal.len(), self.n_bytes);
+        Mark { n_journal, n_bytes, stamper: self.stamper.clone(), trees: self.trees.clone() }
     }
 
     /// Undoes everything since the mark.
@@ -107,7 +128,7 @@ impl Stage {
         for (key, state) in self.journal.drain(mark.n_journal..).rev() {
             self.states.insert(key, state);
         }
-        (self.stamper, self.n_bytes) = (mark.stamper, mark.n_bytes);
+        (self.stamper, self.n_bytes, self.trees) = (mark.stamper, mark.n_bytes, mark.trees);
     }
 
     /// Those of the changes since `after` that are wanted, as they are now, ascending.

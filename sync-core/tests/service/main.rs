@@ -25,5 +25,6 @@ mod scope;
 mod scoped_conflicts;
 mod scoped_replicas;
 mod snapshot;
+mod trees;
 mod validate;
 mod world;

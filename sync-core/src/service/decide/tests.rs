@@ -70,7 +70,13 @@ fn asked(op: &Op, base: Option<i64>) -> Mutation {
 
 fn with<T>(policy: &CollectionPolicy, at: i64, work: impl FnOnce(&Facts<'_>) -> T) -> T {
     let stamp = Stamp { at, by: "replica-a".to_owned() };
-    work(&Facts { policy, stamp, floor: seq(FLOOR), latest: Timestamp::from_micros(1_000).unwrap() })
+    work(&Facts {
+        policy,
+        stamp,
+        floor: seq(FLOOR),
+        latest: Timestamp::from_micros(1_000).unwrap(),
+        op: None,
+    })
 }
 
 /// A decision in one word: `+` if others' work is in what is written, `!` for each side that lost.
@@ -205,7 +211,7 @@ fn of_equal_dates_the_greater_name_wins() {
     let mutation = asked(&Op::Put(json(json!(1))), Some(OLD));
     for (by, expected) in [("replica-a", "keep!mine"), ("replica-c", "write+!theirs")] {
         let stamp = Stamp { at: NOW, by: by.to_owned() };
-        let facts = Facts { policy: &policy, stamp, floor: Seq::ZERO, latest: Timestamp::MAX };
+        let facts = Facts { policy: &policy, stamp, floor: Seq::ZERO, latest: Timestamp::MAX, op: None };
         assert_eq!(word(&decide(&mutation, live.as_ref(), &facts)), expected);
     }
 }
