@@ -12,6 +12,7 @@ mod live;
 mod pull;
 mod push;
 mod snapshot;
+mod tree;
 
 pub use change::write_change;
 pub(crate) use decode::pointer_to;
@@ -20,3 +21,4 @@ pub use live::{Ask, Asked, Heads, LiveFrame, Presence, Present, Refusal, STATE_B
 pub use pull::{Acked, PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};
 pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotRequest, SnapshotToken};
+pub use tree::{OpsRequest, write_op, write_ops};
