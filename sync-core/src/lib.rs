@@ -116,6 +116,7 @@ pub mod sql;
 mod state_hash;
 pub mod store;
 pub mod transport;
+pub mod tree;
 mod types;
 
 pub use accounts::{

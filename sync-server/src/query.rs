@@ -91,8 +91,20 @@ impl Query {
     ///
     /// `invalid_query` when no record can have it.
     pub fn record_id(&self, name: &str) -> Result<Option<RecordId>, Problem> {
-        let id = self.string(name).map(RecordId::new).transpose();
-        id.map_err(|error| refused(name, &error.to_string()))
+        self.parsed(name)
+    }
+
+    /// The value of `name` as a value of ours that has a text.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_query` when it is not the text of one.
+    pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, Problem> {
+        let value = self.string(name).map(str::parse).transpose();
+        value.map_err(|error: T::Err| refused(name, &error.to_string()))
     }
 
     /// The value of `name` as the last mutation that was answered: the name of a replica, a colon and a number.
@@ -101,8 +113,7 @@ impl Query {
     ///
     /// `invalid_query` when it is written otherwise.
     pub fn acked(&self, name: &str) -> Result<Option<Acked>, Problem> {
-        let acked = self.string(name).map(str::parse).transpose();
-        acked.map_err(|error: sync_core::Error| refused(name, &error.to_string()))
+        self.parsed(name)
     }
 
     /// The value of `name` as a list separated by commas.

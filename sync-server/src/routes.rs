@@ -20,6 +20,7 @@ mod resource;
 mod snapshot;
 mod spaces;
 mod status;
+mod trees;
 
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -36,6 +37,7 @@ pub fn routes(app: &App) -> BoxedFilter<(Response,)> {
         conflicts::routes(app),
         snapshot::routes(app),
         status::routes(app),
+        trees::routes(app),
         auth::routes(app),
         link::routes(app),
         live::routes(app),

@@ -34,6 +34,9 @@ pub struct Limits {
     pub op_clock_ahead_max: u64,
     /// Bytes of one op of a tree. What is larger is no property but a file.
     pub op_bytes_max: usize,
+    /// Ops of all trees whose states are kept in memory for the next reader, at about 500 bytes each; a larger tree is made
+    /// for whoever asks.
+    pub tree_cache_ops_max: u64,
     /// How long a pull may wait for a change. Below what proxies cut.
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
@@ -64,6 +67,7 @@ impl Default for Limits {
             clock_drift_max: Duration::from_secs(5 * 60),
             op_clock_ahead_max: 1 << 24,
             op_bytes_max: 256 << 10,
+            tree_cache_ops_max: 200_000,
             wait_max: Duration::from_secs(50),
             waiters_max: 10_000,
             subscriptions_max: 200_000,

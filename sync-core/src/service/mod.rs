@@ -32,7 +32,9 @@ mod selection;
 mod settle;
 mod snapshot;
 mod stage;
+mod tree_cache;
 mod tree_op;
+mod tree_read;
 mod trees;
 
 use std::sync::Arc;
@@ -55,6 +57,7 @@ pub use limits::Limits;
 pub use live::{Live, Subscription};
 pub use read::{CollectionStatus, RecordPage, ReplicaStatus, Status};
 pub use roles::Roles;
+pub use tree_read::{TreePage, Vertex};
 pub use trees::{OpsAdded, OpsPage};
 
 /// Who is doing it, and what they may do in the space at hand.
@@ -107,6 +110,7 @@ struct Inner {
     lanes: lane::Lanes,
     waiters: pull::Waiters,
     hubs: live::Hubs,
+    trees: tree_cache::TreeCache,
 }
 
 /// What a [`Service`] is made of; see [`Service::builder`].
@@ -189,6 +193,7 @@ impl Service {
             lanes: lane::Lanes::default(),
             waiters: pull::Waiters::default(),
             hubs: live::Hubs::default(),
+            trees: tree_cache::TreeCache::default(),
         })
     }
 

@@ -114,7 +114,7 @@ impl Service {
 const TOGETHER: &str = "ops";
 
 /// Reads an op that the store has.
-fn op_of(record: &Record) -> Result<TreeOp> {
+pub(super) fn op_of(record: &Record) -> Result<TreeOp> {
     let content = record.data.as_ref().map_or("", |data| data.as_str());
     TreeOp::from_record(&record.key.id, content)
         .map_err(|error| Error::new(ErrorKind::Corrupt, "a record of a tree is not an op").with_source(error))

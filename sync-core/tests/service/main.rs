@@ -25,6 +25,7 @@ mod scope;
 mod scoped_conflicts;
 mod scoped_replicas;
 mod snapshot;
+mod tree_states;
 mod trees;
 mod validate;
 mod world;

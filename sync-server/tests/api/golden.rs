@@ -58,6 +58,7 @@ pub(crate) async fn run(world: &World) -> Ledger {
     story.resync().await;
     story.operations().await;
     story.accounts().await;
+    story.trees().await;
     log::shows_nothing(&log::since(mark), &["correct horse", SECRET]);
     story.ledger
 }
@@ -172,6 +173,29 @@ impl Story<'_> {
         self.step("pull-conflicts", &format!("GET {CHANGES}?collections=$conflicts"), None).await;
         let some = "GET /v1/spaces/SPACE/snapshot?collections=films,$conflicts";
         self.step("snapshot-collections", some, None).await;
+    }
+
+    /// One writes a book and throws it away, the other goes on with its first chapter.
+    async fn trees(&mut self) {
+        let tree = "/v1/spaces/SPACE/trees/outline";
+        self.step("tree-empty", &format!("GET {tree}"), None).await;
+        let ops = r#"{"ops":[{"id":{"counter":1,"peerId":"a1"},"targetId":"0","parentId":null},{"id":{"counter":2,"peerId":"a1"},"targetId":"book","parentId":null},{"id":{"counter":3,"peerId":"a1"},"targetId":"book","key":"name","value":"Dune"},{"id":{"counter":4,"peerId":"a1"},"targetId":"one","parentId":"book"}]}"#;
+        self.step("ops-added", &format!("POST {tree}/ops"), Some(ops)).await;
+        self.step("ops-again", &format!("POST {tree}/ops"), Some(ops)).await;
+        let rows = r#"{"ops":[{"clock":5,"peerId":"b2","treeId":"outline","targetId":"book","parentId":"0"},{"clock":5,"peerId":"a1","targetId":"one","key":"done","value":null},{"clock":6,"peerId":"a1","targetId":"nowhere","key":"done"}]}"#;
+        self.step("ops-rows", &format!("POST {tree}/ops"), Some(rows)).await;
+        let other = r#"{"ops":[{"id":{"counter":7,"peerId":"a1"},"targetId":"two","parentId":"book"},{"id":{"counter":4,"peerId":"a1"},"targetId":"one","parentId":null}]}"#;
+        self.step("op-conflict", &format!("POST {tree}/ops"), Some(other)).await;
+        let far = r#"{"ops":[{"id":{"counter":9007199254740990,"peerId":"a1"},"targetId":"two","parentId":"book"}]}"#;
+        self.step("op-clock", &format!("POST {tree}/ops"), Some(far)).await;
+        self.step("ops", &format!("GET {tree}/ops?after=3@a1&limit=2"), None).await;
+        let have = r#"{"vector":{"a1":[[1,2],[4,6]]}}"#;
+        self.step("missing", &format!("POST {tree}/missing"), Some(have)).await;
+        self.step("tree", &format!("GET {tree}"), None).await;
+        self.step("tree-page", &format!("GET {tree}?after=0&limit=1"), None).await;
+        let put = r#"{"mutations":[{"op":"put","collection":"$tree:outline","id":"0000000000000007@a1","data":{"parent":"book","target":"two"}}]}"#;
+        self.push("push-op", put).await;
+        self.step("pull-tree", &format!("GET {CHANGES}?collections=$tree:outline&limit=2"), None).await;
     }
 
     async fn resync(&mut self) {

@@ -166,6 +166,20 @@ const OPERATIONS: &[Cell] = &[
         "GET /v1/spaces/{space}/records/notes/n1",
         None,
     ),
+    cell("GET /v1/spaces/{space}/trees/{tree}", VIEWER, "GET /v1/spaces/{space}/trees/outline", None),
+    cell("GET /v1/spaces/{space}/trees/{tree}/ops", VIEWER, "GET /v1/spaces/{space}/trees/outline/ops", None),
+    cell(
+        "POST /v1/spaces/{space}/trees/{tree}/ops",
+        EDITOR,
+        "POST /v1/spaces/{space}/trees/outline/ops",
+        Some(r#"{"ops":[{"id":{"counter":1,"peerId":"a1"},"targetId":"new","parentId":null}]}"#),
+    ),
+    cell(
+        "POST /v1/spaces/{space}/trees/{tree}/missing",
+        VIEWER,
+        "POST /v1/spaces/{space}/trees/outline/missing",
+        Some(r#"{"vector":{}}"#),
+    ),
 ];
 
 /// Who comes along. The first five show something that belongs to ada or to nobody.

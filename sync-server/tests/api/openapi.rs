@@ -76,7 +76,7 @@ impl Operation<'_> {
 
     fn sample_for(&self, named: Option<&str>) -> (String, Option<&'static str>) {
         let id = if self.path.contains("/conflicts/") { "{conflict}" } else { "n1" };
-        let path = self.path.replace("{collection}", "notes");
+        let path = self.path.replace("{collection}", "notes").replace("{tree}", "outline");
         let path = path.replace("{id}", named.unwrap_or(id)).replace("{user}", named.unwrap_or_default());
         let body = match self.id() {
             "register" | "login" => Some(r#"{"username":"sam","password":"correct horse"}"#),
@@ -87,6 +87,8 @@ impl Operation<'_> {
             "addDevice" | "renameDevice" => Some(r#"{"device_name":"a"}"#),
             "setRole" | "invite" => Some(r#"{"role":"viewer"}"#),
             "push" => Some(r#"{"mutations":[]}"#),
+            "addOps" => Some(r#"{"ops":[]}"#),
+            "missingOps" => Some(r#"{"vector":{}}"#),
             "resolve" => Some(r#"{"take":"mine"}"#),
             _ => None,
         };
