@@ -1,0 +1,109 @@
+//! Properties: for each vertex and key the greatest write wins.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use crate::json::Json;
+use crate::tree::state::intern::Peers;
+use crate::tree::state::known::fingerprint_of_write;
+
+/// Stands for the end of a list of registers.
+const NONE: u32 = u32::MAX;
+
+/// One property of one vertex. A removed property keeps the id of its removal.
+#[derive(Clone, Debug)]
+pub(in crate::tree) struct Register {
+    pub(in crate::tree) vertex: u32,
+    pub(in crate::tree) key: u32,
+    pub(in crate::tree) clock: u64,
+    pub(in crate::tree) peer: u32,
+    /// The next register of the vertex.
+    next: u32,
+    pub(in crate::tree) value: Option<Json>,
+}
+
+/// A write that lost. It is counted, and known when it comes again; its value is not kept.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tree) struct Loser {
+    pub(in crate::tree) clock: u64,
+    pub(in crate::tree) fingerprint: u64,
+    pub(in crate::tree) peer: u32,
+}
+
+/// All properties.
+#[derive(Clone, Debug, Default)]
+pub(in crate::tree) struct Registers {
+    pub(in crate::tree) all: Vec<Register>,
+    pub(in crate::tree) losers: Vec<Loser>,
+    by_key: HashMap<(u32, u32), u32>,
+    /// The first register of each vertex.
+    first: Vec<u32>,
+}
+
+impl Registers {
+    /// Makes room for vertices up to a number.
+    pub(super) fn grow(&mut self, n_vertices: usize) {
+        self.first.resize(n_vertices, NONE);
+    }
+
+    pub(super) fn with_capacity(n_registers: usize) -> Self {
+        Self { by_key: HashMap::with_capacity(n_registers), all: Vec::with_capacity(n_registers), ..Self::default() }
+    }
+
+    /// Takes in a write. `true` when it won.
+    pub(super) fn write(&mut self, write: Write, peers: &Peers) -> bool {
+        let Some(place) = self.by_key.get(&(write.vertex, write.key)) else {
+            self.add(write);
+            return true;
+        };
+        let register = &mut self.all[*place as usize];
+        if peers.order((write.clock, write.peer), (register.clock, register.peer)) == Ordering::Greater {
+            self.losers.push(register.loser());
+            (register.clock, register.peer, register.value) = (write.clock, write.peer, write.value);
+            return true;
+        }
+        let Write { vertex, key, clock, peer, value } = write;
+        self.losers.push(Loser { clock, peer, fingerprint: fingerprint_of_write(vertex, key, value.as_ref()) });
+        false
+    }
+
+    /// Adds the first write of a property.
+    pub(super) fn add(&mut self, write: Write) {
+        let Write { vertex, key, clock, peer, value } = write;
+        let place = self.all.len() as u32;
+        let next = std::mem::replace(&mut self.first[vertex as usize], place);
+        self.by_key.insert((vertex, key), place);
+        self.all.push(Register { vertex, key, clock, peer, next, value });
+    }
+
+    /// One property.
+    pub(in crate::tree) fn get(&self, vertex: u32, key: u32) -> Option<&Register> {
+        self.by_key.get(&(vertex, key)).map(|place| &self.all[*place as usize])
+    }
+
+    /// The properties of a vertex, removed ones among them.
+    pub(in crate::tree) fn of(&self, vertex: u32) -> impl Iterator<Item = &Register> {
+        let at = |place: u32| self.all.get(place as usize);
+        std::iter::successors(at(self.first[vertex as usize]), move |register| at(register.next))
+    }
+}
+
+impl Register {
+    fn loser(&self) -> Loser {
+        Loser { clock: self.clock, peer: self.peer, fingerprint: self.fingerprint() }
+    }
+
+    pub(super) fn fingerprint(&self) -> u64 {
+        fingerprint_of_write(self.vertex, self.key, self.value.as_ref())
+    }
+}
+
+/// A write to a property.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) vertex: u32,
+    pub(super) key: u32,
+    pub(super) clock: u64,
+    pub(super) peer: u32,
+    pub(super) value: Option<Json>,
+}
