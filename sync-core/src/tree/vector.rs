@@ -43,9 +43,9 @@ impl StateVector {
         Self::default()
     }
 
-    pub(super) fn from_sets<'a>(sets: impl Iterator<Item = (&'a PeerId, &'a RangeSet)>) -> Self {
+    pub(super) fn from_sets<'a>(sets: impl Iterator<Item = (&'a PeerId, RangeSet)>) -> Self {
         let sets = sets.filter(|(_, ranges)| ranges.n_ranges() > 0);
-        Self { peers: sets.map(|(peer, ranges)| (peer.clone(), ranges.clone())).collect() }
+        Self { peers: sets.map(|(peer, ranges)| (peer.clone(), ranges)).collect() }
     }
 
     /// Adds an id; `false` when it was there.

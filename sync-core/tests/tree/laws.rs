@@ -60,18 +60,18 @@ fn replicas_with_the_same_ops_have_the_same_hash() {
 
 #[test]
 fn a_few_late_moves_in_a_long_history_change_what_they_would_have_changed() {
-    for seed in 0..60 {
+    for seed in 0..12 {
         let mut dice = Dice::new(seed);
         let mut ops = match seed % 3 {
-            0 => wild(&mut dice, 2500, 40 + 7 * seed as usize, 3),
-            1 => wild(&mut dice, 2500, 3000, 3),
-            _ => tame(&mut dice, 2500, 3),
+            0 => wild(&mut dice, 1600, 40 + 7 * seed as usize, 3),
+            1 => wild(&mut dice, 1600, 3000, 3),
+            _ => tame(&mut dice, 1600, 3),
         };
         ops.sort_by(|a, b| a.id.cmp(&b.id));
         ops.dedup_by(|a, b| a.id == b.id);
         let mut late = Vec::new();
-        while late.len() < 40 {
-            late.push(ops.remove(dice.roll(ops.len() / 2)));
+        while late.len() < 25 {
+            late.push(ops.remove(dice.roll(ops.len() / 3)));
         }
         dice.shuffle(&mut late);
         let mut tree = TreeState::new();

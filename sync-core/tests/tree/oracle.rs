@@ -97,7 +97,8 @@ pub(crate) fn look(tree: &TreeState, ops: &[TreeOp]) -> Seen {
         }
     }
     let n_children: usize = places.keys().map(|vertex| tree.children(vertex).len()).sum();
-    let ghosts = places.values().filter(|place| matches!(place, Place::Under(parent) if !places.contains_key(parent)));
+    let ghosts =
+        places.values().filter(|place| matches!(place, Place::Under(parent) if !places.contains_key(parent)));
     assert_eq!(n_children + tree.tops().len() + ghosts.count(), places.len());
     let ids: BTreeSet<OpId> = ops.iter().map(|op| op.id.clone()).collect();
     seen.received = ids.into_iter().filter(|id| tree.state_vector().contains(id)).collect();

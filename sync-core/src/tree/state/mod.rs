@@ -11,6 +11,7 @@
 //!                     shape: who is under whom now
 //! ```
 
+pub(super) mod clocks;
 pub(super) mod held;
 pub(super) mod intern;
 mod known;
@@ -26,8 +27,8 @@ mod timeline;
 
 use std::sync::OnceLock;
 
-use crate::tree::ranges::RangeSet;
 use crate::tree::report::Report;
+use crate::tree::state::clocks::Clocks;
 use crate::tree::state::held::{Held, HeldAction, Waiting};
 use crate::tree::state::intern::{Names, Peers};
 use crate::tree::state::known::Known;
@@ -70,7 +71,7 @@ pub struct TreeState {
     pub(super) keys: Names<PropertyKey>,
     pub(super) peers: Peers,
     /// The clocks that were received of each peer.
-    pub(super) seen: Vec<RangeSet>,
+    pub(super) seen: Vec<Clocks>,
     pub(super) clock: Option<OpClock>,
     /// Which vertices exist.
     pub(super) exists: Vec<bool>,
@@ -100,6 +101,8 @@ impl TreeState {
         for op in ops {
             self.take_in(op, &mut batch);
         }
+        batch.report.n_waiting = self.waiting.len();
+        self.settle(std::mem::take(&mut batch.fresh));
         for op in std::mem::take(&mut batch.again) {
             if self.is_repeated(&op) {
                 batch.report.n_repeated += 1;
@@ -107,8 +110,6 @@ impl TreeState {
                 batch.report.conflicts.push(op);
             }
         }
-        batch.report.n_waiting = self.waiting.len();
-        self.settle(batch.fresh);
         self.tell(batch.written, &mut batch.report);
         batch.report
     }
@@ -118,7 +119,7 @@ impl TreeState {
         self.clock = self.clock.max(Some(op.id.clock));
         let (peer, clock) = (self.peers.intern(&op.id.peer), op.id.clock.get());
         if self.seen.len() < self.peers.len() {
-            self.seen.resize(self.peers.len(), RangeSet::default());
+            self.seen.resize(self.peers.len(), Clocks::default());
         }
         if !self.seen[peer as usize].insert(clock) {
             batch.again.push(op);
@@ -203,7 +204,7 @@ impl TreeState {
     fn tell(&mut self, mut written: Vec<(u32, u32)>, report: &mut Report) {
         written.sort_unstable();
         written.dedup();
-        for (vertex, before) in self.touched.drain() {
+        for (vertex, before) in self.touched.drain(&self.shape) {
             let after = self.shape.parent(vertex);
             if before != after {
                 if let Some(siblings) = self.siblings.get_mut() {

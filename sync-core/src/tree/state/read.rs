@@ -6,6 +6,7 @@ use crate::json::Json;
 use crate::tree::hash::{TreeHash, hash};
 use crate::tree::report::Place;
 use crate::tree::state::TreeState;
+use crate::tree::state::clocks::Clocks;
 use crate::tree::state::held::Held;
 use crate::tree::state::shape::{NOWHERE, TOP};
 use crate::tree::state::siblings::Siblings;
@@ -133,7 +134,7 @@ impl TreeState {
 
     /// Which ops were received, with those that have no effect and those that wait.
     pub fn state_vector(&self) -> StateVector {
-        StateVector::from_sets(self.peers.iter().zip(&self.seen))
+        StateVector::from_sets(self.peers.iter().zip(self.seen.iter().map(Clocks::ranges)))
     }
 
     /// The greatest clock of all ops that were received.
@@ -167,7 +168,7 @@ impl TreeState {
 
     /// How many ops were received.
     pub fn n_ops(&self) -> u64 {
-        self.seen.iter().map(|clocks| clocks.n_numbers()).sum()
+        self.seen.iter().map(|clocks| clocks.len()).sum()
     }
 
     /// A hash of everything that can be seen: vertices, places and properties. Copies that received the same ops have the

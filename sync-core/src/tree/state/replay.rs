@@ -6,8 +6,8 @@ use crate::tree::state::TreeState;
 use crate::tree::state::moves::{Move, sort};
 use crate::tree::state::shape::Shape;
 
-/// The part of all vertices that has to have moved for measuring heights to be cheaper than keeping them up going back.
-const MEASURE_PART: usize = 4;
+/// The part of all vertices that has to have moved for a pass over all of them to be cheaper than noting each.
+const FAR_PART: usize = 4;
 
 /// Vertices that may have moved in this batch, and where they were before.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Touched {
     before: Vec<(u32, u32)>,
     /// Whether a vertex is among them.
     is_touched: Vec<bool>,
+    /// Where all vertices were, when it is many that may have moved.
+    all_before: Option<Vec<u32>>,
 }
 
 impl Touched {
@@ -30,12 +32,25 @@ impl Touched {
         }
     }
 
-    /// Yields all, and forgets them.
-    pub(super) fn drain(&mut self) -> Vec<(u32, u32)> {
-        let all = std::mem::take(&mut self.before);
-        for (vertex, _) in &all {
-            self.is_touched[*vertex as usize] = false;
+    /// Notes where all are that were not noted.
+    fn note_all(&mut self, shape: &Shape) {
+        let mut all: Vec<u32> = shape.parents().collect();
+        for (vertex, before) in self.before.drain(..) {
+            all[vertex as usize] = before;
+            self.is_touched[vertex as usize] = false;
         }
+        self.all_before = Some(all);
+    }
+
+    /// Yields all that are elsewhere now, each with where it was, and forgets them.
+    pub(super) fn drain(&mut self, shape: &Shape) -> Vec<(u32, u32)> {
+        if let Some(before) = self.all_before.take() {
+            let all = (0..).zip(before).zip(shape.parents());
+            return all.filter(|((_, before), now)| before != now).map(|(noted, _)| noted).collect();
+        }
+        let mut all = std::mem::take(&mut self.before);
+        all.iter().for_each(|(vertex, _)| self.is_touched[*vertex as usize] = false);
+        all.retain(|(vertex, before)| shape.parent(*vertex) != *before);
         all
     }
 }
@@ -60,7 +75,12 @@ impl TreeState {
         if self.log.n_after(&fresh[0], &self.peers) > 0 {
             self.bring_log_up_to_date();
         }
-        self.back_to(fresh);
+        let n_after = self.log.n_after(&fresh[0], &self.peers);
+        let is_far = (n_after + fresh.len()) * FAR_PART > self.exists.len();
+        if is_far {
+            self.touched.note_all(&self.shape);
+        }
+        self.undo(n_after, is_far);
         if let Some(timeline) = &mut self.late.timeline {
             for it in fresh {
                 timeline.insert(it, &self.peers);
@@ -68,35 +88,44 @@ impl TreeState {
         }
         let start = self.log.merge(fresh, &self.peers);
         for place in start..self.log.moves.len() {
+            if !is_far {
+                self.touched.note(self.log.moves[place].target, &self.shape);
+            }
             self.redo(place);
         }
     }
 
-    /// Undoes the moves after the first of these.
-    fn back_to(&mut self, fresh: &[Move]) {
-        let n_after = self.log.n_after(&fresh[0], &self.peers);
+    /// Undoes the last moves.
+    fn undo(&mut self, n_moves: usize, is_far: bool) {
         let Self { log, shape, touched, .. } = self;
-        let is_far = n_after * MEASURE_PART > self.exists.len();
-        for it in log.moves[log.moves.len() - n_after..].iter().rev() {
-            let Some(before) = it.before() else { continue };
-            touched.note(it.target, shape);
-            shape.put(it.target, before);
-            if !is_far {
-                shape.raise(it.target);
+        let undone = log.moves[log.moves.len() - n_moves..].iter().rev();
+        let undone = undone.filter_map(|it| Some((it.target, it.before()?)));
+        if is_far && n_moves > 0 {
+            // The way from the beginning may be shorter, and what came of each move there is known.
+            let done = &log.moves[..log.moves.len() - n_moves];
+            if done.len() < n_moves {
+                shape.clear();
+                let done = done.iter().filter(|it| it.is_effective());
+                done.for_each(|it| shape.put(it.target, it.parent));
+            } else {
+                undone.for_each(|(target, before)| shape.put(target, before));
             }
-        }
-        if is_far {
             shape.measure();
+            return;
+        }
+        for (target, before) in undone {
+            touched.note(target, shape);
+            shape.put(target, before);
+            shape.raise(target);
         }
     }
 
     /// Judges a move of the log, with everything before it done.
     #[inline]
     fn redo(&mut self, place: usize) {
-        let Self { log, shape, touched, late, peers, .. } = self;
+        let Self { log, shape, late, peers, .. } = self;
         let it = &mut log.moves[place];
         shape.refresh();
-        touched.note(it.target, shape);
         let was_effective = it.is_effective();
         it.set_before(shape.place(it.target, it.parent));
         if let Some(timeline) = &mut late.timeline

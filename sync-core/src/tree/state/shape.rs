@@ -11,33 +11,43 @@ pub(in crate::tree) const NOWHERE: u32 = u32::MAX;
 
 /// The largest height that is told apart; a vertex that high may be higher. Few are, and a new leaf at the end of a long
 /// chain has to tell no more than this many above it.
-const HEIGHT_MAX: u8 = 64;
+const HEIGHT_MAX: u8 = 250;
 
 /// Steps of walks for each vertex, after which heights are measured anew: that costs about as much as a few of them.
-const STEPS_PER_VERTEX: usize = 8;
+const STEPS_PER_VERTEX: usize = 6;
 
 /// The parent of every vertex.
 #[derive(Clone, Debug, Default)]
 pub(in crate::tree) struct Shape {
-    parents: Vec<u32>,
-    /// At least the height of each vertex above its lowest descendant, or [`HEIGHT_MAX`].
-    heights: Vec<u8>,
+    nodes: Vec<Node>,
     /// Steps walked since heights were measured.
     n_steps: usize,
     /// Room for measuring.
     n_children: Vec<u32>,
 }
 
+/// What a step looks at, side by side.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    parent: u32,
+    /// At least the height of the vertex above its lowest descendant, or [`HEIGHT_MAX`].
+    height: u8,
+}
+
 impl Shape {
     /// Makes room for vertices up to a number.
     pub(super) fn grow(&mut self, n_vertices: usize) {
-        self.parents.resize(n_vertices, NOWHERE);
-        self.heights.resize(n_vertices, 0);
+        self.nodes.resize(n_vertices, Node { parent: NOWHERE, height: 0 });
     }
 
     /// Where a vertex is.
     pub(in crate::tree) fn parent(&self, vertex: u32) -> u32 {
-        self.parents[vertex as usize]
+        self.nodes[vertex as usize].parent
+    }
+
+    /// The parents of all vertices.
+    pub(super) fn parents(&self) -> impl Iterator<Item = u32> {
+        self.nodes.iter().map(|node| node.parent)
     }
 
     /// Puts a vertex under a parent, unless that is the same or below it. Yields where it was.
@@ -46,7 +56,7 @@ impl Shape {
         if vertex == parent || (parent != TOP && self.is_above(vertex, parent)) {
             return None;
         }
-        let before = self.parents[vertex as usize];
+        let before = self.parent(vertex);
         self.put(vertex, parent);
         self.raise(vertex);
         Some(before)
@@ -55,11 +65,11 @@ impl Shape {
     /// Whether `upper` is somewhere above `lower`, which is another.
     #[inline]
     fn is_above(&mut self, upper: u32, lower: u32) -> bool {
-        let height = self.heights[upper as usize];
+        let height = self.nodes[upper as usize].height;
         let mut n_left = if height < HEIGHT_MAX { usize::from(height) } else { usize::MAX };
         let (mut vertex, all) = (lower, n_left);
         while n_left > 0 && vertex != upper && vertex < TOP {
-            vertex = self.parents[vertex as usize];
+            vertex = self.nodes[vertex as usize].parent;
             n_left -= 1;
         }
         self.n_steps += all - n_left;
@@ -69,21 +79,26 @@ impl Shape {
     /// Puts a vertex somewhere without looking. Heights have to be set right afterwards.
     #[inline]
     pub(super) fn put(&mut self, vertex: u32, parent: u32) {
-        self.parents[vertex as usize] = parent;
+        self.nodes[vertex as usize].parent = parent;
+    }
+
+    /// Puts every vertex nowhere.
+    pub(super) fn clear(&mut self) {
+        self.nodes.iter_mut().for_each(|node| *node = Node { parent: NOWHERE, height: 0 });
     }
 
     /// Sets right the heights above a vertex that was put somewhere.
     #[inline]
     pub(super) fn raise(&mut self, vertex: u32) {
-        let mut height = self.heights[vertex as usize];
-        let mut above = self.parents[vertex as usize];
+        let Node { parent: mut above, mut height } = self.nodes[vertex as usize];
         while above < TOP {
             height = (height + 1).min(HEIGHT_MAX);
-            if self.heights[above as usize] >= height {
+            let node = &mut self.nodes[above as usize];
+            if node.height >= height {
                 return;
             }
-            self.heights[above as usize] = height;
-            above = self.parents[above as usize];
+            node.height = height;
+            above = node.parent;
         }
     }
 
@@ -91,7 +106,7 @@ impl Shape {
     /// once are thought to be so until then.
     #[inline]
     pub(super) fn refresh(&mut self) {
-        if self.n_steps > STEPS_PER_VERTEX * self.parents.len() {
+        if self.n_steps > STEPS_PER_VERTEX * self.nodes.len() {
             self.measure();
         }
     }
@@ -99,9 +114,9 @@ impl Shape {
     /// Measures the height of every vertex, from the leaves up.
     pub(super) fn measure(&mut self) {
         self.n_steps = 0;
-        self.heights.fill(0);
+        self.nodes.iter_mut().for_each(|node| node.height = 0);
         self.count_children();
-        for leaf in 0..self.parents.len() {
+        for leaf in 0..self.nodes.len() {
             if self.n_children[leaf] == 0 {
                 self.measure_above(leaf);
             }
@@ -110,8 +125,8 @@ impl Shape {
 
     fn count_children(&mut self) {
         self.n_children.clear();
-        self.n_children.resize(self.parents.len(), 0);
-        for parent in &self.parents {
+        self.n_children.resize(self.nodes.len(), 0);
+        for Node { parent, .. } in &self.nodes {
             if *parent < TOP {
                 self.n_children[*parent as usize] += 1;
             }
@@ -125,13 +140,12 @@ impl Shape {
         loop {
             // It has told; the sweep over all leaves must not begin with it again.
             self.n_children[vertex] = u32::MAX;
-            let parent = self.parents[vertex];
+            let Node { parent, height } = self.nodes[vertex];
             if parent >= TOP {
                 return;
             }
             let above = parent as usize;
-            let height = (self.heights[vertex] + 1).min(HEIGHT_MAX);
-            self.heights[above] = self.heights[above].max(height);
+            self.nodes[above].height = self.nodes[above].height.max((height + 1).min(HEIGHT_MAX));
             self.n_children[above] -= 1;
             if self.n_children[above] > 0 {
                 return;
@@ -180,6 +194,6 @@ mod tests {
                 _ => {}
             }
         }
-        assert_eq!(shape.parents, parents);
+        assert!(shape.nodes.iter().map(|node| node.parent).eq(parents));
     }
 }
