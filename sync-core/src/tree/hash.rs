@@ -24,7 +24,8 @@ impl fmt::Debug for TreeHash {
 
 pub(super) fn hash(tree: &TreeState) -> TreeHash {
     let mut hasher = blake3::Hasher::new();
-    let mut vertices: Vec<_> = tree.vertices.iter().enumerate().map(|(vertex, name)| (name, vertex as u32)).collect();
+    let mut vertices: Vec<_> =
+        tree.vertices.iter().enumerate().map(|(vertex, name)| (name, vertex as u32)).collect();
     vertices.sort_unstable();
     for (name, vertex) in vertices {
         if !tree.exists[vertex as usize] {

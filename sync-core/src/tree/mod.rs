@@ -1,10 +1,12 @@
 //! Replicated trees: vertices that are moved and have properties, edited by many at once, the same for all in the end.
 //!
 //! A tree is a set of [ops](crate::TreeOp). [`TreeState`] is what they make of it: a function of the set, whatever the order
-//! in which they came, computed as they come. [`StateVector`] says which ops someone has.
+//! in which they came, computed as they come. [`StateVector`] says which ops someone has. [`Tree`] is for applications: it makes ops.
 //!
 //! Nothing here keeps or sends anything: ops come in, and what they change goes out.
 
+mod app;
+mod edit;
 mod error;
 mod hash;
 mod ranges;
@@ -12,6 +14,8 @@ mod report;
 mod state;
 mod vector;
 
+pub use app::Tree;
+pub use edit::{Edit, Undo};
 pub use error::{CheckpointError, TreeError};
 pub use hash::TreeHash;
 pub use report::{Moved, Place, Report};

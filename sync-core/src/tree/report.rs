@@ -117,7 +117,11 @@ struct Insides<'a> {
 }
 
 impl<'a> Insides<'a> {
-    fn new(tree: &'a TreeState, subtree: &VertexId, elsewhere: HashMap<&'a VertexId, Option<&'a Place>>) -> Self {
+    fn new(
+        tree: &'a TreeState,
+        subtree: &VertexId,
+        elsewhere: HashMap<&'a VertexId, Option<&'a Place>>,
+    ) -> Self {
         Self { tree, elsewhere, found: HashMap::from([(subtree.clone(), true)]) }
     }
 

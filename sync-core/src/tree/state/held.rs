@@ -19,8 +19,13 @@ pub(in crate::tree) struct Held {
 /// What an op that waits will do.
 #[derive(Clone, Debug)]
 pub(in crate::tree) enum HeldAction {
-    Move { parent: u32 },
-    Set { key: u32, value: Option<Json> },
+    Move {
+        parent: u32,
+    },
+    Set {
+        key: u32,
+        value: Option<Json>,
+    },
     /// There is none at this place any more.
     Gone,
 }

@@ -50,7 +50,9 @@ impl TreeState {
     fn fingerprint(&self, op: &TreeOp) -> Option<u64> {
         let target = self.vertices.find(&op.target)?;
         match &op.action {
-            TreeAction::Move { parent } => Some(fingerprint_of_move(target, self.number_of(parent.as_ref())?)),
+            TreeAction::Move { parent } => {
+                Some(fingerprint_of_move(target, self.number_of(parent.as_ref())?))
+            }
             TreeAction::Set { key, value } => {
                 Some(fingerprint_of_write(target, self.keys.find(key)?, value.as_ref()))
             }
@@ -58,7 +60,8 @@ impl TreeState {
     }
 
     fn all_known(&self) -> Known {
-        let n_ops = self.log.len() + self.registers.all.len() + self.registers.losers.len() + self.waiting.len();
+        let n_ops =
+            self.log.len() + self.registers.all.len() + self.registers.losers.len() + self.waiting.len();
         let mut known = Known::with_capacity(n_ops);
         let moves = self.log.moves.iter().chain(&self.log.aside);
         known.extend(moves.map(|it| (it.time(), fingerprint_of_move(it.target, it.parent))));

@@ -47,7 +47,8 @@ impl TreeState {
     /// Takes in moves that are older than the newest, if this is cheaper than going back to them. `false` when nothing was done.
     pub(super) fn settle_late(&mut self, late: &[Move]) -> bool {
         let n_redone = self.log.n_after(&late[0], &self.peers) + self.cost_of_old_log();
-        if n_redone < REPLAY_MIN || n_redone / REPLAYED_PER_LATE < late.len() || !self.has_timeline(n_redone) {
+        if n_redone < REPLAY_MIN || n_redone / REPLAYED_PER_LATE < late.len() || !self.has_timeline(n_redone)
+        {
             return false;
         }
         let (hinges, leaves): (Vec<Move>, Vec<Move>) =

@@ -27,6 +27,8 @@ mod timeline;
 
 use std::sync::OnceLock;
 
+pub(super) use read::CREATED_KEY;
+
 use crate::tree::report::Report;
 use crate::tree::state::clocks::Clocks;
 use crate::tree::state::held::{Held, HeldAction, Waiting};

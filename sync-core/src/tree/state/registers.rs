@@ -47,7 +47,11 @@ impl Registers {
     }
 
     pub(super) fn with_capacity(n_registers: usize) -> Self {
-        Self { by_key: HashMap::with_capacity(n_registers), all: Vec::with_capacity(n_registers), ..Self::default() }
+        Self {
+            by_key: HashMap::with_capacity(n_registers),
+            all: Vec::with_capacity(n_registers),
+            ..Self::default()
+        }
     }
 
     /// Takes in a write. `true` when it won.
@@ -63,7 +67,11 @@ impl Registers {
             return true;
         }
         let Write { vertex, key, clock, peer, value } = write;
-        self.losers.push(Loser { clock, peer, fingerprint: fingerprint_of_write(vertex, key, value.as_ref()) });
+        self.losers.push(Loser {
+            clock,
+            peer,
+            fingerprint: fingerprint_of_write(vertex, key, value.as_ref()),
+        });
         false
     }
 

@@ -54,7 +54,12 @@ impl Fresh {
 
 impl<'a> Sweep<'a> {
     /// A comparison that is given up after some steps.
-    pub(super) fn new(timeline: &'a Timeline, peers: &'a Peers, was_parent: &'a [bool], n_steps_max: usize) -> Self {
+    pub(super) fn new(
+        timeline: &'a Timeline,
+        peers: &'a Peers,
+        was_parent: &'a [bool],
+        n_steps_max: usize,
+    ) -> Self {
         Self {
             timeline,
             peers,
