@@ -177,6 +177,9 @@ impl Story<'_> {
 
     /// One writes a book and throws it away, the other goes on with its first chapter.
     async fn trees(&mut self) {
+        let body = r#"{"username":"Bea","password":"correct horse"}"#;
+        let bea = self.world.ask("POST /v1/auth/register", None, Some(body)).await;
+        (self.token, self.space) = (bea.member("access_token"), bea.member("space"));
         let tree = "/v1/spaces/SPACE/trees/outline";
         self.step("tree-empty", &format!("GET {tree}"), None).await;
         let ops = r#"{"ops":[{"id":{"counter":1,"peerId":"a1"},"targetId":"0","parentId":null},{"id":{"counter":2,"peerId":"a1"},"targetId":"book","parentId":null},{"id":{"counter":3,"peerId":"a1"},"targetId":"book","key":"name","value":"Dune"},{"id":{"counter":4,"peerId":"a1"},"targetId":"one","parentId":"book"}]}"#;
