@@ -97,6 +97,7 @@ pub async fn state_hash(txn: &mut dyn StoreTxn, version: fn(&RecordMeta) -> Vers
     let mut query = ScanQuery {
         collection: None,
         after: None,
+        descending: false,
         tombstones: false,
         rows_max: PAGE_ROWS,
         bytes_max: PAGE_BYTES,

@@ -105,6 +105,12 @@ noticed! {
     EarlierStatesStay: transactions::later_writes_go_on_from_earlier_ones;
     BlindToItself: transactions::a_transaction_sees_what_it_wrote_itself,
         transactions::writing_and_collecting_take_turns;
+    OpsChange: tree_ops::the_content_of_an_op_never_changes,
+        differential::random_scripts_have_the_same_effect_as_on_the_memory_store;
+    OpsStayAsTheyWere: tree_ops::an_op_that_comes_again_replaces_what_is_known_of_it;
+    TreesSkipStrangers: tree_ops::a_tree_takes_nothing_but_ops;
+    ScansOnlyAscend: tree_ops::the_newest_op_is_the_first_from_the_end,
+        scan::a_descending_scan_is_the_ascending_one_from_its_end;
     LogOldestFirst: log::entries_come_newest_first, log::pages_of_the_log_are_gap_free;
     ReplicasShared: clients::a_replica_belongs_to_one_space;
     ReplicasAsNamed: clients::named_replicas_come_ascending_by_id, clients::many_replicas_are_read_at_once;
@@ -112,7 +118,7 @@ noticed! {
     ReplicasWithoutLimit: clients::replicas_are_listed_ascending_page_by_page;
     FloorFalls: collect::the_floor_rises_and_never_falls;
     CollectsLiveRecords: collect::tombstones_at_or_below_the_floor_go_and_live_records_stay,
-        collect::a_record_that_came_back_stays;
+        collect::a_record_that_came_back_stays, tree_ops::ops_are_never_collected;
     CollectsWithoutLimit: collect::collecting_is_bounded_and_says_whether_more_remains;
     LogNumbersFallBack: collect::log_entries_at_or_below_the_floor_go;
     DeletesByHiding: spaces::a_space_created_again_shares_nothing_with_the_old_one,

@@ -223,8 +223,14 @@ async fn scan(store: &SqliteStore, space: &SpaceId) {
     let mut txn = store.read(space).await.unwrap();
     let mut after = None;
     loop {
-        let query =
-            ScanQuery { collection: None, after, tombstones: true, rows_max: 1000, bytes_max: 8 << 20 };
+        let query = ScanQuery {
+            collection: None,
+            after,
+            descending: false,
+            tombstones: true,
+            rows_max: 1000,
+            bytes_max: 8 << 20,
+        };
         let page = txn.scan(&query).await.unwrap();
         after = page.records.last().map(|r| r.key.clone());
         if !page.more {

@@ -89,7 +89,14 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
         for after in [None, Some(key("notes", "1"))] {
             for tombstones in [true, false] {
                 let (collection, after) = (collection.clone(), after.clone());
-                let query = ScanQuery { collection, after, tombstones, rows_max: 10, bytes_max: usize::MAX };
+                let query = ScanQuery {
+                    collection,
+                    after,
+                    descending: false,
+                    tombstones,
+                    rows_max: 10,
+                    bytes_max: usize::MAX,
+                };
                 txn.scan(&query).await.unwrap();
             }
         }

@@ -39,7 +39,9 @@ pub(crate) fn feed(view: &View, query: &FeedQuery) -> Job<Page> {
 pub(crate) fn scan(view: &View, query: &ScanQuery) -> Job<Page> {
     let records = view.table(RECORDS)?;
     let mut page = PageBuilder::new(query.rows_max, query.bytes_max);
-    for entry in records.range::<(&str, &str)>((scan_from(query), Bound::Unbounded))? {
+    let end = query.collection.as_ref().map(|name| format!("{name}\0"));
+    let mut entries = records.range::<(&str, &str)>(scan_range(query, end.as_deref()))?;
+    while let Some(entry) = if query.descending { entries.next_back() } else { entries.next() } {
         let (place, row) = entry?;
         let record = rows::to_record(key(place.value())?, row.value())?;
         if query.collection.as_ref().is_some_and(|name| *name != record.key.collection) {
@@ -52,15 +54,23 @@ pub(crate) fn scan(view: &View, query: &ScanQuery) -> Job<Page> {
     Ok(page.finish())
 }
 
-/// Where a scan begins: after a key, or at the first of its collection, whichever is later.
-fn scan_from(query: &ScanQuery) -> Bound<(&str, &str)> {
+/// The keys of a scan: from the first of its collection to `end`, where the next one could begin, or less by the key that it
+/// goes on after.
+fn scan_range<'q>(query: &'q ScanQuery, end: Option<&'q str>) -> (Bound<Place<'q>>, Bound<Place<'q>>) {
+    let after = query.after.as_ref().map(parts);
     let first = query.collection.as_ref().map(|name| (name.as_str(), ""));
-    match (query.after.as_ref().map(parts), first) {
-        (Some(after), first) if Some(after) >= first => Bound::Excluded(after),
-        (_, Some(first)) => Bound::Included(first),
-        (_, None) => Bound::Unbounded,
+    let end = end.map(|end| (end, ""));
+    let (mut low, mut high) =
+        (first.map_or(Bound::Unbounded, Bound::Included), end.map_or(Bound::Unbounded, Bound::Excluded));
+    match after {
+        Some(after) if query.descending && end.is_none_or(|end| after < end) => high = Bound::Excluded(after),
+        Some(after) if !query.descending && Some(after) >= first => low = Bound::Excluded(after),
+        _ => {}
     }
+    (low, high)
 }
+
+type Place<'a> = (&'a str, &'a str);
 
 /// What `read` makes of at most `limit` entries that have `first` in front, after the one with `after` behind it.
 pub(crate) fn after_key<V: Value + 'static, T>(

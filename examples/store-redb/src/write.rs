@@ -1,7 +1,7 @@
 //! What is written to a space.
 
 use redb::Table;
-use sync_core::store::{CommitInfo, CommitWrite, LogEntry};
+use sync_core::store::{CommitInfo, CommitWrite, LogEntry, check_tree_ops, gives_way};
 use sync_core::{Record, RecordKey};
 
 use crate::error::Job;
@@ -25,8 +25,13 @@ impl<'t> Records<'t> {
         Ok(Self { records, feed, tombstones: view.table_mut(TOMBSTONES)? })
     }
 
-    /// Puts a record in the place of its older state, if there is one.
+    /// Puts a record in the place of its older state, if there is one and it gives way.
     fn put(&mut self, record: &Record) -> Job<()> {
+        if record.key.collection.is_tree()
+            && self.old(&record.key)?.is_some_and(|old| !gives_way(&old, record))
+        {
+            return Ok(());
+        }
         self.remove(&record.key)?;
         let (key, version) = (parts(&record.key), record.meta.version.get());
         self.records.insert(key, rows::from_record(record).as_slice())?;
@@ -35,6 +40,11 @@ impl<'t> Records<'t> {
             self.tombstones.insert(version, key)?;
         }
         Ok(())
+    }
+
+    fn old(&self, key: &RecordKey) -> Job<Option<Record>> {
+        let row = redb::ReadableTable::get(&self.records, parts(key))?;
+        Ok(row.map(|row| rows::to_record(key.clone(), row.value())).transpose()?)
     }
 
     /// Removes a record without a trace, and yields it. Its version is read from its row, which is verified: a wrong one
@@ -55,6 +65,7 @@ impl<'t> Records<'t> {
 }
 
 pub(crate) fn apply(view: &mut View, write: &CommitWrite) -> Job<()> {
+    check_tree_ops(write)?;
     let mut records = Records::open(view)?;
     write.records.iter().try_for_each(|record| records.put(record))?;
     write.purges.iter().try_for_each(|key| records.remove(key).map(drop))?;

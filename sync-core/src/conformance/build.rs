@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::json::Json;
 use crate::store::{ClientState, CommitInfo, CommitWrite, LogEntry, Store, StoreExt, StoreTxn};
 use crate::types::{
-    ActorId, ClientId, Collection, Epoch, MutationNumber, Record, RecordId, RecordKey, RecordMeta, Seq,
-    SpaceId,
+    ActorId, ClientId, Collection, Epoch, MutationNumber, OpId, PropertyKey, Record, RecordId, RecordKey,
+    RecordMeta, Seq, SpaceId, TreeId, TreeOp, VertexId,
 };
 
 /// How often a commit that was in the way of others is tried again: the races have a handful of writers.
@@ -36,6 +36,30 @@ pub fn put(collection: &str, id: &str, json: &str) -> Change {
 /// Deletes a record, which leaves a tombstone.
 pub fn delete(collection: &str, id: &str) -> Change {
     Change { key: key(collection, id), data: None }
+}
+
+/// Makes the op `id` of a tree, which puts a vertex under another one or at the top.
+pub fn move_op(tree: &str, id: &str, target: &str, parent: Option<&str>) -> Change {
+    op_change(tree, &TreeOp::moving(op_id(id), vertex(target), parent.map(vertex)))
+}
+
+/// Makes the op `id` of a tree, which gives a property of a vertex a value (canonical JSON), or removes it.
+pub fn set_op(tree: &str, id: &str, target: &str, name: &str, json: Option<&str>) -> Change {
+    let name = PropertyKey::new(name).expect("tests use valid keys of properties");
+    op_change(tree, &TreeOp::setting(op_id(id), vertex(target), name, json.map(Json::from_canonical)))
+}
+
+fn op_change(tree: &str, op: &TreeOp) -> Change {
+    let tree = TreeId::new(tree).expect("tests use valid tree ids");
+    Change { key: op.key(&tree), data: Some(op.content()) }
+}
+
+fn op_id(text: &str) -> OpId {
+    text.parse().expect("tests use valid ids of ops")
+}
+
+fn vertex(name: &str) -> VertexId {
+    VertexId::new(name).expect("tests use valid ids of vertices")
 }
 
 /// The key of a record; collections of the library are allowed.

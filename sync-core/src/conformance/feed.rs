@@ -1,7 +1,7 @@
 //! The feed: every change after a position, in order, once.
 
 use crate::conformance::look::whole_feed;
-use crate::conformance::model::COLLECTIONS;
+use crate::conformance::model::any_collection;
 use crate::conformance::{
     Dice, Model, Subject, Verdict, commit, delete, everything_after, fresh_space, key, put, sample, seq,
 };
@@ -29,7 +29,7 @@ pub async fn pages_obey_every_combination_of_limits(subject: &dyn Subject) -> Ve
     let any_seq = || Seq::new(i64::try_from(dice.below(head + 3)).unwrap_or(0));
     for _ in 0..200 {
         let n_names = dice.below(4);
-        let names = (0..n_names).map(|_| key(dice.of::<&str>(&COLLECTIONS), "1").collection).collect();
+        let names = (0..n_names).map(|_| key(&any_collection(&dice), "1").collection).collect();
         let query = FeedQuery {
             after: any_seq()?,
             up_to: any_seq()?,

@@ -59,7 +59,14 @@ pub(super) fn whole_feed() -> FeedQuery {
 
 /// A query for all records and tombstones in one page.
 pub(super) fn all_records() -> ScanQuery {
-    ScanQuery { collection: None, after: None, tombstones: true, rows_max: usize::MAX, bytes_max: usize::MAX }
+    ScanQuery {
+        collection: None,
+        after: None,
+        descending: false,
+        tombstones: true,
+        rows_max: usize::MAX,
+        bytes_max: usize::MAX,
+    }
 }
 
 /// The feed after `after` to its end, page by page.

@@ -51,11 +51,12 @@ mod subject;
 mod suite;
 mod tasks;
 pub mod transactions;
+pub mod tree_ops;
 pub mod writers;
 
 pub use build::{
     Change, actor, client_id, client_state, commit, commit_write, delete, epoch, fresh_space, key, log_entry,
-    put, seq, space_id, stamp, stamp_at,
+    move_op, put, seq, set_op, space_id, stamp, stamp_at,
 };
 pub use failure::{Failure, Verdict};
 pub use look::{Contents, all_commits, contents, everything_after, whole_scan};

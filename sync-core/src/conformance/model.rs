@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conformance::{Change, delete, put, stamp_at};
+use crate::conformance::{Change, delete, move_op, put, set_op, stamp_at};
 use crate::error::Result;
 use crate::id_source::{IdSource, SeededIds};
 use crate::store::{CommitWrite, FeedQuery, Page, ScanQuery, Store, StoreExt};
@@ -15,7 +15,13 @@ pub struct Model(BTreeMap<RecordKey, Record>);
 impl Model {
     /// Takes over what a commit wrote.
     pub fn apply(&mut self, write: &CommitWrite) {
-        self.0.extend(write.records.iter().map(|record| (record.key.clone(), record.clone())));
+        for record in &write.records {
+            // The content of an op never changes.
+            let old = self.0.get(&record.key).filter(|old| old.key.collection.is_tree());
+            if old.is_none_or(|old| old.data == record.data) {
+                self.0.insert(record.key.clone(), record.clone());
+            }
+        }
         self.0.retain(|key, _| !write.purges.contains(key));
     }
 
@@ -39,12 +45,18 @@ impl Model {
 
     /// What a scan should yield.
     pub fn scan(&self, query: &ScanQuery) -> Page {
+        let is_next = |key: &RecordKey, after: &RecordKey| {
+            if query.descending { key < after } else { key > after }
+        };
         let wanted = |record: &&Record| {
-            query.after.as_ref().is_none_or(|after| record.key > *after)
+            query.after.as_ref().is_none_or(|after| is_next(&record.key, after))
                 && query.collection.as_ref().is_none_or(|name| record.key.collection == *name)
                 && (query.tombstones || !record.is_deleted())
         };
-        let records = self.0.values().filter(wanted).cloned().collect();
+        let mut records: Vec<Record> = self.0.values().filter(wanted).cloned().collect();
+        if query.descending {
+            records.reverse();
+        }
         page(records, query.rows_max, query.bytes_max)
     }
 }
@@ -98,6 +110,13 @@ impl Dice {
 /// Collections whose order and equality a careless comparison gets wrong.
 pub(super) const COLLECTIONS: [&str; 7] = ["$conflicts", "notes", "Notes", "a", "a-b", "a:b", "ab"];
 
+/// Trees of the same kind: their collections lie between those of the library and those of the application.
+pub(super) const TREES: [&str; 3] = ["t", "T", "t.1"];
+
+/// Ids of ops: clocks of different lengths, and peers of which one begins another.
+pub(super) const OP_IDS: [&str; 8] =
+    ["1@a", "2@a", "2@a0", "2@b", "9@f", "10@-", "70000@0", "9007199254740990@f"];
+
 /// Record ids of the same kind: case, accents and their two spellings, blanks, prefixes, and characters that UTF-16
 /// orders differently.
 pub(super) const IDS: [&str; 24] = [
@@ -150,7 +169,28 @@ pub async fn sample(store: &dyn Store, space: &SpaceId, n_commits: usize, seed: 
     Ok(model)
 }
 
+/// The name of a collection, of an application or the library or a tree.
+pub(super) fn any_collection(dice: &Dice) -> String {
+    if dice.one_in(4) { format!("$tree:{}", dice.word(&TREES)) } else { dice.word(&COLLECTIONS).to_owned() }
+}
+
+/// Some op, with the same id as some others.
+pub(super) fn any_op(dice: &Dice) -> Change {
+    let (tree, id) = (dice.word(&TREES), dice.word(&OP_IDS));
+    let target = dice.word(&["v", "w", "é \"\\"]);
+    let value = format!("\"{}\"", "x".repeat(dice.below(40)));
+    match dice.below(4) {
+        0 => move_op(tree, id, target, None),
+        1 => move_op(tree, id, target, Some("p")),
+        2 => set_op(tree, id, target, dice.word(&["", "name"]), None),
+        _ => set_op(tree, id, target, "name", Some(&value)),
+    }
+}
+
 fn any_change(dice: &Dice) -> Change {
+    if dice.one_in(4) {
+        return any_op(dice);
+    }
     let (collection, id) = (dice.of(&COLLECTIONS), dice.of(&IDS));
     if dice.below(4) == 0 {
         delete(collection, id)

@@ -1,7 +1,7 @@
 //! Scans: records in the order of their keys, for snapshots and plain reading.
 
 use crate::conformance::look::all_records;
-use crate::conformance::model::COLLECTIONS;
+use crate::conformance::model::{COLLECTIONS, any_collection};
 use crate::conformance::{
     Dice, Model, Subject, Verdict, commit, delete, fresh_space, key, put, sample, whole_scan,
 };
@@ -68,8 +68,9 @@ pub async fn scans_obey_every_combination_of_limits(subject: &dyn Subject) -> Ve
     let (mut txn, dice, keys) = (store.read(&space).await?, Dice::new(7), model.keys());
     for _ in 0..200 {
         let query = ScanQuery {
-            collection: (dice.below(2) == 0).then(|| key(dice.of::<&str>(&COLLECTIONS), "1").collection),
+            collection: dice.one_in(2).then(|| key(&any_collection(&dice), "1").collection),
             after: (dice.below(3) > 0).then(|| RecordKey::clone(dice.of(&keys))),
+            descending: dice.below(3) == 0,
             tombstones: dice.below(2) == 0,
             rows_max: 1 + dice.below(30),
             bytes_max: dice.below(400),
@@ -123,7 +124,35 @@ pub async fn pages_of_a_scan_are_gap_free(subject: &dyn Subject) -> Verdict {
     Ok(())
 }
 
-async fn same_pages(txn: &mut dyn StoreTxn, model: &Model, mut query: ScanQuery) -> Result<()> {
+/// A descending scan yields the same records in the other order, goes on below its key, and stays in its collection.
+pub async fn a_descending_scan_is_the_ascending_one_from_its_end(subject: &dyn Subject) -> Verdict {
+    let (store, space) = fresh_space(subject).await?;
+    let model = sample(&*store, &space, 120, 9).await?;
+    let mut txn = store.read(&space).await?;
+    for tombstones in [true, false] {
+        let query = ScanQuery { tombstones, ..all_records() };
+        let mut wanted = txn.scan(&query).await?.records;
+        wanted.reverse();
+        let backwards = ScanQuery { descending: true, ..query };
+        assert_eq!(txn.scan(&backwards).await?.records, wanted);
+        for rows_max in [0, 1, 3, 50] {
+            let one = ScanQuery { rows_max, ..backwards.clone() };
+            assert_eq!(txn.scan(&one).await?, model.scan(&one));
+        }
+        same_pages(&mut *txn, &model, ScanQuery { rows_max: 7, ..backwards.clone() }).await?;
+        for name in COLLECTIONS {
+            let collection = Some(key(name, "1").collection);
+            for after in [None, Some(key("a", "2")), Some(key("zz", "1")), Some(key("$a", "1"))] {
+                let (collection, after) = (collection.clone(), after);
+                let query = ScanQuery { collection, after, rows_max: 3, ..backwards.clone() };
+                same_pages(&mut *txn, &model, query).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn same_pages(txn: &mut dyn StoreTxn, model: &Model, mut query: ScanQuery) -> Result<()> {
     loop {
         let page = txn.scan(&query).await?;
         assert_eq!(page, model.scan(&query), "for {query:?}");

@@ -93,6 +93,22 @@ macro_rules! store_suite {
                 a_scan_stays_in_its_collection
                 tombstones_are_listed_only_when_asked_for
                 pages_of_a_scan_are_gap_free
+                a_descending_scan_is_the_ascending_one_from_its_end
+            }
+            tree_ops {
+                an_op_is_read_as_a_record
+                a_tree_takes_nothing_but_ops
+                an_op_that_comes_again_replaces_what_is_known_of_it
+                the_content_of_an_op_never_changes
+                a_purged_op_may_be_written_anew
+                ops_are_never_collected
+                the_ops_of_a_tree_are_listed_in_their_order
+                the_newest_op_is_the_first_from_the_end
+                three_thousand_ops_are_written_at_once
+                pages_with_ops_end_before_they_exceed_their_bytes
+                a_tree_belongs_to_one_space
+                ops_survive_reopening
+                a_damaged_op_is_an_error_and_never_data
             }
             clients {
                 named_replicas_come_ascending_by_id

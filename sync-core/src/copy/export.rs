@@ -171,6 +171,7 @@ impl Export<'_> {
         let mut query = ScanQuery {
             collection: None,
             after: None,
+            descending: false,
             tombstones: true,
             rows_max: PAGE_ROWS,
             bytes_max: PAGE_BYTES,

@@ -55,7 +55,14 @@ pub(super) async fn verify(store: &dyn Store, space: &SpaceLine, hash: StateHash
 
 async fn is_empty(txn: &mut dyn StoreTxn) -> Result<bool> {
     let head = txn.head();
-    let query = ScanQuery { collection: None, after: None, tombstones: true, rows_max: 1, bytes_max: 1 };
+    let query = ScanQuery {
+        collection: None,
+        after: None,
+        descending: false,
+        tombstones: true,
+        rows_max: 1,
+        bytes_max: 1,
+    };
     Ok(head.head == Seq::ZERO
         && head.log_head == 0
         && txn.clients(ClientQuery::After(None, 1)).await?.is_empty()

@@ -115,6 +115,7 @@ async fn drop_settled(
     let query = ScanQuery {
         collection: Some(Collection::system(Collection::CONFLICTS)),
         after,
+        descending: false,
         tombstones: false,
         rows_max: inner.limits.collect_max,
         bytes_max: inner.limits.page_bytes_max,

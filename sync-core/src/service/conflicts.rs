@@ -43,6 +43,7 @@ impl Service {
             let query = ScanQuery {
                 collection: Some(Collection::system(Collection::CONFLICTS)),
                 after: after.map(Conflict::key),
+                descending: false,
                 tombstones: false,
                 rows_max: inner.limits.page_rows_max,
                 bytes_max: inner.limits.page_bytes_max,

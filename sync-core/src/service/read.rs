@@ -140,6 +140,7 @@ impl Service {
             let query = ScanQuery {
                 after: after.map(|id| RecordKey::new(collection.clone(), id)),
                 collection: Some(collection),
+                descending: false,
                 tombstones: false,
                 rows_max: limit.unwrap_or(max).clamp(1, max),
                 bytes_max: inner.limits.page_bytes_max,

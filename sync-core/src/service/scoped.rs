@@ -121,7 +121,8 @@ pub(super) async fn survey(
     let mut counts = BTreeMap::<Collection, CollectionStats>::new();
     let mut hasher = StateHasher::default();
     let (rows_max, bytes_max) = (READ_ROWS, READ_BYTES);
-    let mut query = ScanQuery { collection: None, after: None, tombstones: true, rows_max, bytes_max };
+    let mut query =
+        ScanQuery { collection: None, after: None, descending: false, tombstones: true, rows_max, bytes_max };
     loop {
         let page = txn.scan(&query).await?;
         query.after = page.records.last().map(|record| record.key.clone());

@@ -126,8 +126,14 @@ async fn scan(
             break;
         }
         let after = after.clone();
-        let query =
-            ScanQuery { collection, after, tombstones: false, rows_max: rows_left, bytes_max: bytes_left };
+        let query = ScanQuery {
+            collection,
+            after,
+            descending: false,
+            tombstones: false,
+            rows_max: rows_left,
+            bytes_max: bytes_left,
+        };
         let page = scoped::scan(view, txn, &query).await?;
         bytes_left = bytes_left.saturating_sub(page.records.iter().map(Record::data_len).sum());
         found.records.extend(page.records);

@@ -10,7 +10,7 @@ use crate::types::{ActorId, ClientId, Collection, MutationNumber, Record, Record
 #[derive(Clone, Debug, Default)]
 pub struct CommitWrite {
     /// New states of records, each with a version of its own, ascending, none past the head that this write leaves. A
-    /// record is in here at most once.
+    /// record is in here at most once. Those of a tree are ops, whose content never changes.
     pub records: Vec<Record>,
     /// Records to remove without a tombstone, for bookkeeping that no one follows through the feed. Unknown keys are
     /// ignored.

@@ -16,10 +16,12 @@ use rpds::RedBlackTreeMapSync as OrdMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory_accounts::MemoryAccounts;
+use crate::store::memory_range;
 use crate::store::query::{space_exists, space_not_found};
 use crate::store::{
     ClientQuery, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
-    LogEntry, Mode, Page, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn,
+    LogEntry, Mode, Page, PageBuilder, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn, check_tree_ops,
+    gives_way,
 };
 use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
 
@@ -213,8 +215,10 @@ impl MemoryTxn {
     }
 
     fn put(&mut self, record: &Record) {
-        if let Some(old) = self.state.records.get(&record.key) {
-            self.state.feed.remove_mut(&old.meta.version);
+        match self.state.records.get(&record.key) {
+            Some(old) if !gives_way(old, record) => return,
+            Some(old) => drop(self.state.feed.remove_mut(&old.meta.version)),
+            None => {}
         }
         self.state.feed.insert_mut(record.meta.version, record.key.clone());
         self.state.records.insert_mut(record.key.clone(), Arc::new(record.clone()));
@@ -251,15 +255,15 @@ impl StoreTxn for MemoryTxn {
     }
 
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
-        let from = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let records =
-            self.state.records.range::<RecordKey, _>((from, Bound::Unbounded)).map(|(_, record)| record);
-        let wanted = |record: &Arc<Record>| {
-            query.collection.as_ref().is_none_or(|name| *name == record.key.collection)
-                && (query.tombstones || !record.is_deleted())
-        };
-        let records = records.filter(|record| wanted(record)).map(|record| record.as_ref().clone());
-        Ok(Page::filled(records, query.rows_max, query.bytes_max))
+        let Some((low, high)) = memory_range::of_scan(query) else { return Ok(Page::default()) };
+        let mut records = self.state.records.range::<RecordKey, _>((low.as_ref(), high.as_ref()));
+        let mut page = PageBuilder::new(query.rows_max, query.bytes_max);
+        while let Some((_, record)) = if query.descending { records.next_back() } else { records.next() } {
+            if (query.tombstones || !record.is_deleted()) && !page.takes(record.as_ref().clone()) {
+                break;
+            }
+        }
+        Ok(page.finish())
     }
 
     async fn clients(&mut self, query: ClientQuery<'_>) -> Result<Vec<ClientState>> {
@@ -283,6 +287,10 @@ impl StoreTxn for MemoryTxn {
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
         self.may_write()?;
+        // As everywhere: what fails spoils the transaction.
+        self.failed = true;
+        check_tree_ops(write)?;
+        self.failed = false;
         for record in &write.records {
             self.put(record);
         }

@@ -15,6 +15,18 @@
 //!   (as far as the backend has anything that does: the memory store promises it within the process).
 //! * **Fail closed.** After an error nothing is acknowledged; a record whose checksum is wrong is an error of kind
 //!   [`Corrupt`](crate::ErrorKind::Corrupt) and never data.
+//!
+//! # Ops of trees
+//!
+//! The records of a [tree](crate::Collection::of_tree) are its ops ([`TreeOp`](crate::TreeOp)), and to whoever reads they
+//! are records: in [`records`](StoreTxn::records), [`feed`](StoreTxn::feed), [`scan`](StoreTxn::scan) and
+//! [`stats`](Store::stats) there is no difference. Writing knows three:
+//!
+//! * **Nothing but ops.** [`apply`](StoreTxn::apply) refuses a write with a record in a tree that is not an op, and writes
+//!   none of it; an op has no tombstone.
+//! * **The first content stays.** A later state of an op with the same content replaces what is known of it, its version
+//!   included. One with other content is ignored as a whole, also when both come in one transaction.
+//! * **They are never collected.** Only a purge removes an op; after that its key is free.
 
 mod commit;
 #[cfg(feature = "conformance")]
@@ -22,9 +34,11 @@ mod faulty;
 mod hints;
 mod memory;
 mod memory_accounts;
+mod memory_range;
 mod query;
 mod stamp;
 mod stored;
+mod tree_ops;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -44,6 +58,7 @@ pub use query::{
 };
 pub use stamp::Stamper;
 pub use stored::{StoredRecords, stored_meta};
+pub use tree_ops::{check_tree_ops, gives_way, tree_op};
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +189,7 @@ pub trait StoreTxn: Send {
     /// Each record appears once, in its latest state, if that state lies within the range.
     async fn feed(&mut self, query: &FeedQuery) -> Result<Page>;
 
-    /// Records ascending by the bytes of (collection, id).
+    /// Records ascending by the bytes of (collection, id), or descending when the query says so.
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page>;
 
     /// What is known of replicas, ascending by the bytes of their ids, each once; one that never pushed is not there.
@@ -188,13 +203,18 @@ pub trait StoreTxn: Send {
     /// purges. A backend that works on another thread clones what it is given.
     ///
     /// It may be called several times, also in turns with [`collect`](StoreTxn::collect): each call goes on from the
-    /// one before, and of several states of a record or a replica the last one stays. What earlier calls wrote need not
-    /// be held in memory.
+    /// one before, and of several states of a record or a replica the last one stays (of an op of a tree, the last one with
+    /// the content of the first). What earlier calls wrote need not be held in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid), before anything is written, when a record in a tree
+    /// [is not an op](check_tree_ops).
     async fn apply(&mut self, write: &CommitWrite) -> Result<()>;
 
     /// Raises the floor to `floor` (it never falls) and removes what lies at or below it: tombstones, log entries whose
     /// head is at or below it (oldest first, until the first that stays; their numbers are never used again), and commits
-    /// whose last seq is below it. At most `limit` of each go in one call. Live records always stay.
+    /// whose last seq is below it. At most `limit` of each go in one call. Live records always stay, ops of trees among them.
     async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected>;
 
     /// Ends the transaction and makes its writes durable and visible.

@@ -26,8 +26,11 @@ pub struct FeedQuery {
 pub struct ScanQuery {
     /// Only this collection; `None` for all, those of the library included.
     pub collection: Option<Collection>,
-    /// Only keys after this one.
+    /// Only keys after this one in the order of the listing: those above it, or those below it when descending.
     pub after: Option<RecordKey>,
+    /// From the last key to the first instead. `after` is the key that was listed last in both directions, so pages follow
+    /// each other in the same way.
+    pub descending: bool,
     /// Whether to list tombstones too.
     pub tombstones: bool,
     /// At most this many records.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sync_core::json::Json;
 use sync_core::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery,
-    SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt,
+    SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt, tree_op,
 };
 use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordId, RecordKey, Result, Seq, SpaceId};
 
@@ -85,6 +85,25 @@ impl BrokenTxn {
         let keys = std::mem::take(&mut write.purges);
         let found = self.inner().await?.records(&keys).await?;
         write.records.extend(found.into_iter().flatten().map(|record| Record { data: None, ..record }));
+        Ok(())
+    }
+
+    /// Does with the ops in a write what must not be done.
+    async fn meddle(&mut self, write: &mut CommitWrite) -> Result<()> {
+        let is_op = |record: &Record| record.key.collection.is_tree();
+        if self.has(Fault::TreesSkipStrangers) {
+            write.records.retain(|record| tree_op(record).is_ok());
+        }
+        let keys: Vec<RecordKey> =
+            write.records.iter().filter(|record| is_op(record)).map(|record| record.key.clone()).collect();
+        if self.has(Fault::OpsChange) && !keys.is_empty() {
+            let purge = CommitWrite { purges: keys.clone(), ..CommitWrite::default() };
+            self.inner().await?.apply(&purge).await?;
+        }
+        if self.has(Fault::OpsStayAsTheyWere) {
+            let old: Vec<_> = self.inner().await?.records(&keys).await?.into_iter().flatten().collect();
+            write.records.retain(|record| old.iter().all(|old| old.key != record.key));
+        }
         Ok(())
     }
 
@@ -167,6 +186,8 @@ impl StoreTxn for BrokenTxn {
     }
 
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
+        let descending = query.descending && !self.has(Fault::ScansOnlyAscend);
+        let query = &ScanQuery { descending, ..query.clone() };
         let mut page = self.inner().await?.scan(query).await?;
         if self.has(Fault::ScanIgnoresCase) {
             page.records.sort_by_key(|record| record.key.to_string().to_lowercase());
@@ -232,6 +253,10 @@ impl StoreTxn for BrokenTxn {
         }
         if self.has(Fault::PurgeLeavesTombstone) {
             self.bury(&mut write).await?;
+        }
+        if matches!(self.store.fault, Fault::OpsChange | Fault::OpsStayAsTheyWere | Fault::TreesSkipStrangers)
+        {
+            self.meddle(&mut write).await?;
         }
         if self.has(Fault::PurgesForgotten) {
             write.purges.clear();

@@ -1,7 +1,7 @@
 //! Random names and random JSON: everything a database, a driver or a careless comparison is tempted to change.
 
 use crate::conformance::fidelity::TEXTS;
-use crate::conformance::model::{COLLECTIONS, IDS};
+use crate::conformance::model::{COLLECTIONS, IDS, any_op};
 use crate::conformance::{Dice, client_id, key};
 use crate::json::{Json, Limits};
 use crate::types::{ClientId, Collection, RecordKey};
@@ -108,8 +108,14 @@ fn write_object(dice: &Dice, depth: usize, out: &mut String) {
     out.push('}');
 }
 
-/// The key of a record, which may or may not be there.
+/// The key of a record, which may or may not be there, and may be an op of a tree or just look like one.
 pub(super) fn any_key(dice: &Dice) -> RecordKey {
+    if dice.one_in(6) {
+        return any_op(dice).key;
+    }
+    if dice.one_in(30) {
+        return key("$tree:t", dice.word(&IDS));
+    }
     key(dice.word(&COLLECTIONS), dice.word(&IDS))
 }
 

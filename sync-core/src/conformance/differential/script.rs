@@ -198,6 +198,7 @@ impl<'a> Drawing<'a> {
             _ => Call::Scan(ScanQuery {
                 collection: dice.one_in(2).then(|| any_key(dice).collection),
                 after: dice.one_in(2).then(|| any_key(dice)),
+                descending: dice.one_in(3),
                 tombstones: dice.one_in(2),
                 rows_max,
                 bytes_max,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Timestamp;
 use crate::conformance::differential::content::{any_client, any_key, content};
 use crate::conformance::differential::script::Drawing;
+use crate::conformance::model::any_op;
 use crate::conformance::{Change, actor, client_state, log_entry, stamp_at};
 use crate::error::Result;
 use crate::store::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
@@ -55,7 +56,9 @@ impl Drawing<'_> {
         let n = if dice.one_in(100) { MANY_CHANGES } else { dice.below(6) };
         let changes = (0..n).map(|_| {
             let data = (!dice.one_in(4)).then(|| content(dice));
-            Change { key: any_key(dice), data }
+            let key = any_key(dice);
+            // In a tree there is nothing but ops.
+            if key.collection.is_tree() { any_op(dice) } else { Change { key, data } }
         });
         changes.map(|change| (change.key.clone(), change)).collect()
     }

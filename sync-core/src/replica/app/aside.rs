@@ -99,6 +99,7 @@ impl Replica {
                 let query = ScanQuery {
                     collection,
                     after: None,
+                    descending: false,
                     tombstones: false,
                     rows_max: limit,
                     bytes_max: usize::MAX,

@@ -210,6 +210,7 @@ impl Local {
         let mut query = ScanQuery {
             collection: Some(Collection::system(Collection::CONFLICTS)),
             after: None,
+            descending: false,
             tombstones: false,
             rows_max: PAGE_ROWS,
             bytes_max: usize::MAX,

@@ -174,7 +174,14 @@ impl Local {
             return Ok((0, None));
         }
         let (rows_max, bytes_max) = (REMOVE_ROWS_MAX, REMOVE_BYTES_MAX);
-        let query = ScanQuery { collection: Some(collection), after, tombstones: true, rows_max, bytes_max };
+        let query = ScanQuery {
+            collection: Some(collection),
+            after,
+            descending: false,
+            tombstones: true,
+            rows_max,
+            bytes_max,
+        };
         let page = self.stored(&query).await?;
         let sent: HashSet<RecordKey> = match self.batch().await? {
             Some(batch) => batch.entries.into_iter().map(|entry| entry.base.key).collect(),

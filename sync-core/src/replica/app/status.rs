@@ -150,7 +150,8 @@ impl Local {
     ) -> Result<u64> {
         let collection = Some(Collection::system(collection));
         let (rows_max, bytes_max) = (COUNT_ROWS_MAX, COUNT_BYTES_MAX);
-        let mut query = ScanQuery { collection, after: None, tombstones: false, rows_max, bytes_max };
+        let mut query =
+            ScanQuery { collection, after: None, descending: false, tombstones: false, rows_max, bytes_max };
         let mut n = 0;
         loop {
             let page = self.stored(&query).await?;

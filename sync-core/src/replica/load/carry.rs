@@ -113,7 +113,8 @@ impl Local {
     pub(crate) async fn all_of(&mut self, collection: &'static str) -> Result<Vec<Record>> {
         let collection = Some(Collection::system(collection));
         let (rows_max, bytes_max) = (SCAN_ROWS_MAX, usize::MAX);
-        let mut query = ScanQuery { collection, after: None, tombstones: false, rows_max, bytes_max };
+        let mut query =
+            ScanQuery { collection, after: None, descending: false, tombstones: false, rows_max, bytes_max };
         let mut rows = Vec::new();
         loop {
             let page = self.stored(&query).await?;

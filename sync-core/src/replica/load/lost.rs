@@ -74,7 +74,14 @@ impl Inner {
         let mut after = None;
         loop {
             let (rows_max, bytes_max) = (SCAN_ROWS_MAX, SCAN_BYTES_MAX);
-            let query = ScanQuery { collection: None, after, tombstones: true, rows_max, bytes_max };
+            let query = ScanQuery {
+                collection: None,
+                after,
+                descending: false,
+                tombstones: true,
+                rows_max,
+                bytes_max,
+            };
             let page = live.stored(&query).await?;
             after = page.records.last().map(|record| record.key.clone());
             let confirmed = live.confirmed_after(common, page.records).await?;

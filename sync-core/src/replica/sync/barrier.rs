@@ -74,7 +74,8 @@ impl Local {
         }
         let collection = Some(Collection::system(Base::COLLECTION));
         let (rows_max, bytes_max) = (LOOK_ROWS_MAX, usize::MAX);
-        let mut query = ScanQuery { collection, after: None, tombstones: false, rows_max, bytes_max };
+        let mut query =
+            ScanQuery { collection, after: None, descending: false, tombstones: false, rows_max, bytes_max };
         loop {
             let page = self.stored(&query).await?;
             for row in &page.records {

@@ -134,6 +134,7 @@ impl Local {
         let query = ScanQuery {
             collection: Some(Collection::system(Base::COLLECTION)),
             after: None,
+            descending: false,
             tombstones: false,
             rows_max: 1,
             bytes_max: 0,

@@ -342,7 +342,14 @@ async fn on_disk(disk: &MemoryStore) -> (usize, usize) {
     let mut txn = disk.read(&live).await.unwrap();
     let notes = Some(Collection::new("notes").unwrap());
     let (rows_max, bytes_max) = (1000, usize::MAX);
-    let query = ScanQuery { collection: notes, after: None, tombstones: true, rows_max, bytes_max };
+    let query = ScanQuery {
+        collection: notes,
+        after: None,
+        descending: false,
+        tombstones: true,
+        rows_max,
+        bytes_max,
+    };
     let n_rows = txn.scan(&query).await.unwrap().records.len();
     (n_rows, txn.commits(Seq::ZERO, 1000).await.unwrap().len())
 }

@@ -248,6 +248,7 @@ async fn assert_nothing_is_missing(world: &World, replica: &Replica) {
     let query = ScanQuery {
         collection: Some(Collection::new("notes").unwrap()),
         after: None,
+        descending: false,
         tombstones: false,
         rows_max: 1000,
         bytes_max: usize::MAX,

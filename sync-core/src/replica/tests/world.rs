@@ -101,6 +101,7 @@ impl World {
         let query = ScanQuery {
             collection: Some(Collection::system(Collection::CONFLICTS)),
             after: None,
+            descending: false,
             tombstones: false,
             rows_max: 1000,
             bytes_max: usize::MAX,
@@ -158,6 +159,7 @@ fn everything() -> ScanQuery {
     ScanQuery {
         collection: None,
         after: None,
+        descending: false,
         tombstones: false,
         rows_max: usize::MAX,
         bytes_max: usize::MAX,

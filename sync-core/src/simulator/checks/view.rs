@@ -67,8 +67,14 @@ pub(super) async fn read_all(
     space: &SpaceId,
 ) -> Result<(SpaceHead, BTreeMap<RecordKey, Record>)> {
     let mut txn = store.begin(space, Mode::Read).await?;
-    let mut query =
-        ScanQuery { collection: None, after: None, tombstones: true, rows_max: 1000, bytes_max: 8 << 20 };
+    let mut query = ScanQuery {
+        collection: None,
+        after: None,
+        descending: false,
+        tombstones: true,
+        rows_max: 1000,
+        bytes_max: 8 << 20,
+    };
     let mut records = BTreeMap::new();
     loop {
         let page = txn.scan(&query).await?;

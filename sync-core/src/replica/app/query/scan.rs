@@ -46,6 +46,7 @@ impl Local {
                 .listed(&ScanQuery {
                     collection: Some(collection.clone()),
                     after: next.take(),
+                    descending: false,
                     tombstones: false,
                     rows_max: answer.rows_wanted(),
                     bytes_max: SCAN_BYTES_MAX,
