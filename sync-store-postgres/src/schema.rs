@@ -13,10 +13,11 @@ use crate::error::sorted;
 use crate::pool::{Pool, Work};
 
 /// What to run to get from version `n` to `n + 1`, for each `n` from 0.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/1.sql"),
     include_str!("../migrations/2.sql"),
     include_str!("../migrations/3.sql"),
+    include_str!("../migrations/4.sql"),
 ];
 
 /// The oldest Postgres that this was tested with.
@@ -101,7 +102,7 @@ pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
 /// Whether all tables are there, and this program may do with them what it does.
 async fn check_rights(pool: &Arc<Pool>) -> Result<()> {
     let question = "SELECT bool_and(has_table_privilege(name, kind))::text \
-                    FROM unnest(ARRAY['spaces', 'records', 'commits', 'clients', 'log', 'users', 'members', \
+                    FROM unnest(ARRAY['spaces', 'records', 'tree_ops', 'commits', 'clients', 'log', 'users', 'members', \
                     'space_infos', 'credentials', 'synced', 'notices', 'noticed']) name, \
                     unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) kind";
     match pool.transaction(Work::Read).text(Statement::fixed(question)).await?.as_deref() {

@@ -11,6 +11,7 @@ use crate::error::sorted;
 const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 
 const SPACES_1: &str = include_str!("../migrations/spaces_1.sql");
+const SPACES_2: &str = include_str!("../migrations/spaces_2.sql");
 const ACCOUNTS_1: &str = include_str!("../migrations/accounts_1.sql");
 const ACCOUNTS_2: &str = include_str!("../migrations/accounts_2.sql");
 const ACCOUNTS_3: &str = include_str!("../migrations/accounts_3.sql");
@@ -40,9 +41,9 @@ impl Role {
     /// What to run to get from version `n` to `n + 1`, for each `n` from 0.
     fn migrations(self) -> &'static [&'static [&'static str]] {
         match self {
-            Self::Single => &[&[SPACES_1, ACCOUNTS_1], &[ACCOUNTS_2], &[ACCOUNTS_3]],
+            Self::Single => &[&[SPACES_1, ACCOUNTS_1], &[ACCOUNTS_2], &[ACCOUNTS_3], &[SPACES_2]],
             Self::Platform => &[&[FILES_1, ACCOUNTS_1], &[ACCOUNTS_2], &[ACCOUNTS_3]],
-            Self::Space => &[&[SPACES_1]],
+            Self::Space => &[&[SPACES_1], &[SPACES_2]],
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sync_core::Collection;
 use sync_core::conformance::{
-    client_id, client_state, commit, epoch, everything_about_people, key, log_entry, put, seq, space_id,
-    stamp,
+    Change, client_id, client_state, commit, epoch, everything_about_people, key, log_entry, put, seq,
+    set_op, space_id, stamp,
 };
 use sync_core::sql::{Dialect, Recorder, SqlTxn};
 use sync_core::store::{
@@ -23,14 +23,22 @@ async fn txn(recorder: &Recorder, mode: Mode) -> SqlTxn<Recorder> {
     SqlTxn::begin(recorder.clone(), &space_id("family"), mode, Arc::new(HintHub::default())).await.unwrap()
 }
 
-async fn push(n_records: usize) -> (Recorder, CommitWrite) {
+fn note(n: usize) -> Change {
+    put("notes", &n.to_string(), "1")
+}
+
+fn op(n: usize) -> Change {
+    set_op("outline", &format!("{}@a1", n + 1), "v", "n", Some("1"))
+}
+
+async fn push(n: usize, change: fn(usize) -> Change) -> (Recorder, CommitWrite) {
     let recorder = recorder();
     let mut txn = txn(&recorder, Mode::Write).await;
-    let ids: Vec<String> = (0..n_records).map(|n| n.to_string()).collect();
-    let keys: Vec<_> = ids.iter().map(|id| key("notes", id)).collect();
+    let changes: Vec<Change> = (0..n).map(change).collect();
+    let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
     txn.records(&keys).await.unwrap();
     txn.client(&client_id("replica-1")).await.unwrap();
-    let mut write = stamp(&mut txn, ids.iter().map(|id| put("notes", id, "1"))).await.unwrap();
+    let mut write = stamp(&mut txn, changes).await.unwrap();
     write.clients = vec![client_state("replica-1", 1)];
     write.log = vec![log_entry(1, seq(1))];
     write.purges = keys;
@@ -40,17 +48,19 @@ async fn push(n_records: usize) -> (Recorder, CommitWrite) {
 
 #[tokio::test]
 async fn a_push_takes_as_many_statements_whatever_its_size() {
-    let small = push(1).await.0.take().len();
-    for n in [2, 17, 500] {
-        assert_eq!(push(n).await.0.take().len(), small, "a push of {n}");
+    let small = push(1, note).await.0.take().len();
+    for change in [note, op] {
+        for n in [1, 2, 17, 500] {
+            assert_eq!(push(n, change).await.0.take().len(), small, "a push of {n}");
+        }
+        let largest = push(KEYS_MAX, change).await.0.take();
+        assert!(
+            largest.len() <= small + 2,
+            "keys are read in two statements, also by `stamp`: {}",
+            largest.len()
+        );
+        assert!(largest.iter().all(|statement| statement.values.0.len() <= 32_766));
     }
-    let largest = push(KEYS_MAX).await.0.take();
-    assert!(
-        largest.len() <= small + 2,
-        "keys are read in two statements, also by `stamp`: {}",
-        largest.len()
-    );
-    assert!(largest.iter().all(|statement| statement.values.0.len() <= 32_766));
 }
 
 /// What one write brought is not kept in memory beside what the next one brings.
@@ -72,8 +82,9 @@ async fn a_write_is_sent_at_the_latest_with_the_next_one() {
 async fn no_statement_reads_a_whole_table_or_sorts() {
     let recorder = recorder();
     let mut txn = txn(&recorder, Mode::Write).await;
-    let notes = Collection::new("notes").unwrap();
-    for collections in [None, Some(vec![notes.clone()])] {
+    let (notes, tree) = (Collection::new("notes").unwrap(), op(0).key.collection);
+    let both = vec![notes.clone(), tree.clone()];
+    for collections in [None, Some(vec![notes.clone()]), Some(vec![tree.clone()]), Some(both)] {
         for bytes_max in [1, usize::MAX] {
             let query = FeedQuery {
                 after: seq(1),
@@ -85,26 +96,23 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
             txn.feed(&query).await.unwrap();
         }
     }
-    for collection in [None, Some(notes)] {
-        for after in [None, Some(key("notes", "1"))] {
-            for tombstones in [true, false] {
+    let places =
+        [None, Some(note(1).key), Some(op(1).key), Some(key("$tree:outline", "5")), Some(key("$a", "1"))];
+    for collection in [None, Some(notes), Some(tree)] {
+        for (after, bytes_max) in places.iter().flat_map(|after| [(after, 1), (after, usize::MAX)]) {
+            for (tombstones, descending) in [(true, false), (false, false), (true, true), (false, true)] {
                 let (collection, after) = (collection.clone(), after.clone());
-                let query = ScanQuery {
-                    collection,
-                    after,
-                    descending: false,
-                    tombstones,
-                    rows_max: 10,
-                    bytes_max: usize::MAX,
-                };
+                let rows_max = 10;
+                let query = ScanQuery { collection, after, descending, tombstones, rows_max, bytes_max };
                 txn.scan(&query).await.unwrap();
             }
         }
     }
-    txn.records(&[key("notes", "1")]).await.unwrap();
-    for n in [2, 500] {
-        let keys: Vec<_> = (0..n).map(|n: usize| key("notes", &n.to_string())).collect();
-        txn.records(&keys).await.unwrap();
+    for change in [note, op] {
+        for n in [1, 2, 500] {
+            let keys: Vec<_> = (0..n).map(|n: usize| change(n).key).collect();
+            txn.records(&keys).await.unwrap();
+        }
     }
     let names = [client_id("replica-1"), client_id("replica-2")];
     for query in
@@ -116,9 +124,11 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
     everything_about_people(&recorder, "family", "anna").await.unwrap();
     txn.collect(seq(5), 10).await.unwrap();
     txn.log(Some(4), 10).await.unwrap();
-    let mut write = push(3).await.1;
-    write.purges = vec![key("notes", "1"), key("notes", "2")];
-    txn.apply(&write).await.unwrap();
+    for change in [note, op] {
+        let mut write = push(3, change).await.1;
+        write.purges = vec![change(1).key, change(2).key];
+        txn.apply(&write).await.unwrap();
+    }
 
     let folder = tempfile::tempdir().unwrap();
     let database = database_with_rows(folder.path()).await;
@@ -134,6 +144,7 @@ async fn database_with_rows(folder: &std::path::Path) -> rusqlite::Connection {
     store.create_space(&space, epoch(1)).await.unwrap();
     let ids: Vec<String> = (0..500).map(|n| n.to_string()).collect();
     commit(&store, &space, ids.iter().map(|id| put("notes", id, "1"))).await.unwrap();
+    commit(&store, &space, (0..500).map(op)).await.unwrap();
     store.close().await;
     rusqlite::Connection::open(path).unwrap()
 }
@@ -146,7 +157,7 @@ fn check_plan(database: &rusqlite::Connection, sql: &str) {
         explain.query_map(nulls, |row| row.get(3)).unwrap().map(std::result::Result::unwrap).collect();
     for step in &steps {
         // The last is a table of one row.
-        let derived = ["SCAN rows", "SCAN oldest", "SCAN keys", "SCAN noticed"];
+        let derived = ["SCAN rows", "SCAN oldest", "SCAN keys", "SCAN part", "SCAN noticed"];
         let is_bounded = derived.iter().any(|scan| step.starts_with(scan)) || step.contains("VALUES CLAUSE");
         assert!(!step.starts_with("SCAN") || is_bounded, "{step}\n{sql}\n{steps:#?}");
         assert!(!step.contains("TEMP B-TREE"), "{step}\n{sql}\n{steps:#?}");

@@ -7,16 +7,12 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use sea_query::{
-    Alias, Expr, ExprTrait, Iden, IntoValueTuple, OnConflict, Query, SelectStatement, Value, ValueTuple,
-    Values,
-};
+use sea_query::{Alias, Expr, ExprTrait, Iden, OnConflict, Query, SelectStatement, Value, Values};
 
 use crate::sql::driver::{Dialect, Statement};
-use crate::sql::pack::{self, ROW};
-use crate::sql::tables::Records;
+use crate::sql::pack::{FIELD, ROW};
 use crate::store::KEYS_MAX;
-use crate::types::{RecordKey, SpaceId};
+use crate::types::SpaceId;
 
 /// Up to this many rows a text that grows with them is kept prepared for each count, as it is for the largest: pushes
 /// are mostly small or full, and a prepared statement of 1,000 rows takes a third of a megabyte.
@@ -31,6 +27,19 @@ pub(super) enum Cell<'a> {
     Text(Cow<'a, str>),
     /// A text that is not empty, or NULL.
     MaybeText(Option<&'a str>),
+    /// A text that may be empty, or NULL.
+    AnyText(Option<&'a str>),
+}
+
+impl Cell<'_> {
+    /// The value as a parameter of its own.
+    pub(super) fn value(&self) -> Value {
+        match self {
+            Self::Int(number) => (*number).into(),
+            Self::Text(text) => text.as_ref().into(),
+            Self::MaybeText(text) | Self::AnyText(text) => (*text).into(),
+        }
+    }
 }
 
 impl<'a> From<&'a str> for Cell<'a> {
@@ -56,6 +65,8 @@ pub(super) struct Insert<I, const N: usize> {
     /// So many of `columns` are, with the space, the key by which a new row replaces an old one; `None` when there is
     /// no old one.
     pub(super) n_key: Option<usize>,
+    /// So many of `columns`, after those of the key, never change: a new row in which one differs is ignored.
+    pub(super) n_fixed: usize,
 }
 
 impl<I: Iden + Copy, const N: usize> Insert<I, N> {
@@ -78,7 +89,8 @@ impl<I: Iden + Copy, const N: usize> Insert<I, N> {
                 let mut sources = Vec::with_capacity(N);
                 let mut values = vec![space.as_str().into()];
                 for column in 0..N {
-                    let (source, joined) = column_of(rows, column);
+                    // The space is the first parameter.
+                    let (source, joined) = column_of(rows, column, column + 2);
                     sources.push(source);
                     values.push(joined.into());
                 }
@@ -97,9 +109,20 @@ impl<I: Iden + Copy, const N: usize> Insert<I, N> {
         insert.columns(columns()).values_panic((0..=N).map(|_| Expr::val(0)));
         if let Some(n_key) = self.n_key {
             let key = columns().take(1 + n_key);
-            insert.on_conflict(OnConflict::columns(key).update_columns(columns().skip(1 + n_key)).to_owned());
+            let changing = columns().skip(1 + n_key + self.n_fixed);
+            let mut conflict = OnConflict::columns(key).update_columns(changing).to_owned();
+            for column in self.columns.iter().skip(n_key).take(self.n_fixed) {
+                conflict.action_and_where(self.stays(column));
+            }
+            insert.on_conflict(conflict);
         }
         Statement::new(dialect, &insert).sql
+    }
+
+    /// The condition that a column says in a new row what it says in the old one.
+    fn stays(&self, column: &I) -> Expr {
+        let (table, column) = (self.table.unquoted(), column.unquoted());
+        Expr::cust(format!("\"{table}\".\"{column}\" IS NOT DISTINCT FROM \"excluded\".\"{column}\""))
     }
 }
 
@@ -112,19 +135,20 @@ fn values<const N: usize>(space: &SpaceId, rows: &[[Cell<'_>; N]]) -> Values {
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * (N + 1));
     for row in rows {
         values.push(space.as_str().into());
-        values.extend(row.iter().map(|cell| match cell {
-            Cell::Int(number) => (*number).into(),
-            Cell::Text(text) => text.as_ref().into(),
-            Cell::MaybeText(text) => (*text).into(),
-        }));
+        values.extend(row.iter().map(Cell::value));
     }
     Values(values)
 }
 
-/// The expression that yields a column of many rows as an array, and the text it takes.
-fn column_of<const N: usize>(rows: &[[Cell<'_>; N]], column: usize) -> (String, String) {
+/// For Postgres: the expression that yields a column of many rows as an array, and the text that it takes as the parameter of
+/// this number.
+pub(super) fn column_of<const N: usize>(
+    rows: &[[Cell<'_>; N]],
+    column: usize,
+    parameter: usize,
+) -> (String, String) {
     let mut joined = String::with_capacity(rows.iter().map(|row| len(&row[column]) + 1).sum());
-    let (mut null, mut cast) = ("", "");
+    let (mut null, mut cast, mut may_be_empty) = (String::new(), "", false);
     for (n, row) in rows.iter().enumerate() {
         if n > 0 {
             joined.push(ROW);
@@ -135,17 +159,25 @@ fn column_of<const N: usize>(rows: &[[Cell<'_>; N]], column: usize) -> (String, 
                 // Writing to a String cannot fail.
                 let _ = write!(joined, "{number}");
             }
-            Cell::Text(text) => joined.push_str(text),
+            Cell::Text(text) => {
+                may_be_empty = true;
+                joined.push_str(text);
+            }
             Cell::MaybeText(text) => {
-                null = ", ''";
+                null = ", ''".to_owned();
                 joined.push_str(text.unwrap_or_default());
+            }
+            // No text contains the separator of fields, so it stands for none.
+            Cell::AnyText(text) => {
+                (null, may_be_empty) = (format!(", '{FIELD}'"), true);
+                match text {
+                    Some(text) => joined.push_str(text),
+                    None => joined.push(FIELD),
+                }
             }
         }
     }
-    // The space is the first parameter.
-    let parameter = column + 2;
     let array = format!("string_to_array(${parameter}, '{ROW}'{null}){cast}");
-    let may_be_empty = cast.is_empty() && null.is_empty();
     // Of an empty text Postgres makes no element, but it is one: there is never no row.
     let array = if may_be_empty {
         format!("CASE ${parameter} WHEN '' THEN ARRAY[''] ELSE {array} END")
@@ -159,73 +191,8 @@ fn len(cell: &Cell<'_>) -> usize {
     match cell {
         Cell::Int(_) => 16,
         Cell::Text(text) => text.len(),
-        Cell::MaybeText(text) => text.map_or(0, str::len),
+        Cell::MaybeText(text) | Cell::AnyText(text) => text.map_or(1, str::len),
     }
-}
-
-/// The statement that packs the records of these keys with `packed`, in no order.
-pub(super) fn records_of(dialect: Dialect, space: &SpaceId, keys: &[RecordKey], packed: Expr) -> Statement {
-    let mut select = Query::select().from(Records::Table).take();
-    if dialect == Dialect::Postgres && keys.len() > 1 {
-        select.expr_as(packed, Alias::new("packed"));
-        return for_each_key(space, keys, "string_agg(\"found\".\"packed\", '\u{1e}')", select);
-    }
-    select.and_where(Expr::col(Records::Space).eq(space.as_str())).and_where(is_one_of(keys));
-    let statement = Statement::new(dialect, &pack::rows(packed, select));
-    if keys.len() == 1 { statement } else { statement.once() }
-}
-
-/// The statement that removes the records of these keys without a trace.
-pub(super) fn delete_records(dialect: Dialect, space: &SpaceId, keys: &[RecordKey]) -> Statement {
-    if dialect == Dialect::Postgres && keys.len() > 1 {
-        let row = Query::select().expr(Expr::cust("ctid")).from(Records::Table).take();
-        let rows = for_each_key(space, keys, "\"found\".ctid", row);
-        return Statement {
-            sql: format!("DELETE FROM \"records\" WHERE ctid = ANY(ARRAY({}))", rows.sql),
-            ..rows
-        };
-    }
-    let mut delete = Query::delete().from_table(Records::Table).take();
-    delete.and_where(Expr::col(Records::Space).eq(space.as_str())).and_where(is_one_of(keys));
-    Statement::new(dialect, &delete).once()
-}
-
-/// For Postgres: `yields` over the one record of each key, which `select` reads as `found`.
-///
-/// A sub-query with a limit can be run in one way only: for each key, by the index. As a list of keys to be in, Postgres
-/// may take it for a reason to read the whole space and compare.
-fn for_each_key(space: &SpaceId, keys: &[RecordKey], yields: &str, mut select: SelectStatement) -> Statement {
-    select
-        .and_where(Expr::col(Records::Space).eq(space.as_str()))
-        .and_where(Expr::cust("\"collection\" = \"keys\".\"collection\""))
-        .and_where(Expr::cust("\"id\" = \"keys\".\"id\""))
-        .limit(1);
-    let found = Statement::new(Dialect::Postgres, &select);
-    let mut values = found.values;
-    let first = values.0.len() + 1;
-    values.0.push(joined(keys.iter().map(|key| key.collection.as_str())).into());
-    values.0.push(joined(keys.iter().map(|key| key.id.as_str())).into());
-    let sql = format!(
-        "SELECT {yields} FROM unnest(string_to_array(${first}, '{ROW}'), string_to_array(${}, '{ROW}')) \
-         AS \"keys\" (\"collection\", \"id\") CROSS JOIN LATERAL ({}) AS \"found\"",
-        first + 1,
-        found.sql
-    );
-    Statement { sql, values, reusable: true }
-}
-
-/// The condition that a record has one of these keys.
-fn is_one_of(keys: &[RecordKey]) -> Expr {
-    if let [key] = keys {
-        return Expr::col(Records::Collection)
-            .eq(key.collection.as_str())
-            .and(Expr::col(Records::Id).eq(key.id.as_str()));
-    }
-    // As a sub-query, because SQLite takes a list of row values in no other form.
-    let tuples: Vec<ValueTuple> =
-        keys.iter().map(|key| (key.collection.as_str(), key.id.as_str()).into_value_tuple()).collect();
-    let list = Query::select().expr(Expr::cust("*")).from_values(tuples, Alias::new("keys")).take();
-    Expr::tuple([Expr::col(Records::Collection), Expr::col(Records::Id)]).in_subquery(list)
 }
 
 /// The condition that a column of text has one of these values, and whether its text is the same for any number of
@@ -276,8 +243,13 @@ mod tests {
     use super::*;
     use crate::sql::tables::Log;
 
-    const INSERT: Insert<Log, 2> =
-        Insert { table: Log::Table, space: Log::Space, columns: [Log::Entry, Log::Body], n_key: Some(1) };
+    const INSERT: Insert<Log, 2> = Insert {
+        table: Log::Table,
+        space: Log::Space,
+        columns: [Log::Entry, Log::Body],
+        n_key: Some(1),
+        n_fixed: 0,
+    };
 
     fn two_rows(dialect: Dialect) -> Statement {
         let rows = [[Cell::Int(1), Cell::MaybeText(Some("a"))], [Cell::Int(-2), Cell::MaybeText(None)]];
@@ -311,6 +283,31 @@ mod tests {
         let sql = INSERT.rows(Dialect::Postgres, &SpaceId::new("s").unwrap(), &rows).sql;
         let texts = "CASE $3 WHEN '' THEN ARRAY[''] ELSE string_to_array($3, '\u{1e}') END";
         assert!(sql.contains(texts), "{sql}");
+    }
+
+    #[test]
+    fn postgres_tells_an_empty_text_from_none() {
+        let rows = [None, Some(""), Some("a")].map(|text| [Cell::Int(1), Cell::AnyText(text)]);
+        let statement = INSERT.rows(Dialect::Postgres, &SpaceId::new("s").unwrap(), &rows);
+        assert!(
+            statement.sql.contains("ELSE string_to_array($3, '\u{1e}', '\u{1f}') END"),
+            "{}",
+            statement.sql
+        );
+        assert_eq!(statement.values.0[2], "\u{1f}\u{1e}\u{1e}a".into());
+    }
+
+    #[test]
+    fn a_row_that_differs_in_what_is_fixed_replaces_nothing() {
+        let columns = [Log::Entry, Log::Head, Log::Body];
+        let insert = Insert { table: Log::Table, space: Log::Space, columns, n_key: Some(1), n_fixed: 1 };
+        let rows = [[Cell::Int(1), Cell::Int(2), "a".into()]];
+        let end = "DO UPDATE SET \"body\" = \"excluded\".\"body\" \
+                   WHERE \"log\".\"head\" IS NOT DISTINCT FROM \"excluded\".\"head\"";
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            let sql = insert.rows(dialect, &SpaceId::new("s").unwrap(), &rows).sql;
+            assert!(sql.ends_with(end), "{sql}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ const CLIENTS: Insert<Clients, 7> = Insert {
         Clients::Answer,
     ],
     n_key: Some(1),
+    n_fixed: 0,
 };
 
 /// Replaces what is known of replicas.

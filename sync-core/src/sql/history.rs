@@ -15,6 +15,7 @@ const COMMITS: Insert<Commits, 3> = Insert {
     space: Commits::Space,
     columns: [Commits::Last, Commits::First, Commits::Tag],
     n_key: None,
+    n_fixed: 0,
 };
 
 /// Adds commits to the history.
@@ -38,8 +39,13 @@ pub(super) fn commits_from(dialect: Dialect, space: &SpaceId, from: Seq, limit: 
     Statement::new(dialect, &rows(commit, select))
 }
 
-const LOG: Insert<Log, 3> =
-    Insert { table: Log::Table, space: Log::Space, columns: [Log::Entry, Log::Head, Log::Body], n_key: None };
+const LOG: Insert<Log, 3> = Insert {
+    table: Log::Table,
+    space: Log::Space,
+    columns: [Log::Entry, Log::Head, Log::Body],
+    n_key: None,
+    n_fixed: 0,
+};
 
 /// Appends to the audit log.
 pub(super) fn write_log(dialect: Dialect, space: &SpaceId, entries: &[LogEntry]) -> Result<Statement> {

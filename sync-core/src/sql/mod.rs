@@ -14,8 +14,11 @@
 //! hands over row by row costs microseconds for each; this costs one hand-over for a page.
 //!
 //! What a backend's schema must provide besides the columns: the primary keys named in [`tables`], a unique index on
-//! `records (space, version)`, one on `records (space, version)` for rows without data, and text that compares by
-//! bytes.
+//! `records (space, version)`, one on `records (space, version)` for rows without data, a unique one on
+//! `tree_ops (space_id, seq)`, and text that compares by bytes.
+//!
+//! Ops of trees are records above and rows of `tree_ops` here. A question about both is still one statement: `pages` joins
+//! two parts, each of which an index has in order.
 
 mod accounts;
 mod bulk;
@@ -23,7 +26,10 @@ mod clients;
 mod collect;
 mod driver;
 mod history;
+mod keys;
+mod op_bound;
 pub mod pack;
+mod pages;
 mod read;
 #[cfg(feature = "conformance")]
 mod recorder;
@@ -31,6 +37,7 @@ mod rows;
 mod schema;
 pub mod spaces;
 pub mod tables;
+mod tree_ops;
 mod txn;
 mod write;
 

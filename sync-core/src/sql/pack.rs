@@ -12,7 +12,8 @@ pub const FIELD: char = '\u{1f}';
 /// Between two rows.
 pub const ROW: char = '\u{1e}';
 
-const PACKED: &str = "packed";
+/// The name of the one column of a query that is packed.
+pub(super) const PACKED: &str = "packed";
 
 /// A column that may be NULL, which packs as an empty text; or one that may not.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,11 @@ pub fn row<I: Iden>(fields: impl IntoIterator<Item = Field<I>>) -> Expr {
 /// Turns a query of one text column (see [`row`]) with an order into one that yields all its rows as one text.
 pub fn rows(expr: Expr, mut query: SelectStatement) -> SelectStatement {
     query.expr_as(expr, Alias::new(PACKED));
+    joined(query)
+}
+
+/// The same for a query whose column has its [name](PACKED) already.
+pub(super) fn joined(query: SelectStatement) -> SelectStatement {
     sea_query::Query::select()
         .expr(Expr::cust(format!("string_agg(\"{PACKED}\", '{ROW}')")))
         .from_subquery(query, Alias::new("rows").into_iden())

@@ -3,13 +3,15 @@
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::sql::pack::{FIELD, ROW, damaged, fields};
+use crate::sql::tree_ops::{OpReader, counted_collection};
 use crate::store::{ClientState, CommitInfo, LogEntry, SpaceHead, StoredRecords};
 use crate::types::{ActorId, ClientId, Collection, Epoch, MutationNumber, Record, Seq, Tag};
 
-/// Reads records packed by `read::record_row`, and verifies the checksum of each. One pass over the text: a row is not
+/// Reads records packed by `read::record_row` and ops packed by `tree_ops::row`, and verifies the checksum of each. One pass over the text: a row is not
 /// looked for before its fields are.
 pub(super) fn records(packed: Option<&str>) -> Result<Vec<Record>> {
-    let (mut records, mut reader, mut rest) = (Vec::new(), StoredRecords::default(), packed);
+    let (mut records, mut rest) = (Vec::new(), packed);
+    let (mut reader, mut ops) = (StoredRecords::default(), OpReader::default());
     while let Some(text) = rest {
         let mut fields = text.splitn(5, FIELD);
         let [version, collection, id, meta, after] =
@@ -18,8 +20,11 @@ pub(super) fn records(packed: Option<&str>) -> Result<Vec<Record>> {
         let data;
         (data, rest) = after.split_once(ROW).map_or((after, None), |(data, rest)| (data, Some(rest)));
         let [version, collection, id, meta] = [version, collection, id, meta].map(Option::unwrap_or_default);
-        let data = (!data.is_empty()).then_some(data);
-        records.push(reader.read(collection, id, seq(version)?, meta, data)?);
+        let version = seq(version)?;
+        records.push(match ops.read(collection, id, data)? {
+            Some((collection, id, data)) => reader.read(collection, id, version, meta, Some(&data))?,
+            None => reader.read(collection, id, version, meta, (!data.is_empty()).then_some(data))?,
+        });
     }
     Ok(records)
 }
@@ -61,7 +66,7 @@ pub(super) fn log_entry(body: &str) -> Result<LogEntry> {
 
 pub(super) fn collection_count(row: &str) -> Result<(Collection, u64)> {
     let [collection, count] = fields(row)?;
-    Ok((Collection::from_stored(collection).map_err(|_| damaged())?, number(count)?))
+    Ok((counted_collection(collection)?, number(count)?))
 }
 
 pub(super) fn seq(text: &str) -> Result<Seq> {

@@ -1,13 +1,14 @@
 //! Creating, deleting, listing and counting spaces.
 
-use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement};
+use sea_query::{Alias, Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement, UnionType};
 
 use crate::error::Result;
 use crate::sql::bulk::is_any_of;
-use crate::sql::driver::{self, Dialect, Driver, Statement};
-use crate::sql::pack::{self, Field, damaged, row, split_rows};
+use crate::sql::driver::{self, Driver, Statement};
+use crate::sql::pack::{self, FIELD, Field, PACKED, damaged, row, split_rows};
 use crate::sql::rows;
-use crate::sql::tables::{Clients, Commits, Log, Records, Spaces};
+use crate::sql::tables::{Clients, Commits, Log, Records, Spaces, TreeOps};
+use crate::sql::tree_ops;
 use crate::sql::write::delete_of;
 use crate::store::{CollectionStats, Mode, SpaceHead};
 use crate::types::{Epoch, Seq, SpaceId, Tag};
@@ -57,6 +58,7 @@ pub async fn delete<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<bool> 
     }
     let content = [
         delete_of(Records::Table, Records::Space, space),
+        delete_of(TreeOps::Table, TreeOps::SpaceId, space),
         delete_of(Commits::Table, Commits::Space, space),
         delete_of(Clients::Table, Clients::Space, space),
         delete_of(Log::Table, Log::Space, space),
@@ -112,16 +114,26 @@ pub(super) async fn stand<D: Driver>(
 /// Counts per collection. Records and tombstones are counted apart, each from an index, so that no content is read.
 pub(super) async fn collections<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<Vec<CollectionStats>> {
     let dialect = driver.dialect();
-    let all = driver.text(counts(dialect, of_space(space))).await?;
-    let mut dead = of_space(space);
-    let dead =
-        driver.text(counts(dialect, dead.and_where(Expr::col(Records::Data).is_null()).take())).await?;
+    let all =
+        counted(of_space(space), "collection", "\"collection\"").union(UnionType::All, trees(space)).take();
+    let all = driver.text(Statement::new(dialect, &pack::joined(all))).await?;
+    let dead = of_space(space).and_where(Expr::col(Records::Data).is_null()).take();
+    let dead = Statement::new(dialect, &pack::joined(counted(dead, "collection", "\"collection\"")));
+    let dead = driver.text(dead).await?;
     let dead: Vec<_> = split_rows(dead.as_deref()).map(rows::collection_count).collect::<Result<_>>()?;
     let with_dead = |(collection, n): (crate::types::Collection, u64)| {
         let n_tombstones = dead.iter().find(|(name, _)| *name == collection).map_or(0, |(_, n)| *n);
         CollectionStats { collection, n_records: n.saturating_sub(n_tombstones), n_tombstones }
     };
-    split_rows(all.as_deref()).map(|row| rows::collection_count(row).map(with_dead)).collect()
+    let all = split_rows(all.as_deref()).map(|row| rows::collection_count(row).map(with_dead));
+    let mut all: Vec<CollectionStats> = all.collect::<Result<_>>()?;
+    all.sort_by(|a, b| a.collection.cmp(&b.collection));
+    Ok(all)
+}
+
+/// How many ops each tree has, under the name of its collection.
+fn trees(space: &SpaceId) -> SelectStatement {
+    counted(tree_ops::of_space(space), "tree_id", tree_ops::MARKED_TREE)
 }
 
 /// The heads of these spaces, as far as there are such.
@@ -148,7 +160,8 @@ fn of_space(space: &SpaceId) -> SelectStatement {
     Query::select().from(Records::Table).and_where(Expr::col(Records::Space).eq(space.as_str())).take()
 }
 
-fn counts(dialect: Dialect, mut select: SelectStatement) -> Statement {
-    select.group_by_col(Records::Collection).order_by(Records::Collection, sea_query::Order::Asc);
-    Statement::new(dialect, &pack::rows(Expr::cust("concat_ws('\u{1f}', \"collection\", count(*))"), select))
+/// The number of rows for each value of a column, which is packed as `name`.
+fn counted(mut select: SelectStatement, column: &'static str, name: &str) -> SelectStatement {
+    let row = Expr::cust(format!("concat_ws('{FIELD}', {name}, count(*))"));
+    select.expr_as(row, PACKED).group_by_col(Alias::new(column)).take()
 }

@@ -42,6 +42,34 @@ pub enum Records {
     Data,
 }
 
+/// Ops of trees, key `(space_id, tree_id, clock, peer_id)`, also unique by `(space_id, seq)`: that is their part of the feed.
+/// Without a key an op is a move, with one it is about that property.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum TreeOps {
+    /// `tree_ops`
+    Table,
+    /// Space of the tree.
+    SpaceId,
+    /// The tree.
+    TreeId,
+    /// When, by the logical clock of the tree.
+    Clock,
+    /// Who made it.
+    PeerId,
+    /// The vertex it is about.
+    TargetId,
+    /// Where a move puts it; NULL at the top.
+    ParentId,
+    /// The property; NULL for a move.
+    Key,
+    /// The value of the property as JSON; NULL where it is removed, or for a move. JSON's null is the text `null`.
+    Value,
+    /// Seq of the op in the space.
+    Seq,
+    /// Everything else the library knows of it, and a checksum over all of it: words separated by blanks.
+    Meta,
+}
+
 /// Commits, key `(space, last)`.
 #[derive(Clone, Copy, Debug, Iden)]
 pub enum Commits {

@@ -9,18 +9,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sql::collect::{self, Collectable};
 use crate::sql::driver::{Driver, Statement};
 use crate::sql::pack::{damaged, fields, split_rows};
-use crate::sql::read::{self, Selection};
-use crate::sql::{bulk, clients, history, rows, spaces, write};
+use crate::sql::pages::Selection;
+use crate::sql::{clients, history, read, rows, spaces, write};
 use crate::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
     OnCommit, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
 };
 use crate::types::{Record, RecordKey, Seq, SpaceId};
-
-/// How many records by key one statement reads: 500 of 1 MiB stay below the 10^9 bytes that SQLite takes for a text.
-const READ_KEYS_MAX: usize = 500;
-/// Content that one statement writes: well below the gigabyte that Postgres takes for a text.
-const WRITE_BYTES_MAX: usize = 128 << 20;
 
 /// A transaction on one space over an open transaction of a backend.
 #[derive(Debug)]
@@ -119,17 +114,14 @@ impl<D: Driver> SqlTxn<D> {
     }
 
     async fn write_all(&mut self, write: &CommitWrite) -> Result<()> {
-        self.largest = write.records.iter().map(Record::data_len).fold(self.largest, usize::max);
         let (dialect, space) = (self.driver.dialect(), &self.space);
-        let mut statements = Vec::new();
-        statements.extend(chunks(&write.records).map(|chunk| write::records(dialect, space, chunk)));
+        let mut statements = write::contents(dialect, space, &write.records)?;
+        self.largest = write.records.iter().map(Record::data_len).fold(self.largest, usize::max);
         if !write.purges.is_empty() {
             // By themselves and after the records: a driver may send what is in one call as one statement, in which
             // nothing may be touched twice.
             self.driver.execute_all(std::mem::take(&mut statements)).await?;
-            let purges =
-                write.purges.chunks(KEYS_MAX).map(|chunk| bulk::delete_records(dialect, space, chunk));
-            self.driver.execute_all(purges.collect()).await?;
+            self.driver.execute_all(write::purges(dialect, space, &write.purges)).await?;
         }
         for chunk in write.clients.chunks(KEYS_MAX) {
             statements.push(clients::write(dialect, space, chunk)?);
@@ -180,8 +172,7 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
     async fn records(&mut self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>> {
         self.start()?;
         let mut found = HashMap::with_capacity(keys.len());
-        for chunk in keys.chunks(READ_KEYS_MAX) {
-            let statement = read::by_keys(self.driver.dialect(), &self.space, chunk);
+        for statement in read::by_keys(self.driver.dialect(), &self.space, keys) {
             let packed = self.driver.text(statement).await?;
             found.extend(rows::records(packed.as_deref())?.into_iter().map(|r| (r.key.clone(), r)));
         }
@@ -190,7 +181,7 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
 
     async fn feed(&mut self, query: &FeedQuery) -> Result<Page> {
         self.start()?;
-        let selection = Selection::feed(&self.space, query);
+        let selection = read::feed(&self.space, query);
         let page = self.page(&selection, query.rows_max, query.bytes_max).await?;
         if !page.records.is_sorted_by(|a, b| a.meta.version < b.meta.version) {
             return Err(damaged());
@@ -200,11 +191,12 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
 
     async fn scan(&mut self, query: &ScanQuery) -> Result<Page> {
         self.start()?;
-        let page = match Selection::scan(&self.space, query) {
+        let page = match read::scan(&self.space, query) {
             Some(selection) => self.page(&selection, query.rows_max, query.bytes_max).await?,
             None => Page::default(),
         };
-        if !page.records.is_sorted_by(|a, b| a.key < b.key) {
+        let is_next = |a: &Record, b: &Record| if query.descending { a.key > b.key } else { a.key < b.key };
+        if !page.records.is_sorted_by(is_next) {
             return Err(damaged());
         }
         self.done(page)
@@ -270,22 +262,6 @@ fn fit(sizes: Option<&str>, rows_max: usize, bytes_max: usize) -> Result<(usize,
     }
     let n = n_fit.max(1).min(rows_max).min(n_rows);
     Ok((n, n < n_rows))
-}
-
-/// Splits records into what one statement may carry.
-fn chunks(records: &[Record]) -> impl Iterator<Item = &[Record]> {
-    let mut rest = records;
-    std::iter::from_fn(move || {
-        let mut n_bytes = 0;
-        let fits = |record: &&Record| {
-            n_bytes += record.data_len();
-            n_bytes <= WRITE_BYTES_MAX
-        };
-        let n = rest.iter().take(KEYS_MAX).take_while(fits).count().max(1).min(rest.len());
-        let (chunk, after) = rest.split_at(n);
-        rest = after;
-        (!chunk.is_empty()).then_some(chunk)
-    })
 }
 
 fn misuse(message: &str) -> Error {

@@ -16,4 +16,6 @@ pub use record::{Record, RecordMeta};
 pub use seq::{MutationNumber, Seq, SeqError, Version};
 pub use tag::{Epoch, Tag};
 pub use tree_names::{PeerId, PropertyKey, TreeId, VertexId};
+#[cfg(feature = "sql")]
+pub(crate) use tree_op::OpParts;
 pub use tree_op::{OpClock, OpId, TreeAction, TreeOp, TreeOpError};

@@ -159,7 +159,7 @@ impl Collection {
     }
 
     /// What the names of the collections of trees begin with.
-    const TREE_PREFIX: &'static str = "$tree:";
+    pub(crate) const TREE_PREFIX: &'static str = "$tree:";
 
     /// The collection whose records are the ops of a tree.
     ///

@@ -207,30 +207,20 @@ impl TreeOp {
 
     /// The content of the record it is kept as.
     pub fn content(&self) -> Json {
-        let mut text = String::from("{");
+        Json::from_canonical(self.parts().content())
+    }
+
+    /// What it says, as plain text.
+    pub(crate) fn parts(&self) -> OpParts<'_> {
+        let none = OpParts { target: self.target.as_str(), parent: None, key: None, value: None };
         match &self.action {
             TreeAction::Move { parent } => {
-                text.push_str("\"parent\":");
-                match parent {
-                    Some(parent) => push_text(parent.as_str(), &mut text),
-                    None => text.push_str("null"),
-                }
-                text.push_str(",\"target\":");
-                push_text(self.target.as_str(), &mut text);
+                OpParts { parent: parent.as_ref().map(|parent| parent.as_str()), ..none }
             }
             TreeAction::Set { key, value } => {
-                text.push_str("\"key\":");
-                push_text(key.as_str(), &mut text);
-                text.push_str(",\"target\":");
-                push_text(self.target.as_str(), &mut text);
-                if let Some(value) = value {
-                    text.push_str(",\"value\":");
-                    text.push_str(value.as_str());
-                }
+                OpParts { key: Some(key.as_str()), value: value.as_ref().map(Json::as_str), ..none }
             }
         }
-        text.push('}');
-        Json::from_canonical(text)
     }
 
     /// Reads an op back from the record it is kept as.
@@ -255,6 +245,44 @@ impl TreeOp {
             (Some(_), _) => Err(TreeOpError::Content("it has a parent and is a property".to_owned())),
             (None, None) => Err(TreeOpError::Content("it has neither".to_owned())),
         }
+    }
+}
+
+/// What an op says, part by part, as a store may keep it in columns. With a key it is about a property, without one it is a
+/// move. Nothing in it is checked, so that it can also be what a damaged database says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpParts<'a> {
+    pub(crate) target: &'a str,
+    pub(crate) parent: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) value: Option<&'a str>,
+}
+
+impl OpParts<'_> {
+    /// The content of the record.
+    pub(crate) fn content(self) -> String {
+        let mut text = String::with_capacity(64 + self.value.map_or(0, str::len));
+        match self.key {
+            None => {
+                text.push_str("{\"parent\":");
+                match self.parent {
+                    Some(parent) => push_text(parent, &mut text),
+                    None => text.push_str("null"),
+                }
+            }
+            Some(key) => {
+                text.push_str("{\"key\":");
+                push_text(key, &mut text);
+            }
+        }
+        text.push_str(",\"target\":");
+        push_text(self.target, &mut text);
+        if let Some(value) = self.value {
+            text.push_str(",\"value\":");
+            text.push_str(value);
+        }
+        text.push('}');
+        text
     }
 }
 

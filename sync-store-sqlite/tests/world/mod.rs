@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sync_core::conformance::Subject;
 use sync_core::store::Store;
-use sync_core::{Accounts, ErrorKind, RecordKey, Result, Runtime, SpaceId, TokioRuntime};
+use sync_core::{Accounts, ErrorKind, OpId, RecordKey, Result, Runtime, SpaceId, TokioRuntime};
 use sync_store_sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -77,16 +77,20 @@ impl Subject for World {
 pub(crate) fn flip_a_bit(path: &Path, key: &RecordKey) {
     let database = rusqlite::Connection::open(path).unwrap();
     database.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-    let name = (key.collection.as_str(), key.id.as_str());
-    let data: String = database
-        .query_row("SELECT data FROM records WHERE collection = ? AND id = ?", name, |row| row.get(0))
-        .unwrap();
+    let (table, column, which) = match (key.collection.tree(), OpId::from_record_id(&key.id)) {
+        (Some(tree), Ok(op)) => {
+            let which = format!("tree_id = '{tree}' AND clock = {} AND peer_id = '{}'", op.clock, op.peer);
+            ("tree_ops", "value", which)
+        }
+        _ => ("records", "data", format!("collection = '{}' AND id = '{}'", key.collection, key.id)),
+    };
+    let select = format!("SELECT {column} FROM {table} WHERE {which}");
+    let data: String = database.query_row(&select, (), |row| row.get(0)).unwrap();
     let mut bytes = data.into_bytes();
     let idx = bytes.iter().position(|b| b.is_ascii_alphanumeric()).unwrap();
     bytes[idx] ^= 1;
     let data = String::from_utf8(bytes).unwrap();
-    let changed = database
-        .execute("UPDATE records SET data = ? WHERE collection = ? AND id = ?", (data, name.0, name.1));
+    let changed = database.execute(&format!("UPDATE {table} SET {column} = ? WHERE {which}"), (data,));
     assert_eq!(changed.unwrap(), 1);
 }
 
