@@ -8,8 +8,9 @@ use std::sync::Arc;
 use postgres_testing::Cluster;
 use sea_query::Value;
 use sync_core::conformance::{
-    client_id, client_state, commit, credential_id, device, epoch, everything_about_people, held_by, key,
-    log_entry, put, seq, set_role, space_id, stamp, synced, user,
+    Change as Written, client_id, client_state, commit, credential_id, device, epoch,
+    everything_about_people, held_by, key, log_entry, put, seq, set_op, set_role, space_id, stamp, synced,
+    user,
 };
 use sync_core::sql::{Dialect, Recorder, SqlTxn, Statement, spaces};
 use sync_core::store::{
@@ -30,15 +31,24 @@ async fn txn(recorder: &Recorder, mode: Mode) -> SqlTxn<Recorder> {
 /// The space that is asked about: one of many in the database.
 const SPACE: &str = "s3";
 
-fn keys(n: usize) -> Vec<RecordKey> {
-    (0..n).map(|n| key("notes", &n.to_string())).collect()
+fn note(n: usize) -> Written {
+    put("notes", &n.to_string(), "1")
 }
 
-/// Everything a push may do, with so many records.
-async fn push(txn: &mut dyn StoreTxn, n_records: usize) -> CommitWrite {
-    let keys = keys(n_records);
+fn op(n: usize) -> Written {
+    set_op("outline", &format!("{}@a1", n + 1), "v", "n", Some("1"))
+}
+
+fn keys(n: usize) -> Vec<RecordKey> {
+    (0..n).map(|n| note(n).key).collect()
+}
+
+/// Everything a push may do, with so many records or ops.
+async fn push(txn: &mut dyn StoreTxn, n: usize, change: fn(usize) -> Written) -> CommitWrite {
+    let changes: Vec<Written> = (0..n).map(change).collect();
+    let keys = changes.iter().map(|change| change.key.clone()).collect();
     txn.client(&client_id("replica-1")).await.unwrap();
-    let mut write = stamp(txn, keys.iter().map(|key| put("notes", key.id.as_str(), "1"))).await.unwrap();
+    let mut write = stamp(txn, changes).await.unwrap();
     write.clients = vec![client_state("replica-1", 1)];
     write.log = vec![log_entry(txn.head().log_head + 1, txn.head().head)];
     write.purges = keys;
@@ -49,9 +59,15 @@ async fn push(txn: &mut dyn StoreTxn, n_records: usize) -> CommitWrite {
 /// Each text is prepared once and its plan kept, so they must not grow with what is pushed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_texts_of_a_push_do_not_depend_on_its_size() {
+    for change in [note, op] {
+        the_texts_do_not_depend_on_the_size(change).await;
+    }
+}
+
+async fn the_texts_do_not_depend_on_the_size(change: fn(usize) -> Written) {
     let texts = async |n| {
         let recorder = recorder();
-        push(&mut txn(&recorder, Mode::Write).await, n).await;
+        push(&mut txn(&recorder, Mode::Write).await, n, change).await;
         recorder.take().into_iter().map(|statement| (statement.sql, statement.reusable)).collect::<Vec<_>>()
     };
     let two = texts(2).await;
@@ -73,16 +89,17 @@ async fn the_round_trips_of_a_push_do_not_depend_on_its_size() {
         log.lines().filter(|line| line.contains("statement: ") || line.contains("execute ")).count()
     };
     let mut counts = Vec::new();
-    for n in [1, 2, 50, 500] {
+    for (n, change) in [1, 2, 50, 500].into_iter().flat_map(|n| [(n, note as fn(usize) -> Written), (n, op)])
+    {
         // Moves are told and connections given back by tasks of their own.
         world.is_quiet().await;
         let mut txn = world.store.write(&space_id(SPACE)).await.unwrap();
         let before = n_asked();
-        push(&mut *txn, n).await;
+        push(&mut *txn, n, change).await;
         counts.push(n_asked() - before);
     }
     world.is_quiet().await;
-    assert_eq!(counts, [5; 4], "the replica, the records, new records, purges, and the rest");
+    assert_eq!(counts, [5; 8], "the replica, the records, new records, purges, and the rest");
 }
 
 /// What a list costs beside its own changes: to begin with the lock, the notices, the commit. Reading costs one.
@@ -182,6 +199,7 @@ async fn everything_that_is_asked() -> Vec<Statement> {
     read_pages(&mut txn).await;
     for n in [1, 2, KEYS_OF_REQUEST] {
         txn.records(&keys(n)).await.unwrap();
+        txn.records(&(0..n).map(|n| op(n).key).collect::<Vec<_>>()).await.unwrap();
     }
     let names = [client_id("replica-1"), client_id("replica-2")];
     for query in
@@ -193,7 +211,8 @@ async fn everything_that_is_asked() -> Vec<Statement> {
     txn.collect(seq(5), 10).await.unwrap();
     txn.log(Some(4), 10).await.unwrap();
     for n in [1, 3, KEYS_OF_REQUEST] {
-        push(&mut txn, n).await;
+        push(&mut txn, n, note).await;
+        push(&mut txn, n, op).await;
     }
     everything_about_people(&recorder, SPACE, "u7").await.unwrap();
     // Of a twentieth of all rows and more, Postgres reads the whole table, and rightly so.
@@ -209,26 +228,23 @@ async fn everything_that_is_asked() -> Vec<Statement> {
 }
 
 async fn read_pages(txn: &mut dyn StoreTxn) {
-    let notes = Collection::new("notes").unwrap();
-    for collections in [None, Some(vec![notes.clone()])] {
+    let (notes, tree) = (Collection::new("notes").unwrap(), op(0).key.collection);
+    let both = vec![notes.clone(), tree.clone()];
+    for collections in [None, Some(vec![notes.clone()]), Some(vec![tree.clone()]), Some(both)] {
         for bytes_max in [1, usize::MAX] {
             let (collections, rows_max) = (collections.clone(), 10);
             let query = FeedQuery { after: seq(1), up_to: seq(900), collections, rows_max, bytes_max };
             txn.feed(&query).await.unwrap();
         }
     }
-    for collection in [None, Some(notes)] {
-        for after in [None, Some(key("notes", "1"))] {
-            for tombstones in [true, false] {
+    let places =
+        [None, Some(note(1).key), Some(op(1).key), Some(key("$tree:outline", "5")), Some(key("$a", "1"))];
+    for collection in [None, Some(notes), Some(tree)] {
+        for (after, bytes_max) in places.iter().flat_map(|after| [(after, 1), (after, usize::MAX)]) {
+            for (tombstones, descending) in [(true, false), (false, false), (true, true), (false, true)] {
                 let (collection, after) = (collection.clone(), after.clone());
-                let query = ScanQuery {
-                    collection,
-                    after,
-                    descending: false,
-                    tombstones,
-                    rows_max: 10,
-                    bytes_max: usize::MAX,
-                };
+                let rows_max = 10;
+                let query = ScanQuery { collection, after, descending, tombstones, rows_max, bytes_max };
                 txn.scan(&query).await.unwrap();
             }
         }
@@ -244,12 +260,13 @@ const ROWS_OF_SPACE: usize = 1_000;
 async fn fill(world: &World) {
     let space = space_id(SPACE);
     world.store.create_space(&space, epoch(1)).await.unwrap();
-    commit(&world.store, &space, keys(ROWS_OF_SPACE).iter().map(|key| put("notes", key.id.as_str(), "1")))
-        .await
-        .unwrap();
+    commit(&world.store, &space, (0..ROWS_OF_SPACE).map(note)).await.unwrap();
+    commit(&world.store, &space, (0..ROWS_OF_SPACE).map(op)).await.unwrap();
     let copy = "
         INSERT INTO records SELECT 'o' || n, collection, id, version, meta, CASE WHEN version % 10 > 0 THEN data END
             FROM records, generate_series(1, 19) n;
+        INSERT INTO tree_ops SELECT 'o' || n, tree_id, clock, peer_id, target_id, parent_id, key, value, seq, meta
+            FROM tree_ops, generate_series(1, 19) n;
         INSERT INTO commits SELECT space, version, version, meta FROM records ON CONFLICT DO NOTHING;
         INSERT INTO log SELECT space, version, version, meta FROM records;
         INSERT INTO clients SELECT space, 'replica-' || n, 'anna', 1, '', 1, 1, '{}'
@@ -264,7 +281,7 @@ async fn fill(world: &World) {
             FROM generate_series(0, 5000) n;
         INSERT INTO synced SELECT id, space, 1, 1 FROM credentials, (SELECT DISTINCT space FROM records) s;
         INSERT INTO notices SELECT n, '{}' FROM generate_series(1, 1000) n;
-        ANALYZE spaces, records, commits, clients, log, users, members, space_infos, credentials, synced, notices, noticed";
+        ANALYZE spaces, records, tree_ops, commits, clients, log, users, members, space_infos, credentials, synced, notices, noticed";
     world.sql(copy).await;
 }
 

@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use sync_core::conformance::Subject;
 use sync_core::store::Store;
-use sync_core::{Accounts, ErrorKind, RecordKey, Result, Runtime, SpaceId, TokioRuntime};
+use sync_core::{Accounts, ErrorKind, OpId, RecordKey, Result, Runtime, SpaceId, TokioRuntime};
 use sync_store_postgres::{PostgresOptions, PostgresStore};
 
 /// A store and the schema it lives in.
@@ -184,11 +184,19 @@ impl Subject for World {
     }
 
     async fn damage(&self, space: &SpaceId, key: &RecordKey) -> Result<bool> {
-        let damage = "overlay(data placing chr(ascii(substring(data, 2, 1)) # 1) from 2 for 1)";
-        let which = format!("collection = '{}' AND id = '{}'", key.collection, key.id);
-        let sql = format!(
-            "UPDATE records SET data = {damage} WHERE space = '{space}' AND {which} RETURNING 'damaged'"
-        );
+        let (table, column, which) = match (key.collection.tree(), OpId::from_record_id(&key.id)) {
+            (Some(tree), Ok(OpId { clock, peer })) => {
+                let op = format!("tree_id = '{tree}' AND clock = {clock} AND peer_id = '{peer}'");
+                ("tree_ops", "value", format!("space_id = '{space}' AND {op}"))
+            }
+            _ => {
+                let key = format!("collection = '{}' AND id = '{}'", key.collection, key.id);
+                ("records", "data", format!("space = '{space}' AND {key}"))
+            }
+        };
+        let flipped = format!("chr(ascii(substring({column}, 2, 1)) # 1)");
+        let damage = format!("overlay({column} placing {flipped} from 2 for 1)");
+        let sql = format!("UPDATE {table} SET {column} = {damage} WHERE {which} RETURNING 'damaged'");
         assert_eq!(self.sql(&sql).await.as_deref(), Some("damaged"));
         Ok(true)
     }
