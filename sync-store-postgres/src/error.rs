@@ -38,10 +38,12 @@ fn code(error: &sqlx::Error) -> Option<String> {
 }
 
 /// The constraints and indexes of our own tables. Nothing violates them unless this library is wrong.
-const OWN_CONSTRAINTS: [&str; 14] = [
+const OWN_CONSTRAINTS: [&str; 16] = [
     "spaces_pkey",
     "records_pkey",
     "records_feed",
+    "tree_ops_pkey",
+    "tree_ops_feed",
     "commits_pkey",
     "clients_pkey",
     "log_pkey",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sync_core::conformance::{
     Change, actor, client_state, commit, commit_write, contents, delete, epoch, everything_after, key,
-    log_entry, put, seq, space_id,
+    log_entry, move_op, put, seq, set_op, space_id,
 };
 use sync_core::json::{Json, Limits};
 use sync_core::protocol::PushRequest;
@@ -44,6 +44,65 @@ async fn sixty_four_records_of_a_megabyte_are_written_at_once() {
     assert_eq!(largest.as_str().len(), 1 << 20);
     let changes = (0..64).map(|n| put("notes", &n.to_string(), &text(n))).collect();
     there_and_back(&world, &space, changes).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_ops_of_a_megabyte_are_written_at_once() {
+    let Some((world, space)) = with_space().await else { return };
+    let text = format!("\"{}\"", "é\\\\".repeat(((1 << 20) - 64) / 4));
+    let ops = (1..=64).map(|n| set_op("t", &format!("{n}@a"), "v", "", Some(&text))).collect();
+    there_and_back(&world, &space, ops).await;
+}
+
+/// Each of them stands in a list of ids, of keys, of values: alone, and beside what is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ops_say_every_odd_character_and_nothing() {
+    let Some((world, space)) = with_space().await else { return };
+    let odd = [
+        "NULL",
+        "null",
+        "\\N",
+        "''",
+        "$1",
+        "{}",
+        "{,NULL}",
+        "\"",
+        "\\",
+        " ",
+        "%s",
+        "é",
+        "\u{10ffff}",
+        "\u{ad}",
+    ];
+    let mut n_ops = 0;
+    let mut id = || {
+        n_ops += 1;
+        format!("{n_ops}@a")
+    };
+    let mut ops: Vec<Change> = Vec::new();
+    for text in odd {
+        let json = Json::from_value(&text.into()).unwrap();
+        ops.extend([
+            move_op("t", &id(), text, None),
+            move_op("t", &id(), "v", Some(text)),
+            set_op("t", &id(), text, text, Some(json.as_str())),
+            set_op("t", &id(), text, text, None),
+            set_op("t", &id(), text, "", Some("null")),
+            set_op("t", &id(), "v", "", None),
+        ]);
+    }
+    there_and_back(&world, &space, ops.clone()).await;
+    // One by one, and all again, they say the same; and another op does not take their place.
+    for op in ops.iter().step_by(7) {
+        there_and_back(&world, &space, vec![op.clone()]).await;
+    }
+    there_and_back(&world, &space, ops.clone()).await;
+    let before = contents(&world.store, &space).await.unwrap().feed;
+    for pair in ops.windows(2) {
+        let other = Change { key: pair[0].key.clone(), ..pair[1].clone() };
+        commit(&world.store, &space, [other]).await.unwrap();
+    }
+    assert!(contents(&world.store, &space).await.unwrap().feed == before, "an op has changed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,6 +27,7 @@ async fn a_database_that_version_1_wrote_is_read_and_written() {
     store.close().await;
     let store = world.second().await;
     held::assert_has_gone_on(&store).await;
+    held::take_ops(&store).await;
     store.close().await;
 }
 

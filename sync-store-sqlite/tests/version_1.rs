@@ -27,6 +27,7 @@ async fn assert_is_read_and_written(open: impl AsyncFn() -> SqliteStore) {
     store.close().await;
     let store = open().await;
     held::assert_has_gone_on(&store).await;
+    held::take_ops(&store).await;
     store.close().await;
 }
 

@@ -6,7 +6,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use sync_core::conformance::{Contents, actor, contents, describe, key, make, space_id, space_info};
+use sync_core::conformance::{
+    Contents, actor, commit, contents, describe, key, make, move_op, set_op, space_id, space_info,
+};
 use sync_core::protocol::{PushReply, PushRequest};
 use sync_core::service::Actor;
 use sync_core::store::{ClientState, Store};
@@ -68,6 +70,17 @@ pub(crate) async fn assert_has_gone_on<S: Store + Accounts>(store: &S) {
     assert!(feed.last().is_some_and(is_new));
     assert_eq!(commits.last().map(|commit| (commit.last.get(), commit.tag)), Some((NEXT, head.tag)));
     assert_eq!(log[0].entry, log[1].entry + 1);
+}
+
+/// What version 4 added: the space takes trees. The last thing that happens to it, as nobody expected their ops.
+pub(crate) async fn take_ops<S: Store>(store: &S) {
+    let space = space_id("family");
+    let before = contents(store, &space).await.unwrap();
+    let ops = [move_op("outline", "1@a1", "v", None), set_op("outline", "2@a1", "v", "", Some("null"))];
+    let written = commit(store, &space, ops).await.unwrap().records;
+    let after = contents(store, &space).await.unwrap();
+    assert_eq!(after.feed, [before.feed, written].concat());
+    assert_eq!(after.records.len(), before.records.len() + 2);
 }
 
 /// Everything in a store, one thing a line.
