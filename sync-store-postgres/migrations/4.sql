@@ -15,8 +15,10 @@ CREATE TABLE tree_ops (
     -- where the op stands in the feed of its space
     seq bigint NOT NULL,
     -- as that of records
-    meta text COLLATE "C" NOT NULL,
-    PRIMARY KEY (space_id, tree_id, clock, peer_id)
+    meta text COLLATE "C" NOT NULL
 );
 
 CREATE UNIQUE INDEX tree_ops_feed ON tree_ops (space_id, seq);
+-- After the other index: of two that look equally good while the table is empty, Postgres takes the newer one, and a plan
+-- that is made then is kept. Looking for a key through the feed would read the whole space.
+ALTER TABLE tree_ops ADD PRIMARY KEY (space_id, tree_id, clock, peer_id);
