@@ -98,6 +98,7 @@ impl Service {
                 after: after.map(|id| RecordKey::new(collection.clone(), id.record_id())),
                 collection: Some(collection),
                 tombstones: false,
+                descending: false,
                 rows_max: limit.unwrap_or(max).clamp(1, max),
                 bytes_max: inner.limits.page_bytes_max,
             };
