@@ -6,6 +6,7 @@
 //! Nothing here keeps or sends anything: ops come in, and what they change goes out.
 
 mod app;
+mod checkpoint;
 mod edit;
 mod error;
 mod hash;

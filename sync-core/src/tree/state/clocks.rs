@@ -17,7 +17,7 @@ pub(in crate::tree) struct Clocks {
 
 impl Clocks {
     /// Adds a clock; `false` when it was there.
-    pub(super) fn insert(&mut self, clock: u64) -> bool {
+    pub(in crate::tree) fn insert(&mut self, clock: u64) -> bool {
         let word = self.words.entry(clock / BITS).or_default();
         let is_new = *word >> (clock % BITS) & 1 == 0;
         *word |= 1 << (clock % BITS);

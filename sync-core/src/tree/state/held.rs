@@ -56,7 +56,7 @@ impl Held {
 }
 
 impl Waiting {
-    pub(super) fn grow(&mut self, n_vertices: usize) {
+    pub(in crate::tree) fn grow(&mut self, n_vertices: usize) {
         self.first.resize(n_vertices, 0);
     }
 
@@ -66,7 +66,7 @@ impl Waiting {
     }
 
     /// Lets an op wait.
-    pub(super) fn hold(&mut self, mut held: Held) {
+    pub(in crate::tree) fn hold(&mut self, mut held: Held) {
         let first = &mut self.first[held.waits_for() as usize];
         held.next = first.wrapping_sub(1);
         if self.n_held == self.all.len() {

@@ -4,6 +4,8 @@
 //! anything below it: nothing else can depend on where it was, and its own list says where it is. For all others there is
 //! the [`sweep`](super::sweep).
 
+use std::borrow::Cow;
+
 use crate::tree::state::TreeState;
 use crate::tree::state::moves::{Move, sort};
 use crate::tree::state::shape::NOWHERE;
@@ -29,7 +31,7 @@ pub(super) struct Late {
 }
 
 impl Late {
-    pub(super) fn grow(&mut self, n_vertices: usize) {
+    pub(in crate::tree) fn grow(&mut self, n_vertices: usize) {
         if let Some(timeline) = &mut self.timeline {
             timeline.grow(n_vertices);
         }
@@ -127,8 +129,18 @@ impl TreeState {
         outcome.moved.iter().for_each(|(vertex, _)| self.shape.raise(*vertex));
     }
 
+    /// All moves with what came of each.
+    pub(in crate::tree) fn log_up_to_date(&self) -> Cow<'_, [Move]> {
+        if self.log.aside.is_empty() {
+            return Cow::Borrowed(&self.log.moves);
+        }
+        let mut copy = self.clone();
+        copy.bring_log_up_to_date();
+        Cow::Owned(copy.log.moves)
+    }
+
     /// Puts the moves that were settled alone into the log, and there what came of each since.
-    pub(super) fn bring_log_up_to_date(&mut self) {
+    pub(in crate::tree) fn bring_log_up_to_date(&mut self) {
         let mut aside = std::mem::take(&mut self.log.aside);
         let Some(timeline) = self.late.timeline.as_ref().filter(|_| !aside.is_empty()) else { return };
         sort(&mut aside, &self.peers);

@@ -20,6 +20,7 @@ pub(super) mod moves;
 mod read;
 pub(super) mod registers;
 mod replay;
+mod restore;
 pub(super) mod shape;
 mod siblings;
 mod sweep;
@@ -149,6 +150,7 @@ impl TreeState {
         vertex
     }
 
+    /// Makes room for what is known of vertices.
     pub(super) fn grow(&mut self, n_vertices: usize) {
         self.exists.resize(n_vertices, false);
         self.was_parent.resize(n_vertices, false);

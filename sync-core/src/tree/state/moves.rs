@@ -46,10 +46,10 @@ impl Move {
 /// All moves, each at its place in the order of ops.
 #[derive(Clone, Debug, Default)]
 pub(in crate::tree) struct Log {
-    pub(super) moves: Vec<Move>,
+    pub(in crate::tree) moves: Vec<Move>,
     /// Moves that were settled without the log, in no order. While there are any, what the log says about effects may be
     /// out of date; the timeline knows.
-    pub(super) aside: Vec<Move>,
+    pub(in crate::tree) aside: Vec<Move>,
 }
 
 impl Log {

@@ -149,15 +149,8 @@ impl TreeState {
 
     /// Moves that have no effect, since they would close a circle, in their order.
     pub fn ignored_moves(&self) -> Vec<OpId> {
-        let mut copy;
-        let mut state = self;
-        if !self.log.aside.is_empty() {
-            copy = self.clone();
-            copy.bring_log_up_to_date();
-            state = &copy;
-        }
-        let ignored = state.log.moves.iter().filter(|it| !it.is_effective());
-        ignored.map(|it| self.id(it.time())).collect()
+        let log = self.log_up_to_date();
+        log.iter().filter(|it| !it.is_effective()).map(|it| self.id(it.time())).collect()
     }
 
     fn in_order(&self, times: impl Iterator<Item = (u64, u32)>) -> Vec<OpId> {

@@ -42,11 +42,11 @@ pub(in crate::tree) struct Registers {
 
 impl Registers {
     /// Makes room for vertices up to a number.
-    pub(super) fn grow(&mut self, n_vertices: usize) {
+    pub(in crate::tree) fn grow(&mut self, n_vertices: usize) {
         self.first.resize(n_vertices, NONE);
     }
 
-    pub(super) fn with_capacity(n_registers: usize) -> Self {
+    pub(in crate::tree) fn with_capacity(n_registers: usize) -> Self {
         Self {
             by_key: HashMap::with_capacity(n_registers),
             all: Vec::with_capacity(n_registers),
@@ -76,7 +76,7 @@ impl Registers {
     }
 
     /// Adds the first write of a property.
-    pub(super) fn add(&mut self, write: Write) {
+    pub(in crate::tree) fn add(&mut self, write: Write) {
         let Write { vertex, key, clock, peer, value } = write;
         let place = self.all.len() as u32;
         let next = std::mem::replace(&mut self.first[vertex as usize], place);
@@ -108,10 +108,10 @@ impl Register {
 
 /// A write to a property.
 #[derive(Debug)]
-pub(super) struct Write {
-    pub(super) vertex: u32,
-    pub(super) key: u32,
-    pub(super) clock: u64,
-    pub(super) peer: u32,
-    pub(super) value: Option<Json>,
+pub(in crate::tree) struct Write {
+    pub(in crate::tree) vertex: u32,
+    pub(in crate::tree) key: u32,
+    pub(in crate::tree) clock: u64,
+    pub(in crate::tree) peer: u32,
+    pub(in crate::tree) value: Option<Json>,
 }

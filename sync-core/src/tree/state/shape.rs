@@ -123,6 +123,11 @@ impl Shape {
         }
     }
 
+    /// Whether every vertex was reached from a leaf: none is below itself.
+    pub(super) fn was_all_measured(&self) -> bool {
+        self.n_children.iter().all(|n_left| *n_left == u32::MAX)
+    }
+
     fn count_children(&mut self) {
         self.n_children.clear();
         self.n_children.resize(self.nodes.len(), 0);
