@@ -10,6 +10,7 @@
 //! - [`replica`]: local reads and writes, sync, first load, and a sync with nothing to do
 //! - [`accounts`]: what it costs to know who asks, and to ask again in the commit
 //! - [`live`]: telling a thousand at once, beside a bare broadcast; ten thousand idle connections; those who do not read
+//! - [`tree`]: replicated trees beside Loro's: ops in order, in none, late ones, two branches, a checkpoint, memory
 //! - [`postgres`]: the first three and the accounts on Postgres, and over several server processes
 
 mod accounts;
@@ -27,6 +28,7 @@ mod report;
 mod single_push;
 mod snapshot;
 mod subject;
+mod tree;
 
 use clap::Parser;
 
@@ -60,11 +62,14 @@ struct Options {
     /// Connections that do nothing, and those of a storm
     #[arg(long, default_value_t = 10_000)]
     idle: usize,
+    /// Ops of a replicated tree; ten times as many for its checkpoint
+    #[arg(long, default_value_t = 100_000)]
+    tree_ops: usize,
     /// Rounds in which subject and reference take turns; the median is quoted
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only these benches: bulk-push, single-push, pull, snapshot, accounts, processes, replica-write, replica-read, replica-sync,
-    /// replica-load, replica-idle, live, live-memory, live-stalled, live-storm
+    /// replica-load, replica-idle, live, live-memory, live-stalled, live-storm, tree
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only on these stores: sqlite, postgres
@@ -91,6 +96,12 @@ enum Command {
     /// Run replicas as standard input says: the clients of a server that ends and begins again
     #[command(hide = true)]
     Return,
+    /// Print the ops of a tree as lines of JSON: random or doc; in-order, shuffled or branches; how many
+    #[command(hide = true)]
+    TreeOps { shape: String, order: String, n_ops: usize },
+    /// Print what a tree holds, for the bench of trees, which starts itself so
+    #[command(hide = true)]
+    TreeMemory { subject: String, shape: String, order: String, n_ops: usize },
 }
 
 impl Options {
@@ -111,6 +122,10 @@ async fn main() {
         Some(Command::ServeBare) => return live::serve_bare().await,
         Some(Command::Follow) => return live::follow().await,
         Some(Command::Return) => return live::come_back().await,
+        Some(Command::TreeOps { shape, order, n_ops }) => return tree::print_ops(shape, order, *n_ops),
+        Some(Command::TreeMemory { subject, shape, order, n_ops }) => {
+            return tree::measure_alone(subject, shape, order, *n_ops);
+        }
         None => {}
     }
     if options.quick {
@@ -122,11 +137,15 @@ async fn main() {
             &mut options.loaded,
             &mut options.followers,
             &mut options.idle,
+            &mut options.tree_ops,
         ];
         amounts.into_iter().for_each(|amount| *amount = amount.div_ceil(10));
         options.rounds = 2;
     }
     let mut report = Report::new(options.rounds);
+    if options.wants("tree") {
+        tree::run(&mut report, options.tree_ops);
+    }
     if options.is_on("sqlite") {
         on_sqlite(&mut report, &options).await;
     }

@@ -1,14 +1,19 @@
 //! The ops of trees that are measured: the same for everyone, from a seed.
 
+use std::fmt;
+
 use sync_core::json::Json;
-use sync_core::{OpClock, OpId, PeerId, PropertyKey, TreeOp, VertexId};
+use sync_core::{OpClock, OpId, PeerId, PropertyKey, TreeAction, TreeOp, VertexId};
 
 /// Ops that both branches of a history have.
-const BASE: usize = 1_000;
+pub(super) const BASE: usize = 1_000;
+
+/// What everything follows from.
+pub(super) const SEED: u64 = 0x5eed_1234_5678_9abc;
 
 /// What people do with a tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Shape {
+pub(super) enum Shape {
     /// Anything may be moved, and anywhere: the tree gets hundreds of levels deep.
     Random,
     /// One vertex in twenty is a folder, and of twenty moves nineteen move what has nothing below it.
@@ -17,7 +22,7 @@ pub(crate) enum Shape {
 
 /// In which order ops come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Order {
+pub(super) enum Order {
     /// As they were made, by one.
     InOrder,
     /// The same, in any order.
@@ -26,11 +31,45 @@ pub(crate) enum Order {
     Branches,
 }
 
+impl Shape {
+    /// The shape of this name.
+    pub(super) fn of(name: &str) -> Self {
+        if name == "doc" { Self::Doc } else { Self::Random }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Doc { "doc" } else { "random" })
+    }
+}
+
+impl Order {
+    /// The order of this name.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "shuffled" => Self::Shuffled,
+            "branches" => Self::Branches,
+            _ => Self::InOrder,
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InOrder => "in order",
+            Self::Shuffled => "shuffled",
+            Self::Branches => "branches",
+        })
+    }
+}
+
 /// Numbers that follow from a seed.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, n: usize) -> usize {
+    pub(super) fn roll(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -86,7 +125,11 @@ impl Author {
             let parent = self.any_parent(shape, dice);
             if vertex != 0 && !self.is_within(parent, vertex) {
                 self.parents[vertex] = parent;
-                return TreeOp::moving(self.id(), self.names[vertex].clone(), Some(self.names[parent].clone()));
+                return TreeOp::moving(
+                    self.id(),
+                    self.names[vertex].clone(),
+                    Some(self.names[parent].clone()),
+                );
             }
             if self.names.len() < 3 {
                 return self.create(shape, dice);
@@ -120,8 +163,8 @@ impl Author {
 }
 
 /// The ops of a history in the order in which they come.
-pub(crate) fn ops(shape: Shape, order: Order, n_ops: usize) -> Vec<TreeOp> {
-    let mut dice = Dice(0x5eed_1234_5678_9abc);
+pub(super) fn ops(shape: Shape, order: Order, n_ops: usize) -> Vec<TreeOp> {
+    let mut dice = Dice(SEED);
     let peer = |dice: &mut Dice| PeerId::new(dice.name()).expect("digits are a peer");
     let root = VertexId::new(dice.name()).expect("digits are a name");
     let mut author = Author {
@@ -147,4 +190,20 @@ pub(crate) fn ops(shape: Shape, order: Order, n_ops: usize) -> Vec<TreeOp> {
         }
     }
     ops
+}
+
+/// An op as clients of RepTree write it.
+pub(super) fn line(op: &TreeOp) -> String {
+    let id = serde_json::json!({"counter": op.id.clock.get(), "peerId": op.id.peer.as_str()});
+    let target = op.target.as_str();
+    let json = match &op.action {
+        TreeAction::Move { parent } => {
+            serde_json::json!({"id": id, "targetId": target, "parentId": parent.as_ref().map(VertexId::as_str)})
+        }
+        TreeAction::Set { key, value } => {
+            let value = value.as_ref().map(Json::to_value);
+            serde_json::json!({"id": id, "targetId": target, "key": key.as_str(), "value": value, "transient": false})
+        }
+    };
+    json.to_string()
 }
