@@ -108,7 +108,7 @@ async fn a_reader_may_ask_for_one_tree_alone() {
 async fn a_known_op_is_passed_over_whoever_sends_it() {
     let world = World::new().await;
     let op = moving("1@a1", "book", None);
-    assert_eq!(add(&world, "ada", &[op.clone()]).await, Ok((1, 0)));
+    assert_eq!(add(&world, "ada", std::slice::from_ref(&op)).await, Ok((1, 0)));
     assert_eq!(add(&world, "ada", &[op.clone(), op.clone()]).await, Ok((0, 2)));
     let head = world.page(None, None).await.head;
     assert_eq!(add(&world, "bob", &[op]).await, Ok((0, 1)));
