@@ -44,6 +44,7 @@ pub use app::query::{Cmp, Query, compare};
 pub use app::shown::{Difference, ShownConflict};
 pub use app::status::Unsent;
 pub use app::transaction::Transaction;
+pub use app::tree::{ReplicaTree, TreeEdit};
 pub use app::typed::{Item, Typed, TypedChange, TypedEvent, TypedTransaction, TypedWatch};
 pub use load::revoked::ACCESS_LOST;
 pub use local::open::{Replica, ReplicaOptions};

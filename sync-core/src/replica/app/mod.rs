@@ -14,4 +14,5 @@ pub(super) mod shown;
 pub(super) mod since;
 pub(super) mod status;
 pub(super) mod transaction;
+pub(super) mod tree;
 pub(super) mod typed;

@@ -129,6 +129,8 @@ impl Local {
     /// Puts the unsent work of the other side onto this one, and makes it live.
     async fn carry_over(&mut self, unsent: Unsent) -> Result<SyncReport> {
         let loaded = self.state().await?;
+        // Ops that a restored server lost wait here already.
+        let edits_after = if self.has_edits().await? { loaded.edits_after } else { self.space_head().head };
         let mut report = SyncReport::default();
         self.load(unsent.edits.iter().map(|(base, _)| base.key.clone())).await?;
         for (base, visible) in unsent.edits {
@@ -145,7 +147,7 @@ impl Local {
             cursor: loaded.cursor,
             trail: loaded.trail,
             loading: Loading::default(),
-            edits_after: self.space_head().head,
+            edits_after,
             generation: loaded.generation,
             confirmed: Seq::ZERO,
             standby: false,

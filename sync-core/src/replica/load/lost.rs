@@ -121,12 +121,24 @@ impl Local {
         self.load(confirmed.iter().map(|confirmed| confirmed.record.key.clone())).await?;
         for confirmed in confirmed {
             let theirs = self.get(&confirmed.record.key).await?.and_then(|record| record.data);
+            if theirs.is_none() && self.is_own_op(&confirmed.record) {
+                // Nobody can have decided against it: it is sent again.
+                self.edit(&confirmed.record.key, confirmed.record.data).await?;
+                continue;
+            }
             if let Some(mutation) = confirmed.lost_to(theirs.as_ref())? {
                 let detail = "the server was restored from a backup without it";
                 self.put_aside_as(confirmed.name(), &mutation, LOST_IN_RESTORE, detail)?;
             }
         }
         Ok(())
+    }
+}
+
+impl Local {
+    /// Whether a record is an op that was made here, or by the same person elsewhere. Those of others are theirs to send.
+    fn is_own_op(&self, record: &Record) -> bool {
+        record.key.collection.is_tree() && record.meta.author == self.options.actor
     }
 }
 

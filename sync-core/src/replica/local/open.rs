@@ -13,6 +13,7 @@ use crate::replica::local::alone::Alone;
 use crate::replica::local::doors::Doors;
 use crate::replica::local::place::{Place, Side};
 use crate::replica::local::state::State;
+use crate::replica::local::trees::OpenTrees;
 use crate::replica::local::txn::Local;
 use crate::replica::tell::signals::Signals;
 use crate::runtime::Runtime;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     /// Who works here.
     pub(crate) doors: Arc<Doors>,
     pub(crate) alone: Alone,
+    /// Trees that the application has at hand.
+    pub(crate) trees: OpenTrees,
 }
 
 /// What a replica needs from outside.
@@ -125,6 +128,7 @@ impl Replica {
             signals: Signals::default(),
             doors: Arc::default(),
             alone,
+            trees: OpenTrees::default(),
         }));
         let inner = Arc::clone(&replica.0);
         replica

@@ -55,6 +55,12 @@ impl Local {
     }
 }
 
+/// Whether a count need not be written down.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like that")]
+pub(crate) fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::IdSource;
 use crate::mutation::Outcome;
 use crate::protocol::{Acked, ResyncReason, SnapshotToken};
-use crate::replica::local::row::{Row, is_false, row_key};
+use crate::replica::local::row::{Row, is_false, is_zero, row_key};
 use crate::replica::local::rows::Batch;
 use crate::replica::local::trail::Trail;
 use crate::replica::local::txn::Local;
@@ -58,6 +58,9 @@ pub(crate) struct State {
     /// Collections that are not wanted any more have records here that are to go.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) narrowed: bool,
+    /// How often ops of trees were removed from here, which the feed does not tell.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) n_losses: u64,
 }
 
 /// The last mutation that was answered, and the version that the server has given to it or one before.
@@ -120,6 +123,7 @@ impl State {
             selection: None,
             newest: None,
             narrowed: false,
+            n_losses: 0,
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Local {
     cells: HashMap<RecordKey, Cell>,
     n_written: usize,
     has_collected: bool,
+    /// Whether ops of trees were removed.
+    loses_ops: bool,
 }
 
 #[derive(Default)]
@@ -46,7 +48,8 @@ pub(crate) type Work<'a, T> = BoxFuture<'a, Result<T>>;
 
 impl Local {
     pub(crate) fn new(txn: Box<dyn StoreTxn>, options: &ReplicaOptions) -> Self {
-        Self { txn, options: options.clone(), cells: HashMap::new(), n_written: 0, has_collected: false }
+        let (cells, n_written, has_collected, loses_ops) = (HashMap::new(), 0, false, false);
+        Self { txn, options: options.clone(), cells, n_written, has_collected, loses_ops }
     }
 
     /// Reads these records ahead, in as few statements as possible.
@@ -95,6 +98,9 @@ impl Local {
     }
 
     fn write(&mut self, key: RecordKey, record: Option<Record>, origin: Origin) {
+        // Ops of trees have no tombstones: one that the server refused, or does not show any more, is gone without a trace.
+        let record = record.filter(|record| !(key.collection.is_tree() && record.is_deleted()));
+        self.loses_ops |= record.is_none() && key.collection.is_tree();
         let cell = self.cells.entry(key).or_default();
         cell.written.get_or_insert(self.n_written);
         self.n_written += 1;
@@ -144,6 +150,10 @@ impl Local {
 
     /// Makes durable what was written.
     pub(crate) async fn commit(mut self) -> Result<()> {
+        let replaced = self.replaced_ops();
+        if self.loses_ops || !replaced.is_empty() {
+            self.note_lost_ops().await?;
+        }
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);
         for (key, cell) in self.cells.drain() {
             if let Some(place) = cell.written {
@@ -155,8 +165,23 @@ impl Local {
         }
         written.sort_unstable_by_key(|(place, ..)| *place);
         let write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;
+        if !replaced.is_empty() {
+            self.txn.apply(&CommitWrite { purges: replaced, ..CommitWrite::default() }).await?;
+        }
         self.txn.apply(&write).await?;
         self.txn.commit().await
+    }
+
+    /// Ops that were written with another content than is stored. A store keeps the first, so that must go before.
+    fn replaced_ops(&self) -> Vec<RecordKey> {
+        let is_replaced = |cell: &Cell| {
+            let stored = cell.stored.as_ref().and_then(Option::as_ref);
+            cell.written.is_some()
+                && cell.record.is_some()
+                && stored.is_some_and(|stored| cell.data() != Some(stored))
+        };
+        let ops = self.cells.iter().filter(|(key, cell)| key.collection.is_tree() && is_replaced(cell));
+        ops.map(|(key, _)| key.clone()).collect()
     }
 
     /// What of that which was written is other content than is stored, in the order of writes.

@@ -26,6 +26,7 @@ use crate::replica::Replica;
 use crate::replica::load::revoked::is_revoked;
 use crate::replica::local::place::Side;
 use crate::replica::local::state::{Reload, State};
+use crate::replica::local::trees::peer_of;
 use crate::replica::sync::pull::Pages;
 use crate::replica::sync::report::SyncReport;
 use crate::replica::sync::seal::BATCH_MUTATIONS_MAX;
@@ -284,9 +285,10 @@ impl Run<'_> {
                 async move {
                     local.unseal().await?;
                     let mut state = local.state().await?;
-                    let ids = Arc::clone(&local.options.ids);
+                    let (ids, before) = (Arc::clone(&local.options.ids), peer_of(&state.client));
                     state.rename(&*ids);
-                    local.save(&state)
+                    local.save(&state)?;
+                    local.renumber_ops(&before, &peer_of(&state.client)).await
                 }
                 .boxed()
             })

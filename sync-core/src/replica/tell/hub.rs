@@ -120,7 +120,7 @@ impl Queue {
     fn is_wanted(&self, collection: &Collection) -> bool {
         match &self.collections {
             Some(collections) => collections.contains(collection),
-            None => !collection.is_system(),
+            None => !collection.is_system() && !collection.is_tree(),
         }
     }
 

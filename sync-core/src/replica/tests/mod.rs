@@ -27,6 +27,7 @@ mod slow;
 mod states;
 mod status;
 mod switch;
+mod trees;
 mod typed;
 mod watch;
 mod weather;
