@@ -41,6 +41,25 @@ fn a_property_is_of_its_vertex_and_key_whatever_characters_they_have() {
 }
 
 #[test]
+fn a_vertex_may_have_any_number_of_properties() {
+    let mut tree = with_vertices(2);
+    for round in 0..3 {
+        let write = |n: usize| {
+            setting(100 * (round + 1) + n, 1, n % 2, &format!("k{}", n / 2), Some(["1", "2", "3"][round]))
+        };
+        (0..40).for_each(|n| drop(tree.apply([write(n)])));
+        assert!(
+            (0..40).all(
+                |n| read(&tree, n % 2, &format!("k{}", n / 2)).as_deref() == Some(["1", "2", "3"][round])
+            )
+        );
+        assert_eq!(tree.properties(&vertex(0)).len(), 20);
+        assert_eq!(read(&tree, 0, "k20"), None);
+        tree = TreeState::restore(&tree.checkpoint()).unwrap();
+    }
+}
+
+#[test]
 fn of_writes_with_one_clock_the_peer_with_the_greater_bytes_wins() {
     let mut tree = with_vertices(1);
     // Peer 1 is called "7", peer 2 "e".

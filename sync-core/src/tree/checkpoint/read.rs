@@ -65,9 +65,9 @@ impl Restoring<'_> {
     ) -> Read<Names<N>> {
         let n_names = self.from.count()?;
         let mut names = Names::with_capacity(n_names);
-        for number in 0..n_names {
+        for _ in 0..n_names {
             let name = name(self.from.text()?).map_err(|_| DAMAGED("a name is none"))?;
-            if names.intern(&name) as usize != number {
+            if !names.push(name) {
                 return Err(DAMAGED("a name is there twice"));
             }
         }
@@ -135,10 +135,9 @@ impl Restoring<'_> {
             let (vertex, key) = (self.existing_vertex()?, self.key()?);
             let (clock, peer) = (self.clock()?, self.peer()?);
             let value = self.value()?;
-            if self.tree.registers.get(vertex, key).is_some() {
+            if !self.tree.registers.add(Write { vertex, key, clock, peer, value }) {
                 return Err(DAMAGED("a property is there twice"));
             }
-            self.tree.registers.add(Write { vertex, key, clock, peer, value });
         }
         Ok(())
     }

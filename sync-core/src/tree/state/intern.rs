@@ -38,11 +38,16 @@ impl<N: Clone + Eq + Hash> Names<N> {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
+        self.push(name.clone());
+        self.names.len() as u32 - 1
+    }
+
+    /// Adds a name behind all others; `false` when it was there.
+    pub(in crate::tree) fn push(&mut self, name: N) -> bool {
         assert!(self.names.len() < NAMES_MAX, "four billion names do not fit into memory");
         let number = self.names.len() as u32;
         self.names.push(name.clone());
-        self.numbers.insert(name.clone(), number);
-        number
+        self.numbers.insert(name, number).is_none()
     }
 
     /// The name of a number.

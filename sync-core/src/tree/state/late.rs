@@ -16,6 +16,8 @@ use crate::tree::state::timeline::Timeline;
 const REPLAY_MIN: usize = 512;
 /// As many moves are done again in the time in which a late one is settled alone.
 const REPLAYED_PER_LATE: usize = 64;
+/// Late moves in one batch, above which those to come are expected in such batches, too.
+const FRESH_MAX: usize = 128;
 /// How often the next attempt is skipped at most, after attempts that had to be given up.
 const SKIPPED_MAX: usize = 1024;
 
@@ -34,6 +36,13 @@ impl Late {
     pub(in crate::tree) fn grow(&mut self, n_vertices: usize) {
         if let Some(timeline) = &mut self.timeline {
             timeline.grow(n_vertices);
+        }
+    }
+
+    /// Forgets the timeline when many moves are done again: keeping it up costs more than making another when it is needed.
+    pub(super) fn forget_after(&mut self, n_fresh: usize) {
+        if n_fresh > FRESH_MAX {
+            (self.timeline, self.n_replayed) = (None, 0);
         }
     }
 

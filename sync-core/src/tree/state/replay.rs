@@ -74,6 +74,7 @@ impl TreeState {
     fn replay(&mut self, fresh: &[Move]) {
         if self.log.n_after(&fresh[0], &self.peers) > 0 {
             self.bring_log_up_to_date();
+            self.late.forget_after(fresh.len());
         }
         let n_after = self.log.n_after(&fresh[0], &self.peers);
         let is_far = (n_after + fresh.len()) * FAR_PART > self.exists.len();
@@ -103,14 +104,15 @@ impl TreeState {
         if is_far && n_moves > 0 {
             // The way from the beginning may be shorter, and what came of each move there is known.
             let done = &log.moves[..log.moves.len() - n_moves];
-            if done.len() < n_moves {
-                shape.clear();
-                let done = done.iter().filter(|it| it.is_effective());
-                done.for_each(|it| shape.put(it.target, it.parent));
-            } else {
+            if done.len() > n_moves {
                 undone.for_each(|(target, before)| shape.put(target, before));
+                return shape.measure();
             }
-            shape.measure();
+            shape.clear();
+            for it in done.iter().filter(|it| it.is_effective()) {
+                shape.put(it.target, it.parent);
+                shape.raise(it.target);
+            }
             return;
         }
         for (target, before) in undone {
