@@ -41,7 +41,7 @@ pub(crate) fn run(report: &mut Report, n_ops: usize) {
 
 fn in_batches(report: &mut Report, shape: Shape, n_ops: usize) {
     let orders =
-        [Order::InOrder, Order::Shuffled, Order::Branches].map(|order| streams::ops(shape, order, n_ops));
+        [Order::Straight, Order::Shuffled, Order::Branches].map(|order| streams::ops(shape, order, n_ops));
     let updates = loro::updates(shape, n_ops, BATCH);
     let (mut in_order, mut shuffled, mut branches) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..report.rounds() {
@@ -63,7 +63,7 @@ fn in_batches(report: &mut Report, shape: Shape, n_ops: usize) {
 /// Late ops alone: the first half in one batch, and every other by itself. Only these are timed.
 fn one_by_one(report: &mut Report, order: Order, n_ops: usize) {
     let ops = streams::ops(Shape::Doc, order, n_ops);
-    let in_order = streams::ops(Shape::Doc, Order::InOrder, n_ops);
+    let in_order = streams::ops(Shape::Doc, Order::Straight, n_ops);
     let mut pairs = Vec::new();
     for _ in 0..report.rounds() {
         pairs.push((apply_late(&ops), apply_late(&in_order)));
@@ -83,7 +83,7 @@ fn branches_of_loro(report: &mut Report, n_ops: usize) {
 }
 
 fn from_checkpoint(report: &mut Report, n_ops: usize) {
-    let ops = streams::ops(Shape::Doc, Order::InOrder, n_ops);
+    let ops = streams::ops(Shape::Doc, Order::Straight, n_ops);
     let mut tree = TreeState::new();
     tree.apply(ops.clone());
     let bytes = tree.checkpoint();

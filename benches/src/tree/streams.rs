@@ -24,7 +24,7 @@ pub(super) enum Shape {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Order {
     /// As they were made, by one.
-    InOrder,
+    Straight,
     /// The same, in any order.
     Shuffled,
     /// What two have in common, what one did offline, then what the other did meanwhile.
@@ -50,7 +50,7 @@ impl Order {
         match name {
             "shuffled" => Self::Shuffled,
             "branches" => Self::Branches,
-            _ => Self::InOrder,
+            _ => Self::Straight,
         }
     }
 }
@@ -58,7 +58,7 @@ impl Order {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InOrder => "in order",
+            Self::Straight => "in order",
             Self::Shuffled => "shuffled",
             Self::Branches => "branches",
         })
