@@ -61,3 +61,18 @@ fn one_of_a_hundred_thousand_children_leaves_as_easily_as_one_of_two() {
     assert_eq!(tree.children(&vertex(0)).len(), n_children - 999);
     assert_eq!(tree.children(&vertex(N_VERTICES)).len(), 999);
 }
+
+#[test]
+fn many_peers_of_one_op_each_are_no_trouble() {
+    let peer = |number: usize| sync_core::PeerId::new(format!("{:x}", number * 7919 % 20_011)).unwrap();
+    let op = |number: usize, parent| {
+        TreeOp::moving(sync_core::OpId::new(sync_core::OpClock::FIRST, peer(number)), vertex(number), parent)
+    };
+    let mut tree = TreeState::new();
+    tree.apply((0..20_000).map(|number| op(number, None)));
+    // All have the same clock, so that nothing but the names of the peers orders them.
+    let mut reversed = TreeState::new();
+    (0..20_000).rev().for_each(|number| drop(reversed.apply([op(number, None)])));
+    assert_eq!(tree.hash(), reversed.hash());
+    assert_eq!(tree.state_vector(), reversed.state_vector());
+}

@@ -71,6 +71,8 @@ pub(in crate::tree) struct Peers {
     /// The place of each in the order of bytes, which newcomers shift. Numbers do not change, so that nothing that refers
     /// to a peer has to.
     ranks: Vec<u32>,
+    /// All peers in this order.
+    sorted: Vec<u32>,
     /// The peer whose name was asked for last: ops of one author come together.
     last: u32,
 }
@@ -92,12 +94,11 @@ impl Peers {
     }
 
     fn rank_newcomer(&mut self, newcomer: &PeerId) {
-        let mut rank = 0;
-        for (name, other) in self.names.names.iter().zip(&mut self.ranks) {
-            match name.cmp(newcomer) {
-                Ordering::Less => rank += 1,
-                _ => *other += 1,
-            }
+        let rank = self.sorted.partition_point(|other| self.names.name(*other) < newcomer);
+        self.sorted.insert(rank, self.last);
+        let rank = rank as u32;
+        for other in &mut self.ranks {
+            *other += u32::from(*other >= rank);
         }
         self.ranks.push(rank);
     }
