@@ -4,19 +4,22 @@ use sync_core::TreeOp;
 use sync_core::tree::TreeState;
 
 use crate::histories::{Dice, tame, wild};
-use crate::oracle::{evaluate, look};
+use crate::oracle::{Seen, check_moves, evaluate, look};
 
 /// Delivers ops in batches of random sizes, and compares after each.
 fn deliver(ops: &[TreeOp], batch_max: usize, dice: &mut Dice, what: &str) -> TreeState {
     let mut tree = TreeState::new();
-    let mut n_delivered = 0;
+    let (mut n_delivered, mut before) = (0, Seen::default());
     while n_delivered < ops.len() {
         let n_more = (1 + dice.roll(batch_max)).min(ops.len() - n_delivered);
         let report = tree.apply(ops[n_delivered..n_delivered + n_more].iter().cloned());
         n_delivered += n_more;
         assert_eq!(report.n_new() + report.n_repeated() + report.conflicts().len(), n_more);
         let so_far = &ops[..n_delivered];
-        assert_eq!(look(&tree, so_far), evaluate(so_far), "{what}, after {n_delivered} ops");
+        let now = look(&tree, so_far);
+        assert_eq!(now, evaluate(so_far), "{what}, after {n_delivered} ops");
+        check_moves(&report, &before, &now);
+        before = now;
     }
     tree
 }
@@ -76,22 +79,26 @@ fn a_few_late_moves_in_a_long_history_change_what_they_would_have_changed() {
         dice.shuffle(&mut late);
         let mut tree = TreeState::new();
         tree.apply(ops.clone());
+        let mut before = look(&tree, &ops);
         while let Some(op) = late.pop() {
             let mut batch = vec![op];
             if dice.roll(4) == 0 {
                 batch.extend(late.pop());
             }
             if dice.roll(6) == 0 {
-                batch.extend(ops.last().map(|last| next_to(last, &mut dice)));
+                batch.extend((0..12).map(|_| newest(&mut dice)));
             }
             ops.extend(batch.iter().cloned());
-            tree.apply(batch);
-            assert_eq!(look(&tree, &ops), evaluate(&ops), "seed {seed}, {} to come", late.len());
+            let report = tree.apply(batch);
+            let now = look(&tree, &ops);
+            assert_eq!(now, evaluate(&ops), "seed {seed}, {} to come", late.len());
+            check_moves(&report, &before, &now);
+            before = now;
         }
     }
 }
 
 /// A move that is newer than everything.
-fn next_to(_last: &TreeOp, dice: &mut Dice) -> TreeOp {
+fn newest(dice: &mut Dice) -> TreeOp {
     crate::histories::moving(10_000 + dice.roll(100_000), 1, dice.roll(40), Some(dice.roll(40)))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::json::Json;
-use sync_core::tree::{Place, TreeState};
+use sync_core::tree::{Place, Report, TreeState};
 use sync_core::{OpId, PropertyKey, TreeAction, TreeOp, VertexId};
 
 /// All that can be seen of a tree.
@@ -46,6 +46,21 @@ pub(crate) fn evaluate(received: &[TreeOp]) -> Seen {
     }
     seen.properties.retain(|_, properties| !properties.is_empty());
     seen
+}
+
+/// Holds what a report says has moved against how it was before, and is now.
+pub(crate) fn check_moves(report: &Report, before: &Seen, now: &Seen) {
+    let vertices: BTreeSet<&VertexId> = before.places.keys().chain(now.places.keys()).collect();
+    let differs = vertices.into_iter().filter(|vertex| before.places.get(*vertex) != now.places.get(*vertex));
+    let moved: BTreeMap<_, _> = report.moves().iter().map(|moved| (&moved.vertex, moved)).collect();
+    assert_eq!(moved.len(), report.moves().len(), "a vertex is reported twice");
+    assert_eq!(moved.keys().copied().collect::<Vec<_>>(), differs.collect::<Vec<_>>());
+    for (vertex, moved) in moved {
+        assert_eq!(
+            (&moved.before, &moved.after),
+            (&before.places.get(vertex).cloned(), &now.places.get(vertex).cloned())
+        );
+    }
 }
 
 fn existing(ops: &BTreeMap<OpId, &TreeOp>) -> BTreeSet<VertexId> {
