@@ -155,3 +155,16 @@ fn children_are_shown_by_when_they_were_created_then_by_name() {
     assert_eq!(shown(&tree), "6413");
     assert_eq!(tree.tops(), [vertex(5), vertex(0)]);
 }
+
+#[test]
+fn a_report_holds_late_moves_beside_many_new_ones() {
+    let mut tree = with_vertices(40);
+    tree.apply((100..3000).map(|clock| moving(clock, 1, 10 + clock % 20, Some(clock % 5))));
+    // The first two are done by going back; after that it is known where every vertex was at any time.
+    (0..2).for_each(|n| drop(tree.apply([moving(90 + n, 1, 30, Some(n))])));
+    let newer = (5000..5020).map(|clock| moving(clock, 1, 10 + clock % 20, Some(5)));
+    let report = tree.apply(newer.chain([moving(95, 1, 31, Some(2))]));
+    let late = report.moves().iter().find(|moved| moved.vertex == vertex(31)).unwrap();
+    assert_eq!((&late.before, &late.after), (&Some(Place::Top), &Some(Place::Under(vertex(2)))));
+    assert_eq!(report.moves().len(), 21);
+}
