@@ -29,8 +29,8 @@ const MAGIC: &[u8; 4] = b"tree";
 const VERSION: u16 = 1;
 
 impl TreeState {
-    /// The state as bytes, from which [`restore`](Self::restore) makes one that behaves the same: about a tenth of the time
-    /// that applying all ops takes.
+    /// The state as bytes, from which [`restore`](Self::restore) makes one that behaves the same, several times faster than
+    /// applying all ops does.
     ///
     /// ```
     /// use sync_core::tree::TreeState;
