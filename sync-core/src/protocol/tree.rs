@@ -12,10 +12,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::change::push_string;
-use super::decode::{Object, content, decode};
+use super::decode::{Object, decode, refuse_content};
 use crate::error::{Error, Result};
+use crate::json::{Json, JsonErrorKind};
 use crate::protocol::code;
-use crate::types::{OpClock, OpId, PeerId, PropertyKey, SpaceId, TreeAction, TreeId, TreeOp, VertexId};
+use crate::types::{
+    OpClock, OpId, PeerId, PropertyKey, SpaceId, TreeAction, TreeId, TreeOp, TreeOpError, VertexId,
+};
 
 /// Ops to add to a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +137,7 @@ impl OpWire<'_> {
             }
             (None, Some(key), value) => {
                 let key = PropertyKey::new(key).map_err(|error| Unfit::new("key", error.to_string()))?;
-                let value = value.map(|value| content(value, "")).transpose();
-                let value = value.map_err(|error| Unfit { member: "value", error })?;
+                let value = value.map(content_of).transpose()?;
                 Ok(TreeOp::setting(id, target, key, value))
             }
             (None, None, _) => {
@@ -144,6 +146,19 @@ impl OpWire<'_> {
             (Some(_), ..) => Err(Unfit::new("key", "a move has no key and no value")),
         }
     }
+}
+
+fn content_of(value: &RawValue) -> Result<Json, Unfit> {
+    let value = Json::parse(value.get().as_bytes(), &TreeOp::VALUE);
+    value.map_err(|error| {
+        let error = match error.kind() {
+            JsonErrorKind::TooLarge | JsonErrorKind::TooDeep => {
+                Error::invalid(code::VALIDATION_FAILED, TreeOpError::TooLarge.to_string())
+            }
+            _ => refuse_content(&error, ""),
+        };
+        Unfit { member: "value", error }
+    })
 }
 
 fn op_id(id: Option<IdWire>, clock: Option<&RawValue>, peer: Option<String>) -> Result<OpId, Unfit> {
@@ -209,121 +224,4 @@ pub fn write_ops(ops: &[TreeOp], out: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(op: &str) -> Result<TreeOp> {
-        let (space, tree) = (SpaceId::new("s").unwrap(), TreeId::new("t").unwrap());
-        let body = format!("{{\"ops\":[{op}]}}");
-        OpsRequest::from_json(body.as_bytes(), &space, &tree).map(|mut request| request.ops.remove(0))
-    }
-
-    #[test]
-    fn both_spellings_are_read_and_the_first_is_written() {
-        for (op, written) in [
-            (r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","parentId":null}"#, None),
-            (r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","parentId":"p \"q\""}"#, None),
-            (r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","key":"","value":null}"#, None),
-            (r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","key":"k"}"#, None),
-            (
-                r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","key":"k","value":{"b":1.0,"a":[]},"transient":false}"#,
-                Some(r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","key":"k","value":{"a":[],"b":1}}"#),
-            ),
-            (
-                r#"{"clock":7,"peerId":"a1","treeId":"t","spaceId":"s","targetId":"v","parentId":"p"}"#,
-                Some(r#"{"id":{"counter":7,"peerId":"a1"},"targetId":"v","parentId":"p"}"#),
-            ),
-        ] {
-            let mut out = String::new();
-            write_op(&read(op).unwrap(), &mut out);
-            assert_eq!(out, written.unwrap_or(op));
-        }
-    }
-
-    #[test]
-    fn what_is_no_op_of_this_tree_is_refused_at_its_place() {
-        let id = r#""id":{"counter":7,"peerId":"a1"}"#;
-        for (op, code, pointer) in [
-            (r#"{"targetId":"v","parentId":"p"}"#.to_owned(), code::VALIDATION_FAILED, "/ops/0/id"),
-            (format!(r#"{{{id},"targetId":"v"}}"#), code::VALIDATION_FAILED, "/ops/0/parentId"),
-            (
-                format!(r#"{{{id},"targetId":"","parentId":null}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/targetId",
-            ),
-            (format!(r#"{{{id},"targetId":"v","parentId":""}}"#), code::VALIDATION_FAILED, "/ops/0/parentId"),
-            (
-                format!(r#"{{{id},"targetId":"v","parentId":"p","key":"k"}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/key",
-            ),
-            (format!(r#"{{{id},"targetId":"v","key":"a\u0000"}}"#), code::VALIDATION_FAILED, "/ops/0/key"),
-            (
-                format!(r#"{{{id},"targetId":"v","key":"k","value":1e400}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/value",
-            ),
-            (
-                format!(r#"{{{id},"targetId":"v","key":"k","value":{{"a":"\u0000"}}}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/value/a",
-            ),
-            (
-                format!(r#"{{{id},"targetId":"v","key":"k","transient":true}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/transient",
-            ),
-            (
-                format!(r#"{{{id},"treeId":"u","targetId":"v","parentId":null}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/treeId",
-            ),
-            (
-                format!(r#"{{{id},"spaceId":"u","targetId":"v","parentId":null}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/spaceId",
-            ),
-            (
-                format!(r#"{{{id},"clock":7,"peerId":"a1","targetId":"v","parentId":null}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/id",
-            ),
-            (
-                r#"{"clock":7,"targetId":"v","parentId":null}"#.to_owned(),
-                code::VALIDATION_FAILED,
-                "/ops/0/peerId",
-            ),
-            (
-                format!(r#"{{{id},"targetId":"v","parentId":null,"kind":"x"}}"#),
-                code::VALIDATION_FAILED,
-                "/ops/0/kind",
-            ),
-            (
-                r#"{"id":{"counter":7,"peerId":"A"},"targetId":"v","parentId":null}"#.to_owned(),
-                code::VALIDATION_FAILED,
-                "/ops/0/id/peerId",
-            ),
-        ] {
-            let error = read(&op).unwrap_err();
-            assert_eq!((error.code(), error.pointer()), (Some(code), Some(pointer)), "{op}: {error}");
-        }
-        for clock in [
-            "0",
-            "-1",
-            "1.0",
-            "9007199254740991",
-            "9007199254740992",
-            "9223372036854775807",
-            "1e3",
-            "\"7\"",
-            "1e99",
-        ] {
-            for op in [
-                format!(r#"{{"id":{{"counter":{clock},"peerId":"a"}},"targetId":"v","parentId":null}}"#),
-                format!(r#"{{"clock":{clock},"peerId":"a","targetId":"v","parentId":null}}"#),
-            ] {
-                assert_eq!(read(&op).unwrap_err().code(), Some(code::VERSION_OUT_OF_RANGE), "{op}");
-            }
-        }
-    }
-}
+mod tests;

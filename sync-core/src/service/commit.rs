@@ -35,7 +35,7 @@ pub(super) async fn commit(inner: &Inner, space: &SpaceId, jobs: &[Job]) -> Resu
             Err(refused) => Answer::Ready(Err(refused)),
         });
     }
-    let write = work.into_write()?;
+    let write = work.into_write();
     if !write.is_empty() {
         txn.apply(&write).await?;
     }
@@ -116,6 +116,8 @@ impl<'a> Work<'a> {
             }
             (None, Ok(())) => {
                 let outcomes = self.carry_out(job, actor)?;
+                // Before the page: its cursor ends behind everything the batch has written.
+                tree_op::write_books(&mut self.stage, self.now)?;
                 self.remember(job, &outcomes, cursor.map(|cursor| cursor.seq));
                 (outcomes, cursor)
             }
@@ -195,14 +197,13 @@ impl<'a> Work<'a> {
         Ok(draft)
     }
 
-    fn into_write(mut self) -> Result<CommitWrite> {
-        tree_op::write_books(&mut self.stage, self.now)?;
+    fn into_write(mut self) -> CommitWrite {
         let head = self.stage.last();
         let mut write = self.stage.into_commit();
         write.clients = self.dirty_clients.iter().filter_map(|id| self.clients.remove(id)).collect();
         write.log = self.log;
         write.log.iter_mut().for_each(|entry| entry.head = head);
-        Ok(write)
+        write
     }
 }
 

@@ -32,11 +32,11 @@ pub struct Limits {
     /// How far the clock of an op may be ahead of the latest one of its tree: enough for years of offline work, and far too
     /// little to use up the clocks of everyone else.
     pub op_clock_ahead_max: u64,
-    /// Bytes of one op of a tree. What is larger is no property but a file.
+    /// Bytes of one op of a tree; more than [`TreeOp::BYTES_MAX`](crate::TreeOp::BYTES_MAX) is no op anywhere.
     pub op_bytes_max: usize,
-    /// Ops of all trees whose states are kept in memory for the next reader, at about 500 bytes each; a larger tree is made
-    /// for whoever asks.
-    pub tree_cache_ops_max: u64,
+    /// Bytes of all trees whose states are kept in memory for the next reader, as far as they can be estimated; a larger tree
+    /// is made for whoever asks.
+    pub tree_cache_bytes_max: usize,
     /// How long a pull may wait for a change. Below what proxies cut.
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
@@ -66,8 +66,8 @@ impl Default for Limits {
             attempts_max: 6,
             clock_drift_max: Duration::from_secs(5 * 60),
             op_clock_ahead_max: 1 << 24,
-            op_bytes_max: 256 << 10,
-            tree_cache_ops_max: 200_000,
+            op_bytes_max: crate::types::TreeOp::BYTES_MAX,
+            tree_cache_bytes_max: 128 << 20,
             wait_max: Duration::from_secs(50),
             waiters_max: 10_000,
             subscriptions_max: 200_000,

@@ -27,7 +27,7 @@ pub struct Status {
     pub floor: Seq,
     /// Which life of the space this is, in hexadecimal digits.
     pub epoch: String,
-    /// Counts per collection, those of the library included.
+    /// Counts per collection that is delivered: the application's, its trees, and the conflicts.
     pub collections: Vec<CollectionStatus>,
     /// The replicas that pushed to it, by name, at most [`Status::REPLICAS_MAX`] of them.
     pub replicas: Vec<ReplicaStatus>,
@@ -175,7 +175,10 @@ impl Service {
             drop(txn);
             let counts = match counts {
                 Some(counts) => counts,
-                None => inner.store.stats(&space).await?.collections,
+                None => {
+                    let all = inner.store.stats(&space).await?.collections;
+                    all.into_iter().filter(|counted| counted.collection.is_delivered()).collect()
+                }
             };
             Ok(Status {
                 head: head.head,

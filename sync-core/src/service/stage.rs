@@ -28,7 +28,7 @@ pub(super) struct Stage {
     states: HashMap<RecordKey, State>,
     journal: Vec<(RecordKey, State)>,
     n_bytes: usize,
-    /// The trees that got ops, as they are now.
+    /// The trees that got ops and are not written down yet, as they are now.
     trees: HashMap<Collection, TreeBook>,
 }
 
@@ -103,7 +103,7 @@ impl Stage {
         self.n_bytes
     }
 
-    /// What is known of a tree that got ops in this commit.
+    /// What is known of a tree that got ops and is not written down yet.
     pub(super) fn tree(&self, tree: &Collection) -> Option<TreeBook> {
         self.trees.get(tree).copied()
     }
@@ -113,9 +113,9 @@ impl Stage {
         self.trees.insert(tree.clone(), book);
     }
 
-    /// The trees that got ops in this commit.
-    pub(super) fn trees(&self) -> Vec<(Collection, TreeBook)> {
-        self.trees.iter().map(|(tree, book)| (tree.clone(), *book)).collect()
+    /// The trees that got ops and are not written down yet. They count as written down afterwards.
+    pub(super) fn take_trees(&mut self) -> HashMap<Collection, TreeBook> {
+        std::mem::take(&mut self.trees)
     }
 
     pub(super) fn mark(&self) -> Mark {

@@ -28,7 +28,7 @@ pub(super) struct TreeCache {
 struct Slot {
     space: SpaceId,
     tree: Collection,
-    n_ops: u64,
+    n_bytes: usize,
     kept: Arc<AsyncMutex<Option<Kept>>>,
 }
 
@@ -37,12 +37,13 @@ struct Kept {
     state: TreeState,
     /// Up to here.
     cursor: Option<Cursor>,
+    /// What it takes in memory, at most.
+    n_bytes: usize,
 }
 
 /// A tree as a transaction sees it.
 pub(super) struct TreeRead {
-    /// The transaction, to read more of the same moment.
-    pub(super) txn: Box<dyn StoreTxn>,
+    txn: Box<dyn StoreTxn>,
     kept: OwnedMutexGuard<Option<Kept>>,
 }
 
@@ -50,6 +51,16 @@ impl TreeRead {
     /// The state of the tree.
     pub(super) fn state(&self) -> &TreeState {
         &self.kept.as_ref().expect("it was brought up to date").state
+    }
+
+    /// Where the space stands.
+    pub(super) fn head(&self) -> Seq {
+        self.txn.head().head
+    }
+
+    /// The transaction, to read more of the same moment. Others may have the tree from now on.
+    pub(super) fn into_txn(self) -> Box<dyn StoreTxn> {
+        self.txn
     }
 }
 
@@ -59,35 +70,41 @@ impl TreeCache {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match slots.iter().position(|slot| slot.space == *space && slot.tree == *tree) {
             Some(idx) => slots.remove(idx),
-            None => Slot { space: space.clone(), tree: tree.clone(), n_ops: 0, kept: Arc::default() },
+            None => Slot { space: space.clone(), tree: tree.clone(), n_bytes: 0, kept: Arc::default() },
         };
         let kept = Arc::clone(&slot.kept);
         slots.push(slot);
         kept
     }
 
-    /// Notes how large a tree is, and lets go of those that were not asked for longest until the rest fits.
-    fn settle(&self, space: &SpaceId, tree: &Collection, n_ops: u64, n_ops_max: u64) {
+    /// Notes what a tree takes, and lets go of those that were not asked for longest until the rest fits; of the tree itself
+    /// where it alone is too much.
+    fn settle(&self, space: &SpaceId, tree: &Collection, n_bytes: usize, bytes_max: usize) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.iter_mut().find(|slot| slot.space == *space && slot.tree == *tree) {
-            slot.n_ops = n_ops;
+        let is_it = |slot: &Slot| slot.space == *space && slot.tree == *tree;
+        if n_bytes.saturating_add(SLOT_BYTES) > bytes_max {
+            return slots.retain(|slot| !is_it(slot));
         }
-        // A tree costs something also without ops.
-        let mut n_left = n_ops_max;
-        let fits = |slot: &Slot| {
-            let n = slot.n_ops.saturating_add(OPS_FOR_A_SLOT);
+        if let Some(slot) = slots.iter_mut().find(|slot| is_it(slot)) {
+            slot.n_bytes = n_bytes;
+        }
+        let mut n_left = bytes_max;
+        let fits = |slot: &&Slot| {
+            let n = slot.n_bytes.saturating_add(SLOT_BYTES);
             let fits = n <= n_left;
             n_left = n_left.saturating_sub(n);
             fits
         };
-        let n_fit = slots.iter().rev().map(fits).take_while(|fits| *fits).count();
+        let n_fit = slots.iter().rev().take_while(fits).count();
         let n_gone = slots.len() - n_fit;
         slots.drain(..n_gone);
     }
 }
 
-/// What a kept tree counts besides its ops.
-const OPS_FOR_A_SLOT: u64 = 10;
+/// What a kept tree takes besides its ops.
+const SLOT_BYTES: usize = 4 << 10;
+/// What an op takes besides its content: its place in the log, its id, and names that are new with it.
+const OP_BYTES: usize = 400;
 
 /// A tree as it is now, as an actor may see it.
 ///
@@ -108,10 +125,10 @@ pub(super) async fn read(inner: &Inner, actor: &Actor, space: &SpaceId, tree: &T
         Some(old) => still_good(old, view, txn.as_mut()).await?,
         None => None,
     };
-    let mut now = before.unwrap_or(Kept { state: TreeState::new(), cursor: None });
+    let mut now = before.unwrap_or(Kept { state: TreeState::new(), cursor: None, n_bytes: 0 });
     catch_up(&mut now, view, &collection, inner, txn.as_mut()).await?;
     if is_shared {
-        inner.trees.settle(space, &collection, now.state.n_ops(), inner.limits.tree_cache_ops_max);
+        inner.trees.settle(space, &collection, now.n_bytes, inner.limits.tree_cache_bytes_max);
     }
     *kept = Some(now);
     Ok(TreeRead { txn, kept })
@@ -143,6 +160,8 @@ async fn catch_up(
         let page = scoped::feed(view, txn, &query, usize::MAX).await?;
         let ops = page.records.iter().filter(|record| !record.is_deleted());
         let ops = ops.map(op_of).collect::<Result<Vec<_>>>()?;
+        let n_bytes: usize = page.records.iter().map(|record| record.data_len() + OP_BYTES).sum();
+        kept.n_bytes = kept.n_bytes.saturating_add(n_bytes);
         kept.state.apply(ops);
         after = page.end;
     }

@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::json::Json;
 use crate::service::trees::{OpsPage, op_of};
 use crate::service::{Actor, Service, tree_cache};
+use crate::store::StoreTxn;
 use crate::tree::{Place, StateVector, TreeHash, TreeState};
-use crate::types::{Collection, OpId, PropertyKey, RecordKey, Seq, SpaceId, TreeId, VertexId};
+use crate::types::{Collection, OpId, PropertyKey, RecordKey, Seq, SpaceId, TreeId, TreeOp, VertexId};
 
 /// Some vertices of a tree, and how the tree is doing.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +46,7 @@ impl Service {
     /// vertices.
     ///
     /// The first call makes the state from all ops of the tree; the service keeps it for the next calls, as far as
-    /// [`Limits::tree_cache_ops_max`](crate::service::Limits::tree_cache_ops_max) allows. Pages of several calls may be of
+    /// [`Limits::tree_cache_bytes_max`](crate::service::Limits::tree_cache_bytes_max) allows. Pages of several calls may be of
     /// different moments: [`TreePage::hash`] tells.
     ///
     /// # Errors
@@ -80,13 +81,7 @@ impl Service {
         self.run(move |inner| async move {
             let read = tree_cache::read(&inner, &actor, &space, &tree).await?;
             let rows_max = limit.unwrap_or(usize::MAX).clamp(1, inner.limits.page_rows_max);
-            Ok(page(
-                read.state(),
-                read.txn.head().head,
-                after.as_ref(),
-                rows_max,
-                inner.limits.page_bytes_max,
-            ))
+            Ok(page(read.state(), read.head(), after.as_ref(), rows_max, inner.limits.page_bytes_max))
         })
         .await
     }
@@ -107,26 +102,37 @@ impl Service {
     ) -> Result<OpsPage> {
         let (actor, space, tree) = (actor.clone(), space.clone(), tree.clone());
         self.run(move |inner| async move {
-            let mut read = tree_cache::read(&inner, &actor, &space, &tree).await?;
+            let read = tree_cache::read(&inner, &actor, &space, &tree).await?;
             let missing = read.state().state_vector().missing(&theirs);
             let rows_max = limit.unwrap_or(usize::MAX).clamp(1, inner.limits.page_rows_max);
             let ids = first_ids(&missing, rows_max);
-            let collection = Collection::of_tree(&tree);
-            let keys: Vec<_> =
-                ids.iter().map(|id| RecordKey::new(collection.clone(), id.record_id())).collect();
-            let found = if keys.is_empty() { Vec::new() } else { read.txn.records(&keys).await? };
-            let mut ops = found.iter().flatten().map(op_of).collect::<Result<Vec<_>>>()?;
-            let n_fit = n_fitting(
-                found.iter().flatten().map(|record| record.data_len()),
-                inner.limits.page_bytes_max,
-            );
-            ops.truncate(n_fit);
+            let ops = load(read.into_txn().as_mut(), &tree, &ids, inner.limits.page_bytes_max).await?;
             let is_all = u64::try_from(ops.len()).is_ok_and(|n| n >= missing.len());
             let next = ops.last().filter(|_| !is_all).map(|op| op.id.clone());
             Ok(OpsPage { ops, next })
         })
         .await
     }
+}
+
+/// How many ops are read at once. Their contents are in memory together with the page.
+const LOAD_ROWS: usize = 64;
+
+/// The stored ops of these ids, in their order, until they are as many bytes; at least one.
+async fn load(txn: &mut dyn StoreTxn, tree: &TreeId, ids: &[OpId], bytes_max: usize) -> Result<Vec<TreeOp>> {
+    let collection = Collection::of_tree(tree);
+    let (mut ops, mut n_bytes) = (Vec::new(), 0usize);
+    for ids in ids.chunks(LOAD_ROWS) {
+        let keys: Vec<_> = ids.iter().map(|id| RecordKey::new(collection.clone(), id.record_id())).collect();
+        for record in txn.records(&keys).await?.iter().flatten() {
+            n_bytes = n_bytes.saturating_add(record.data_len());
+            if n_bytes > bytes_max && !ops.is_empty() {
+                return Ok(ops);
+            }
+            ops.push(op_of(record)?);
+        }
+    }
+    Ok(ops)
 }
 
 fn page(
@@ -138,11 +144,15 @@ fn page(
 ) -> TreePage {
     let mut found: Vec<(&VertexId, Place)> =
         state.vertices().filter(|(id, _)| after.is_none_or(|after| *id > after)).collect();
-    found.sort_unstable_by(|a, b| a.0.cmp(b.0));
-    let n_found = found.len();
+    let (n_found, by_id) = (found.len(), |a: &(&VertexId, Place), b: &(&VertexId, Place)| a.0.cmp(b.0));
+    if n_found > rows_max {
+        found.select_nth_unstable_by(rows_max - 1, by_id);
+        found.truncate(rows_max);
+    }
+    found.sort_unstable_by(by_id);
     let mut n_bytes = 0usize;
     let mut vertices = Vec::new();
-    for (id, place) in found.into_iter().take(rows_max) {
+    for (id, place) in found {
         let properties = state.properties(id).into_iter().map(|(key, value)| (key.clone(), value.clone()));
         let mut properties: Vec<_> = properties.collect();
         properties.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -159,7 +169,7 @@ fn page(
     }
     let next = vertices.last().filter(|_| vertices.len() < n_found).map(|vertex| vertex.id.clone());
     let (n_ops, n_waiting, vector, hash) =
-        (state.n_ops(), state.waiting().len(), state.state_vector(), state.hash());
+        (state.n_ops(), state.n_waiting(), state.state_vector(), state.hash());
     TreePage { head, n_ops, n_waiting, vector, hash, vertices, next }
 }
 
@@ -177,14 +187,4 @@ fn first_ids(vector: &StateVector, n_max: usize) -> Vec<OpId> {
         ids.push(id);
     }
     ids
-}
-
-/// How many of some sizes fit together; at least one.
-fn n_fitting(sizes: impl Iterator<Item = usize>, bytes_max: usize) -> usize {
-    let mut n_bytes = 0usize;
-    let fits = |size: &usize| {
-        n_bytes = n_bytes.saturating_add(*size);
-        n_bytes <= bytes_max
-    };
-    sizes.take_while(fits).count().max(1)
 }

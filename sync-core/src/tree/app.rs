@@ -42,6 +42,8 @@ pub struct Tree {
     peer: PeerId,
     /// Values that are shown here alone.
     transient: BTreeMap<(VertexId, PropertyKey), Json>,
+    /// Clocks up to this one are used up, also where their ops are not here.
+    used: Option<OpClock>,
 }
 
 impl Tree {
@@ -52,7 +54,7 @@ impl Tree {
 
     /// A tree that has received ops already.
     pub fn with_state(peer: PeerId, state: TreeState) -> Self {
-        Self { state, peer, transient: BTreeMap::new() }
+        Self { state, peer, transient: BTreeMap::new(), used: None }
     }
 
     /// The tree as it is, for reading. Transient values are not in it.
@@ -63,6 +65,12 @@ impl Tree {
     /// Who edits it.
     pub fn peer(&self) -> &PeerId {
         &self.peer
+    }
+
+    /// Makes ops from now on with clocks after this one: for whoever has made ops that are not in the tree any more. An id must
+    /// not be used twice.
+    pub fn go_on_after(&mut self, used: OpClock) {
+        self.used = self.used.max(Some(used));
     }
 
     /// Takes in ops of others, as [`TreeState::apply`] does. A transient value ends when its property is written.
@@ -242,7 +250,7 @@ impl Tree {
     /// Makes ops and applies them: all or, at the end of the clock, none.
     fn make(&mut self, actions: Vec<(VertexId, TreeAction)>, undo: Undo) -> Result<Edit, TreeError> {
         let mut ops = Vec::with_capacity(actions.len());
-        let mut last = self.state.clock();
+        let mut last = self.state.clock().max(self.used);
         for (target, action) in actions {
             let clock = last.map_or(Some(OpClock::FIRST), OpClock::next).ok_or(TreeError::ClockExhausted)?;
             ops.push(TreeOp { id: OpId::new(clock, self.peer.clone()), target, action });

@@ -17,7 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::Json;
+use crate::json::{Json, Limits};
 use crate::types::{Collection, NameError, PeerId, PropertyKey, RecordId, RecordKey, TreeId, VertexId};
 
 /// When an op was made, by the logical clock of its tree: 1 to 2^53 - 2, so that there is always a later one that is exact
@@ -83,6 +83,9 @@ pub enum TreeOpError {
     /// The id of a record that is not the id of an op.
     #[error("the id of an op is written as its clock, an @ and the peer id")]
     Id,
+    /// Content that is too large, or too deep, to travel everywhere.
+    #[error("an op has at most {} bytes, and its value at most {} levels", TreeOp::BYTES_MAX, TreeOp::VALUE.depth_max)]
+    TooLarge,
     /// Content that is neither a move nor a property.
     #[error("an op has a target, and a parent or a key: {0}")]
     Content(String),
@@ -179,6 +182,29 @@ impl fmt::Display for OpId {
 }
 
 impl TreeOp {
+    /// Bytes of the content of an op: a property is no file.
+    pub const BYTES_MAX: usize = 256 << 10;
+
+    /// What the value of a property may look like: with the op around it, it is a record like any other.
+    pub const VALUE: Limits =
+        Limits { depth_max: Limits::RECORD.depth_max - 1, bytes_max: Self::BYTES_MAX, ..Limits::RECORD };
+
+    /// Whether it is small and flat enough to be stored and sent.
+    ///
+    /// # Errors
+    ///
+    /// [`TreeOpError::TooLarge`].
+    pub fn check(&self) -> Result<(), TreeOpError> {
+        let value = match &self.action {
+            TreeAction::Set { value: Some(value), .. } => value,
+            // Names have limits of their own, far below.
+            TreeAction::Set { value: None, .. } | TreeAction::Move { .. } => return Ok(()),
+        };
+        let is_fit = Json::parse(value.as_str().as_bytes(), &Self::VALUE).is_ok();
+        let is_small = || self.content().as_str().len() <= Self::BYTES_MAX;
+        if is_fit && is_small() { Ok(()) } else { Err(TreeOpError::TooLarge) }
+    }
+
     /// Puts `target` under `parent`, or at the top.
     ///
     /// ```
@@ -359,6 +385,25 @@ mod tests {
                 content
             );
             assert_eq!(TreeOp::from_record(&op.id.record_id(), content.as_str()).unwrap(), op);
+        }
+    }
+
+    #[test]
+    fn a_value_is_as_deep_and_as_large_as_travels_everywhere() {
+        let set = |value: String| {
+            let key = PropertyKey::new("k").unwrap();
+            TreeOp::setting(id("1@a"), VertexId::new("v").unwrap(), key, Some(Json::from_canonical(value)))
+        };
+        let deep = |n: usize| set(format!("{}{}", "[".repeat(n), "]".repeat(n)));
+        let long = |n: usize| set(format!("\"{}\"", "x".repeat(n)));
+        let around = long(0).content().as_str().len();
+        for op in [deep(31), long(TreeOp::BYTES_MAX - around)] {
+            op.check().unwrap();
+            let content = op.content();
+            assert_eq!(Json::parse(content.as_str().as_bytes(), &Limits::RECORD).unwrap(), content);
+        }
+        for op in [deep(32), long(TreeOp::BYTES_MAX - around + 1)] {
+            assert_eq!(op.check(), Err(TreeOpError::TooLarge));
         }
     }
 

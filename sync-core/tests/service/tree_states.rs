@@ -183,7 +183,7 @@ async fn a_space_made_anew_shares_no_tree_with_the_one_before() {
 
 #[tokio::test]
 async fn trees_that_are_too_many_to_keep_are_made_again() {
-    let limits = Limits { tree_cache_ops_max: 25, page_rows_max: 3, ..Limits::default() };
+    let limits = Limits { tree_cache_bytes_max: 10_000, page_rows_max: 3, ..Limits::default() };
     let world = World::with(|builder| builder.limits(limits)).await;
     let trees: Vec<TreeId> = (0..4).map(|n| TreeId::new(format!("t{n}")).unwrap()).collect();
     for round in 1..=5 {

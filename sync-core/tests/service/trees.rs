@@ -187,6 +187,34 @@ async fn ops_of_a_replica_are_pushed_exactly_once() {
 }
 
 #[tokio::test]
+async fn who_pushes_ops_and_pulls_at_once_is_up_to_date() {
+    let world = World::new().await;
+    let after = Some(world.cursor().await);
+    let push = PushRequest { mutations: vec![put(&moving("1@a1", "x", None))], after, ..batch(1, vec![]) };
+    let page = world.done(push).await.page.unwrap();
+    assert!(!page.has_more && page.changes.is_empty(), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_value_that_is_deeper_than_a_record_is_refused() {
+    let world = World::new().await;
+    let deep = (0..32).fold(json!(1), |value, _| json!([value]));
+    let value = Some(sync_core::json::Json::from_value(&deep).unwrap());
+    let op = TreeOp::setting(id("2@a1"), vertex("x"), PropertyKey::new("k").unwrap(), value);
+    let refused = Err((ErrorKind::Invalid, Some(code::VALIDATION_FAILED), Some("/ops/0".to_owned())));
+    assert_eq!(add(&world, "ada", &[op]).await, refused);
+}
+
+#[tokio::test]
+async fn the_books_of_trees_are_in_no_status() {
+    let world = World::new().await;
+    add(&world, "ada", &[moving("1@a1", "x", None)]).await.unwrap();
+    let status = world.service.status(&actor("ada"), &world.space, false).await.unwrap();
+    let names: Vec<_> = status.collections.iter().map(|counted| counted.name.as_str()).collect();
+    assert_eq!(names, ["$tree:outline"]);
+}
+
+#[tokio::test]
 async fn ops_are_listed_in_their_order_however_they_came() {
     let world = World::new().await;
     let ids = ["10@a1", "2@c", "2@b", "9@a1", "1@a1"];

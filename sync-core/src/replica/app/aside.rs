@@ -185,6 +185,14 @@ impl Local {
     async fn retry(&mut self, aside: RecordKey) -> Result<Result<bool>> {
         let Some(record) = self.get(&aside).await? else { return Ok(Ok(false)) };
         let Mutation { key, op, .. } = read(&record)?.mutation;
+        if key.collection.is_tree() {
+            // Its id may be used by now, and an id is used once.
+            if let Op::Put(data) = &op {
+                self.make_again(&key.collection, data).await?;
+                self.purge(aside);
+            }
+            return Ok(Ok(true));
+        }
         let edit = match op {
             Op::Put(data) => Edit::Put(Some(data)),
             Op::Delete => Edit::Put(None),

@@ -54,7 +54,9 @@ impl Replica {
     }
 
     async fn import_part(&self, part: Vec<(RecordKey, Json)>) -> Result<u64> {
-        if let Some((key, _)) = part.iter().find(|(key, _)| key.collection.is_system()) {
+        if let Some((key, _)) =
+            part.iter().find(|(key, _)| key.collection.is_system() || key.collection.is_tree())
+        {
             super::access::key(key.collection.as_str(), key.id.as_str())?;
         }
         self.write(move |local| {

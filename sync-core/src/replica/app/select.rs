@@ -57,11 +57,17 @@ impl Replica {
     /// # Ok(()) }
     /// ```
     ///
+    /// Trees are named by their collections: `$tree:outline`. A tree that is not kept here must not be edited here.
+    ///
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a name that cannot be, and what the store reports.
     pub async fn select(&self, collections: &[&str]) -> Result<()> {
-        let names = collections.iter().map(|name| collection_name(name)).collect::<Result<BTreeSet<_>>>()?;
+        let name = |name: &&str| match Collection::from_stored(name) {
+            Ok(tree) if tree.is_tree() => Ok(tree),
+            _ => collection_name(name),
+        };
+        let names = collections.iter().map(name).collect::<Result<BTreeSet<_>>>()?;
         self.choose(Some(names)).await
     }
 

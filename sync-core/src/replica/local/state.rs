@@ -1,6 +1,6 @@
 //! Where a replica stands with its server: its name, its cursor, and how far a load is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,8 @@ use crate::replica::local::rows::Batch;
 use crate::replica::local::trail::Trail;
 use crate::replica::local::txn::Local;
 use crate::types::{
-    ClientId, Collection, Cursor, CursorToken, MutationNumber, RecordId, RecordKey, Seq, SpaceId, Version,
+    ClientId, Collection, Cursor, CursorToken, MutationNumber, OpClock, PeerId, RecordId, RecordKey, Seq,
+    SpaceId, TreeId, Version,
 };
 
 /// Where the replica stands with its server.
@@ -58,6 +59,12 @@ pub(crate) struct State {
     /// Collections that are not wanted any more have records here that are to go.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) narrowed: bool,
+    /// As whom it numbers ops of trees, where that does not follow from its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<PeerId>,
+    /// The latest clock of an op that was made here, by tree. It counts also when the op is here no more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) op_clocks: BTreeMap<TreeId, OpClock>,
     /// How often ops of trees were removed from here, which the feed does not tell.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) n_losses: u64,
@@ -123,6 +130,8 @@ impl State {
             selection: None,
             newest: None,
             narrowed: false,
+            peer: None,
+            op_clocks: BTreeMap::new(),
             n_losses: 0,
         }
     }
@@ -151,8 +160,24 @@ impl State {
         row_key(Self::COLLECTION, "replica")
     }
 
-    /// Takes a new name, under which nothing was sent yet.
+    /// As whom it numbers ops of trees.
+    pub(crate) fn peer(&self) -> PeerId {
+        let of_name = || {
+            let hash = blake3::hash(self.client.as_str().as_bytes()).to_hex();
+            PeerId::new(&hash[..32]).expect("hexadecimal digits are fit for a peer id")
+        };
+        self.peer.clone().unwrap_or_else(of_name)
+    }
+
+    /// Numbers ops as someone from now on whom nobody can know before they see an op: the name it had is taken.
+    pub(crate) fn take_new_peer(&mut self, ids: &dyn IdSource) {
+        let peer = PeerId::new(ids.new_hex_id()).expect("hexadecimal digits are fit for a peer id");
+        self.peer = Some(peer);
+    }
+
+    /// Takes a new name, under which nothing was sent yet, and numbers ops as someone else.
     pub(crate) fn rename(&mut self, ids: &dyn IdSource) {
+        self.peer = None;
         (self.client, self.next) = (new_client(ids), MutationNumber::FIRST);
     }
 

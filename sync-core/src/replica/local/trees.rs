@@ -1,8 +1,9 @@
 //! The trees that an application has at hand: states in memory, brought up to date from what is stored.
 //!
-//! An op that is stored stays, with three exceptions: the server refused it, the replica took another name and gave its
-//! unsent ops new ids, or a load left it out. The first is counted in `$state`, the second shows in the name, the third in the
-//! epoch of the local space; a state in memory that was made before is made anew.
+//! An op that is stored stays, with three exceptions: the server refused it or does not show it any more, the replica numbers
+//! as someone else and gave its unsent ops new ids, or a load left it out. The first two are counted in `$state`, the third
+//! shows in the epoch of the local space; a state in memory that was made before is made anew. An id is never used again,
+//! whatever became of its op: `$state` knows the latest clock that was used in each tree.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use futures_util::lock::Mutex as AsyncMutex;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::replica::local::row::{Row, parse};
+use crate::json::Json;
+use crate::protocol::code;
 use crate::replica::local::rows::Base;
 use crate::replica::local::txn::Local;
 use crate::store::{FeedQuery, ScanQuery};
 use crate::tree::{Report, Tree};
-use crate::types::{ClientId, Collection, Epoch, OpId, PeerId, Record, RecordKey, Seq, TreeOp};
+use crate::types::{Collection, Epoch, OpClock, OpId, PeerId, Record, RecordKey, Seq, TreeOp};
 
 /// Ops that are read at once.
 const READ_ROWS_MAX: usize = 1000;
@@ -54,7 +56,7 @@ pub(crate) struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     epoch: Epoch,
-    pub(crate) client: ClientId,
+    peer: PeerId,
     n_losses: u64,
     /// Up to here.
     at: Seq,
@@ -64,6 +66,8 @@ pub(crate) struct Mark {
 pub(crate) struct News {
     mark: Mark,
     ops: Vec<TreeOp>,
+    /// Clocks that were used here, also by ops that are gone.
+    used: Option<OpClock>,
     /// Whether these are all ops there are, and what was known before does not count.
     is_all: bool,
 }
@@ -71,27 +75,26 @@ pub(crate) struct News {
 impl Kept {
     /// Takes in what is new; makes the state anew where it must be.
     pub(crate) fn take(kept: Option<Self>, news: News) -> (Self, Report) {
-        let News { mark, ops, is_all } = news;
+        let News { mark, ops, used, is_all } = news;
         let mut tree = match kept.filter(|_| !is_all) {
             Some(kept) => kept.tree,
-            None => Tree::new(peer_of(&mark.client)),
+            None => Tree::new(mark.peer.clone()),
         };
         let report = tree.apply(ops);
+        if let Some(used) = used {
+            tree.go_on_after(used);
+        }
         (Self { tree, mark }, report)
     }
-}
-
-/// As whom a replica numbers ops: it follows from its name, so that one that was copied does not number like the other.
-pub(crate) fn peer_of(client: &ClientId) -> PeerId {
-    let hash = blake3::hash(client.as_str().as_bytes()).to_hex();
-    PeerId::new(&hash[..32]).expect("hexadecimal digits are fit for a peer id")
 }
 
 impl Local {
     /// What of a tree is stored since a state was made.
     pub(crate) async fn tree_news(&mut self, tree: Collection, known: Option<Mark>) -> Result<News> {
         let (head, state) = (self.space_head(), self.state().await?);
-        let mark = Mark { epoch: head.epoch, client: state.client, n_losses: state.n_losses, at: head.head };
+        let (peer, n_losses) = (state.peer(), state.n_losses);
+        let used = tree.tree().and_then(|tree| state.op_clocks.get(&tree).copied());
+        let mark = Mark { epoch: head.epoch, peer, n_losses, at: head.head };
         let same_before =
             |known: &Mark| Mark { at: known.at, ..mark.clone() } == *known && known.at <= mark.at;
         let known = known.filter(same_before);
@@ -109,21 +112,58 @@ impl Local {
                 break;
             }
         }
-        Ok(News { is_all: known.is_none(), mark, ops })
+        Ok(News { is_all: known.is_none(), mark, ops, used })
     }
 
     /// Stores ops that were made here, to be sent.
     pub(crate) async fn add_ops(&mut self, made_by: &Mark, tree: &Collection, ops: &[TreeOp]) -> Result<()> {
-        if self.state().await?.client != made_by.client {
-            let error = "the replica took another name meanwhile; make the edit again";
-            return Err(Error::new(ErrorKind::Contended, error));
+        for op in ops {
+            op.check().map_err(|error| Error::invalid(code::VALIDATION_FAILED, error.to_string()))?;
         }
         let key = |op: &TreeOp| RecordKey::new(tree.clone(), op.id.record_id());
         self.load(ops.iter().flat_map(|op| [key(op), Base::key_for(&key(op))])).await?;
+        let mut state = self.state().await?;
+        let mut is_free = state.peer() == made_by.peer;
+        for op in ops {
+            is_free &= self.get(&key(op)).await?.is_none();
+        }
+        if !is_free {
+            let error = "the tree was edited here in another way at this moment; make the edit again";
+            return Err(Error::new(ErrorKind::Contended, error));
+        }
+        if let (Some(tree), Some(last)) = (tree.tree(), ops.iter().map(|op| op.id.clock).max()) {
+            let used = state.op_clocks.entry(tree).or_insert(last);
+            *used = last.max(*used);
+            self.save(&state)?;
+        }
         for op in ops {
             self.edit(&key(op), Some(op.content())).await?;
         }
         Ok(())
+    }
+
+    /// Stores an op that was made here earlier, and is nowhere, as if it were made now.
+    pub(crate) async fn make_again(&mut self, tree: &Collection, content: &Json) -> Result<()> {
+        let state = self.state().await?;
+        let newest = ScanQuery {
+            collection: Some(tree.clone()),
+            after: None,
+            descending: true,
+            tombstones: false,
+            rows_max: 1,
+            bytes_max: 0,
+        };
+        let newest = self.stored(&newest).await?.records.pop();
+        let newest = newest.map(|record| op_of(&record)).transpose()?.map(|op| op.id.clock);
+        let used = tree.tree().and_then(|tree| state.op_clocks.get(&tree).copied()).max(newest);
+        let exhausted = || Error::invalid(code::VERSION_EXHAUSTED, "the clock of the tree is at its end");
+        let clock = used.map_or(Some(OpClock::FIRST), OpClock::next).ok_or_else(exhausted)?;
+        let id = OpId::new(clock, state.peer());
+        let op = TreeOp::from_record(&id.record_id(), content.as_str())
+            .map_err(|error| Error::invalid(code::VALIDATION_FAILED, error.to_string()))?;
+        let head = self.space_head();
+        let mark = Mark { epoch: head.epoch, peer: id.peer, n_losses: state.n_losses, at: head.head };
+        self.add_ops(&mark, tree, &[op]).await
     }
 
     /// Counts that ops were removed.
@@ -131,42 +171,6 @@ impl Local {
         let mut state = self.state().await?;
         state.n_losses += 1;
         self.save(&state)
-    }
-
-    /// Gives new ids to the ops that wait and were numbered as `before`: someone else does that, too.
-    ///
-    /// The clocks stay, so that their order among each other does. Nobody else has seen the old ids.
-    pub(crate) async fn renumber_ops(&mut self, before: &PeerId, now: &PeerId) -> Result<()> {
-        let mut after = None;
-        loop {
-            let query = ScanQuery {
-                collection: Some(Collection::system(Base::COLLECTION)),
-                after: after.take(),
-                descending: false,
-                tombstones: false,
-                rows_max: READ_ROWS_MAX,
-                bytes_max: READ_BYTES_MAX,
-            };
-            let (rows, next) = self.listed(&query).await?;
-            for row in rows {
-                let base: Base = parse(&row)?;
-                self.renumber(&base.key, before, now).await?;
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    async fn renumber(&mut self, key: &RecordKey, before: &PeerId, now: &PeerId) -> Result<()> {
-        let is_old = |id: &OpId| key.collection.is_tree() && id.peer == *before;
-        let Some(id) = OpId::from_record_id(&key.id).ok().filter(is_old) else { return Ok(()) };
-        let Some(record) = self.get(key).await? else { return Ok(()) };
-        let new = OpId::new(id.clock, now.clone()).record_id();
-        self.purge(key.clone());
-        self.purge(Base::key_for(key));
-        self.edit(&RecordKey::new(key.collection.clone(), new), record.data).await.map(|_| ())
     }
 }
 

@@ -113,6 +113,10 @@ impl Local {
 
     /// Judges an edit by what it is based on and what the server has now.
     pub(crate) fn judge(&self, base: &Base, mine: Option<&Json>, theirs: Option<&Json>) -> Verdict {
+        if base.key.collection.is_tree() {
+            // Two ops are never joined.
+            return if mine == theirs { Verdict::Same } else { Verdict::Clash };
+        }
         judge(self.policy(&base.key), base.base.data.as_ref(), mine, theirs)
     }
 

@@ -13,6 +13,7 @@ pub(super) mod page;
 pub(super) mod position;
 pub(super) mod pull;
 pub(super) mod push;
+pub(super) mod renumber;
 pub(super) mod report;
 pub(super) mod seal;
 
@@ -26,7 +27,6 @@ use crate::replica::Replica;
 use crate::replica::load::revoked::is_revoked;
 use crate::replica::local::place::Side;
 use crate::replica::local::state::{Reload, State};
-use crate::replica::local::trees::peer_of;
 use crate::replica::sync::pull::Pages;
 use crate::replica::sync::report::SyncReport;
 use crate::replica::sync::seal::BATCH_MUTATIONS_MAX;
@@ -285,10 +285,10 @@ impl Run<'_> {
                 async move {
                     local.unseal().await?;
                     let mut state = local.state().await?;
-                    let (ids, before) = (Arc::clone(&local.options.ids), peer_of(&state.client));
+                    let (ids, before) = (Arc::clone(&local.options.ids), state.peer());
                     state.rename(&*ids);
                     local.save(&state)?;
-                    local.renumber_ops(&before, &peer_of(&state.client)).await
+                    local.renumber_ops(&before).await
                 }
                 .boxed()
             })

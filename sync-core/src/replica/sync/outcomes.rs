@@ -88,6 +88,9 @@ impl Local {
                 }
                 self.meet(&base, &mutation.op, server).await
             }
+            Outcome::Rejected { code, .. } if base.key.collection.is_tree() && is_taken(&code) => {
+                self.number_refused(&base, &mutation.op).await
+            }
             Outcome::Rejected { code, detail } => {
                 self.put_aside(&mutation, &code, &detail)?;
                 // Nothing is left of the conflict at the server; the feed need not tell that it went.
@@ -221,8 +224,13 @@ fn asked_again(unit: &[Entry], outcomes: &[Outcome]) -> Option<Vec<Base>> {
     None
 }
 
+/// Whether an op was refused because of its id alone.
+fn is_taken(code: &str) -> bool {
+    [code::FORBIDDEN_CLIENT, code::OP_CONFLICT].contains(&code)
+}
+
 /// What a record was when its mutation was sealed.
-fn sent(base: &Base, op: &Op) -> Option<Json> {
+pub(crate) fn sent(base: &Base, op: &Op) -> Option<Json> {
     match op {
         Op::Put(data) => Some(data.clone()),
         Op::Delete => None,
@@ -235,7 +243,7 @@ fn sent(base: &Base, op: &Op) -> Option<Json> {
 }
 
 /// What the server has, as it sends it. What it did not say is as it is shown.
-fn server_record(
+pub(crate) fn server_record(
     key: &RecordKey,
     visible: Option<&Record>,
     server: &Known,

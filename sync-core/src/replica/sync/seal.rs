@@ -248,7 +248,11 @@ pub(crate) fn mutation(base: &Base, visible: Option<&Record>, policy: &Collectio
         (None, None) if base.resolves.is_none() => return None,
         (Some(was), Some(now)) if was == now && base.resolves.is_none() => return None,
         (_, None) => Op::Delete,
-        (Some(was), Some(now)) if !base.whole && base.resolves.is_none() => patch(was, now, policy),
+        (Some(was), Some(now))
+            if !base.whole && base.resolves.is_none() && !base.key.collection.is_tree() =>
+        {
+            patch(was, now, policy)
+        }
         (_, Some(now)) => Op::Put(now.clone()),
     };
     let mut mutation = Mutation::new(base.key.clone(), op).based_on(known.version);

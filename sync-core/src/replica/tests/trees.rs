@@ -1,14 +1,16 @@
 //! Trees on replicas: edited apart, the same in the end, whatever happens on the way.
 
+use futures_util::FutureExt;
 use serde_json::json;
 
 use super::world::{World, space};
+use crate::accounts::Role;
 use crate::json::Json;
 use crate::replica::{Replica, ReplicaTree};
-use crate::service::Limits;
+use crate::service::{Actor, Limits};
 use crate::store::MemoryStore;
 use crate::tree::TreeHash;
-use crate::types::{PropertyKey, TreeId, VertexId};
+use crate::types::{ActorId, OpClock, OpId, PropertyKey, TreeId, TreeOp, VertexId};
 
 fn vertex(name: &str) -> VertexId {
     VertexId::new(name).unwrap()
@@ -43,6 +45,12 @@ async fn children(replica: &Replica, parent: &str) -> Vec<String> {
 
 async fn hash(replica: &Replica) -> TreeHash {
     outline(replica).read(|tree| tree.state().hash()).await.unwrap()
+}
+
+/// What the server has.
+async fn ops(world: &World) -> Vec<TreeOp> {
+    let tree = TreeId::new("outline").unwrap();
+    world.service.ops(&super::world::ada(), &space(), &tree, None, None).await.unwrap().ops
 }
 
 /// Everyone has sent everything, and has the server's tree and its state.
@@ -140,10 +148,96 @@ async fn what_the_server_refuses_is_set_aside_and_leaves_the_tree() {
     let shown = outline.read(|tree| tree.property(&vertex("root"), &key("name")).cloned()).await;
     assert_eq!(shown.unwrap(), None);
     assert_one_tree(&world, &[&replica]).await;
-    // The replica goes on.
+    // The replica goes on, and uses no id again: not that of what was refused either.
     create(&replica, "b", Some("root")).await;
     replica.sync(&world.loopback()).await.unwrap();
     assert_eq!(children(&replica, "root").await, ["a", "b"]);
+    let clocks: Vec<u64> = ops(&world).await.iter().map(|op| op.id.clock.get()).collect();
+    assert_eq!(clocks, [1, 3, 4]);
+}
+
+#[tokio::test]
+async fn an_op_that_was_set_aside_is_made_again_with_an_id_of_its_own() {
+    let mut world =
+        World::with(crate::Policies::default(), Limits { op_bytes_max: 100, ..Limits::default() }).await;
+    let replica = world.fresh().await;
+    create(&replica, "root", None).await;
+    let (long, name) = (json_of(json!("x".repeat(100))), key("name"));
+    outline(&replica).edit(|edit| edit.set(&vertex("root"), name, long.clone()).map(drop)).await.unwrap();
+    replica.sync(&world.loopback()).await.unwrap();
+    let aside = replica.set_aside(10).await.unwrap().remove(0);
+    // The server has become more generous.
+    let store = world.store.clone();
+    world.restore(store);
+    assert!(replica.retry(&aside.id).await.unwrap());
+    replica.sync(&world.loopback()).await.unwrap();
+    assert!(replica.set_aside(10).await.unwrap().is_empty());
+    let shown = outline(&replica);
+    let shown = shown.read(|tree| tree.property(&vertex("root"), &key("name")).cloned()).await;
+    assert_eq!(shown.unwrap(), Some(long));
+    assert_one_tree(&world, &[&replica]).await;
+}
+
+#[tokio::test]
+async fn a_value_that_could_not_travel_is_refused_at_once() {
+    let world = World::new().await;
+    let replica = world.fresh().await;
+    create(&replica, "root", None).await;
+    let deep = (0..31).fold(json!(1), |value, _| json!([value]));
+    for value in [json!([deep]), json!("x".repeat(256 << 10))] {
+        let value = json_of(value);
+        let refused =
+            outline(&replica).edit(|edit| edit.set(&vertex("root"), key("k"), value).map(drop)).await;
+        assert_eq!(refused.unwrap_err().kind(), crate::ErrorKind::Invalid);
+    }
+    outline(&replica)
+        .edit(|edit| edit.set(&vertex("root"), key("k"), json_of(deep)).map(drop))
+        .await
+        .unwrap();
+    replica.sync(&world.loopback()).await.unwrap();
+    assert_one_tree(&world, &[&replica]).await;
+}
+
+#[tokio::test]
+async fn who_takes_the_peer_of_another_keeps_them_from_nothing() {
+    let world = World::new().await;
+    let (replica, other) = (world.fresh().await, world.fresh().await);
+    create(&replica, "root", None).await;
+    // Mallory knows the name of the replica, and what follows from it.
+    let client = replica.read(|local| async move { local.state().await }.boxed()).await.unwrap();
+    let mallory = Actor::new(ActorId::new("mallory").unwrap(), Role::Editor);
+    let op = TreeOp::moving(OpId::new(OpClock::FIRST, client.peer()), vertex("evil"), None);
+    let tree = TreeId::new("outline").unwrap();
+    world.service.add_ops(&mallory, &space(), &tree, vec![op]).await.unwrap();
+    create(&replica, "a", Some("root")).await;
+    sync_all(&world, &[&replica, &other]).await;
+    create(&replica, "b", Some("a")).await;
+    sync_all(&world, &[&replica, &other]).await;
+    assert_eq!(children(&other, "root").await, ["a"]);
+    assert_eq!(children(&other, "a").await, ["b"]);
+    assert!(replica.set_aside(10).await.unwrap().is_empty());
+    assert_one_tree(&world, &[&replica, &other]).await;
+}
+
+#[tokio::test]
+async fn a_replica_may_keep_one_tree_of_many() {
+    let world = World::new().await;
+    let (desk, phone) = (world.fresh().await, world.fresh().await);
+    create(&desk, "root", None).await;
+    let other = desk.tree("other").unwrap();
+    other.edit(|edit| edit.create(vertex("x"), None, None).map(drop)).await.unwrap();
+    desk.put("notes", "n", "not here").await.unwrap();
+    desk.sync(&world.loopback()).await.unwrap();
+    phone.select(&["$tree:outline"]).await.unwrap();
+    phone.sync(&world.loopback()).await.unwrap();
+    for name in ["a", "b"] {
+        create(&phone, name, Some("root")).await;
+        phone.sync(&world.loopback()).await.unwrap();
+    }
+    assert_eq!(children(&phone, "root").await, ["a", "b"]);
+    assert_eq!(phone.tree("other").unwrap().read(|tree| tree.state().n_vertices()).await.unwrap(), 0);
+    assert_eq!(phone.get::<String>("notes", "n").await.unwrap(), None);
+    assert!(phone.set_aside(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -222,7 +316,7 @@ async fn two_handles_on_a_tree_number_their_ops_together() {
 
 #[tokio::test]
 async fn whoever_watches_everything_is_told_of_records_alone() {
-    use futures_util::{FutureExt, StreamExt};
+    use futures_util::StreamExt;
     let world = World::new().await;
     let replica = world.fresh().await;
     let (mut all, mut tree) = (replica.watch(&[]).unwrap(), outline(&replica).watch());

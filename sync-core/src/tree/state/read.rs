@@ -142,6 +142,11 @@ impl TreeState {
         self.clock
     }
 
+    /// How many ops wait for a vertex.
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Ops that wait for a vertex, in their order.
     pub fn waiting(&self) -> Vec<OpId> {
         self.in_order(self.waiting.iter().map(|Held { clock, peer, .. }| (*clock, *peer)))
