@@ -175,7 +175,7 @@ fn words(text: &str) -> Json {
 async fn find(outline: &ReplicaTree, beginning: Option<&str>) -> Result<VertexId, Error> {
     let root = VertexId::new(ROOT)?;
     let Some(beginning) = beginning else { return Ok(root) };
-    let all = outline.read(|tree| lines(tree)).await?;
+    let all = outline.read(lines).await?;
     let mut found = all.into_iter().map(|(_, id, _)| id).filter(|id| id.as_str().starts_with(beginning));
     match (found.next(), found.next()) {
         (Some(line), None) => Ok(line),
@@ -198,7 +198,7 @@ fn lines(tree: &Tree) -> Vec<(usize, VertexId, String)> {
 }
 
 async fn show(outline: &ReplicaTree) -> Result<(), Error> {
-    let lines = outline.read(|tree| lines(tree)).await?;
+    let lines = outline.read(lines).await?;
     for (depth, id, said) in &lines {
         let id: String = id.as_str().chars().take(LETTERS).collect();
         println!("{id}  {:indent$}{said}", "", indent = 2 * (depth - 1));

@@ -9,8 +9,8 @@ mod tree_names;
 mod tree_op;
 
 pub use cursor::{Cursor, CursorError, CursorToken};
-pub(crate) use names::changes_direction;
 pub use names::{ActorId, ClientId, Collection, CredentialId, NameError, RecordId, RecordKey, SpaceId};
+pub(crate) use names::{changes_direction, chosen_collections};
 pub(crate) use record::checksum;
 pub use record::{Record, RecordMeta};
 pub use seq::{MutationNumber, Seq, SeqError, Version};

@@ -241,6 +241,17 @@ fn stored_collection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Colle
     Collection::from_stored(&text).map_err(serde::de::Error::custom)
 }
 
+/// Reads a choice of collections, where conflicts and trees are as good as any. Who may choose what is for others to say.
+pub(crate) fn chosen_collections<'de, D, C>(deserializer: D) -> Result<Option<C>, D::Error>
+where
+    D: Deserializer<'de>,
+    C: FromIterator<Collection>,
+{
+    let names = Option::<Vec<String>>::deserialize(deserializer)?;
+    let name = |text: &String| Collection::from_stored(text).map_err(serde::de::Error::custom);
+    names.map(|names| names.iter().map(name).collect()).transpose()
+}
+
 impl RecordKey {
     /// The key of record `id` in `collection`.
     pub fn new(collection: Collection, id: RecordId) -> Self {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use crate::json::{Json, Limits};
 use crate::protocol::{Acked, code, decode, refuse_content};
-use crate::types::{Collection, CursorToken, SpaceId};
+use crate::types::{Collection, CursorToken, SpaceId, chosen_collections};
 
 /// Bytes of the state that a client shows while it is there, in its canonical form. 2 KiB: where a cursor stands and what is
 /// selected, for hundreds of people in one message.
@@ -99,7 +99,7 @@ struct Wire {
     space: Option<SpaceId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<CursorToken>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "chosen_collections")]
     collections: Option<Vec<Collection>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acked: Option<Acked>,

@@ -26,7 +26,11 @@ fn cursor(text: &str) -> CursorToken {
 fn what_clients_send() {
     let subscribe = Subscribe {
         after: Some(cursor("AbC")),
-        collections: Some(vec![Collection::new("notes").unwrap()]),
+        collections: Some(
+            ["notes", "$conflicts", "$tree:outline"]
+                .map(|name| Collection::from_stored(name).unwrap())
+                .to_vec(),
+        ),
         acked: Some("kQ3vXk1aQ1m0f8e2:17".parse::<Acked>().unwrap()),
     };
     let at = BTreeMap::from([(space(), cursor("AbC"))]);
@@ -41,7 +45,7 @@ fn what_clients_send() {
         (
             None,
             Ask::Subscribe { space: space(), subscribe, presence: true },
-            r#"{"type":"subscribe","space":"family","after":"AbC","collections":["notes"],"acked":{"client":"kQ3vXk1aQ1m0f8e2","last":17},"presence":true}"#,
+            r#"{"type":"subscribe","space":"family","after":"AbC","collections":["notes","$conflicts","$tree:outline"],"acked":{"client":"kQ3vXk1aQ1m0f8e2","last":17},"presence":true}"#,
         ),
         (None, Ask::Unsubscribe { space: space() }, r#"{"type":"unsubscribe","space":"family"}"#),
         (

@@ -15,7 +15,7 @@ use crate::replica::local::trail::Trail;
 use crate::replica::local::txn::Local;
 use crate::types::{
     ClientId, Collection, Cursor, CursorToken, MutationNumber, OpClock, PeerId, RecordId, RecordKey, Seq,
-    SpaceId, TreeId, Version,
+    SpaceId, TreeId, Version, chosen_collections,
 };
 
 /// Where the replica stands with its server.
@@ -51,7 +51,7 @@ pub(crate) struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reload: Option<Reload>,
     /// The collections that are wanted; all without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "chosen_collections")]
     pub(crate) selection: Option<BTreeSet<Collection>>,
     /// The newest outcome. While the cursor lies before it, pulls ask whether the server still knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
