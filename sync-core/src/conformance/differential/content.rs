@@ -47,7 +47,7 @@ const NAMES: [&str; 14] = [
 /// How deep a random tree goes.
 const TREE_DEPTH: usize = 3;
 /// One content in so many is as large as a record may be: few, because each is read many times.
-const ONE_HUGE_IN: usize = 1_500;
+const ONE_HUGE_IN: usize = 400;
 /// One content in so many is nested as deeply as a record may be.
 const ONE_DEEP_IN: usize = 150;
 
