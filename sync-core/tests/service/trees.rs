@@ -158,10 +158,13 @@ async fn a_clock_far_ahead_of_its_tree_is_refused() {
     let world = World::with(|builder| builder.limits(limits.clone())).await;
     let drift = Err((ErrorKind::Invalid, Some(code::CLOCK_DRIFT), Some("/ops/0".to_owned())));
     assert_eq!(add(&world, "ada", &[moving("11@a1", "x", None)]).await, drift);
-    assert_eq!(
-        add(&world, "ada", &[moving("10@a1", "x", None), moving("20@a1", "y", None)]).await,
-        Ok((2, 0))
-    );
+    let begun = [moving("10@a1", "x", None), moving("9@a1", "y", None)];
+    assert_eq!(add(&world, "ada", &begun).await, Ok((2, 0)));
+    // A batch does not lead away step by step.
+    let steps = [moving("20@a1", "y", None), moving("21@a1", "y", None)];
+    let second = Err((ErrorKind::Invalid, Some(code::CLOCK_DRIFT), Some("/ops/1".to_owned())));
+    assert_eq!(add(&world, "ada", &steps).await, second);
+    assert_eq!(add(&world, "ada", &steps[..1]).await, Ok((1, 0)));
     // What an earlier commit brought counts; what failed does not.
     let bad = Mutation::delete(moving("2@a1", "x", None).key(&tree()));
     world.push(vec![put(&moving("30@a1", "z", None)).in_group("g"), bad.in_group("g")]).await;
