@@ -196,9 +196,34 @@ impl Story<'_> {
         self.step("missing", &format!("POST {tree}/missing"), Some(have)).await;
         self.step("tree", &format!("GET {tree}"), None).await;
         self.step("tree-page", &format!("GET {tree}?after=0&limit=1"), None).await;
+        self.refused_ops().await;
         let put = r#"{"mutations":[{"op":"put","collection":"$tree:outline","id":"0000000000000007@a1","data":{"parent":"book","target":"two"}}]}"#;
         self.push("push-op", put).await;
         self.step("pull-tree", &format!("GET {CHANGES}?collections=$tree:outline&limit=2"), None).await;
+    }
+
+    /// What a second member may not do, and what nobody may.
+    async fn refused_ops(&mut self) {
+        let body = r#"{"username":"Cid","password":"correct horse"}"#;
+        let cid = self.world.ask("POST /v1/auth/register", None, Some(body)).await;
+        let user = ActorId::new(cid.json()["user"]["id"].as_str().unwrap()).unwrap();
+        let space = SpaceId::new(&self.space).unwrap();
+        self.world.accounts.set_role(&space, &user, Some(Role::Editor)).await.unwrap();
+        let ask = format!("POST /v1/spaces/{space}/trees/outline/ops");
+        let op = |counter: usize| {
+            format!(r#"{{"id":{{"counter":{counter},"peerId":"a1"}},"targetId":"two","parentId":null}}"#)
+        };
+        let many: Vec<String> = (1..=1001).map(op).collect();
+        for (token, ops, code) in [
+            (cid.member("access_token"), op(7), "forbidden_client"),
+            (self.token.clone(), many.join(","), "body_too_large"),
+        ] {
+            let body = format!("{{\"ops\":[{ops}]}}");
+            let answer = self.world.ask(&ask, Some(&token), Some(&body)).await;
+            assert_eq!(answer.member("code"), code);
+            self.document.check(&ask, Some(&body), &answer);
+            self.ledger.note(&ask, &answer);
+        }
     }
 
     async fn resync(&mut self) {
