@@ -132,8 +132,8 @@ impl ReplicaTree {
     /// use futures_util::StreamExt;
     ///
     /// let outline = replica.tree("outline")?;
-    /// let mut watch = outline.watch();
-    /// outline.edit(|edit| edit.create(VertexId::new("book")?, None, None).map(drop)).await?;
+    /// let (mut watch, book) = (outline.watch(), VertexId::new("book")?);
+    /// outline.edit(|edit| edit.create(book, None, None).map(drop)).await?;
     /// watch.next().await.expect("the replica is there");
     /// assert_eq!(outline.read(|tree| tree.state().n_vertices()).await?, 1);
     /// # Ok(()) }
