@@ -32,8 +32,8 @@ pub struct TreeEdit<'t> {
 impl Replica {
     /// The tree of this name; one that nobody has edited yet is empty.
     ///
-    /// Its state is made from the stored ops when it is first read or edited, and is kept in memory (some 500 bytes for each
-    /// op) as long as there is a handle to it.
+    /// Its state is made from the stored ops when it is first read or edited, and is kept in memory as long as
+    /// there is a handle to it.
     ///
     /// ```
     /// # use std::sync::Arc;
