@@ -10,9 +10,8 @@ use futures_util::lock::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::error::Result;
 use crate::service::rules::View;
-use crate::service::trees::op_of;
 use crate::service::{Actor, Inner, cursors, scoped};
-use crate::store::{FeedQuery, Mode, StoreTxn};
+use crate::store::{FeedQuery, Mode, StoreTxn, stored_op};
 use crate::tree::TreeState;
 use crate::types::{Collection, Cursor, Seq, SpaceId, TreeId};
 
@@ -159,7 +158,7 @@ async fn catch_up(
         };
         let page = scoped::feed(view, txn, &query, usize::MAX).await?;
         let ops = page.records.iter().filter(|record| !record.is_deleted());
-        let ops = ops.map(op_of).collect::<Result<Vec<_>>>()?;
+        let ops = ops.map(stored_op).collect::<Result<Vec<_>>>()?;
         let n_bytes: usize = page.records.iter().map(|record| record.data_len() + OP_BYTES).sum();
         kept.n_bytes = kept.n_bytes.saturating_add(n_bytes);
         kept.state.apply(ops);

@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 
 use crate::error::Result;
 use crate::json::Json;
-use crate::service::trees::{OpsPage, op_of};
+use crate::service::trees::OpsPage;
 use crate::service::{Actor, Service, tree_cache};
-use crate::store::StoreTxn;
+use crate::store::{StoreTxn, stored_op};
 use crate::tree::{Place, StateVector, TreeHash, TreeState};
 use crate::types::{Collection, OpId, PropertyKey, RecordKey, Seq, SpaceId, TreeId, TreeOp, VertexId};
 
@@ -129,7 +129,7 @@ async fn load(txn: &mut dyn StoreTxn, tree: &TreeId, ids: &[OpId], bytes_max: us
             if n_bytes > bytes_max && !ops.is_empty() {
                 return Ok(ops);
             }
-            ops.push(op_of(record)?);
+            ops.push(stored_op(record)?);
         }
     }
     Ok(ops)

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mutation::{Mutation, Outcome};
 use crate::protocol::{PushDone, PushReply, PushRequest, code};
 use crate::service::{Actor, Service, scoped};
-use crate::store::{Mode, ScanQuery};
+use crate::store::{Mode, ScanQuery, stored_op};
 use crate::types::{Collection, OpId, Record, RecordKey, Seq, SpaceId, TreeId, TreeOp};
 
 /// What became of ops that were added.
@@ -103,7 +103,7 @@ impl Service {
                 bytes_max: inner.limits.page_bytes_max,
             };
             let page = scoped::scan(inner.rules.view(&actor), txn.as_mut(), &query).await?;
-            let ops = page.records.iter().map(op_of).collect::<Result<Vec<_>>>()?;
+            let ops = page.records.iter().map(stored_op).collect::<Result<Vec<_>>>()?;
             let next = ops.last().filter(|_| page.more).map(|op| op.id.clone());
             Ok(OpsPage { ops, next })
         })
@@ -113,13 +113,6 @@ impl Service {
 
 /// The group of all ops of one call.
 const TOGETHER: &str = "ops";
-
-/// Reads an op that the store has.
-pub(super) fn op_of(record: &Record) -> Result<TreeOp> {
-    let content = record.data.as_ref().map_or("", |data| data.as_str());
-    TreeOp::from_record(&record.key.id, content)
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "a record of a tree is not an op").with_source(error))
-}
 
 fn added(done: PushDone) -> Result<OpsAdded> {
     let mut added = OpsAdded { n_new: 0, n_known: 0, head: done.head };

@@ -58,6 +58,7 @@ pub use query::{
 };
 pub use stamp::Stamper;
 pub use stored::{StoredRecords, stored_meta};
+pub(crate) use tree_ops::stored_op;
 pub use tree_ops::{check_tree_ops, gives_way, tree_op};
 
 /// Where a space stands. Read at the beginning of a transaction and true throughout it.

@@ -52,3 +52,14 @@ pub fn check_tree_ops(write: &CommitWrite) -> Result<()> {
 pub fn gives_way(old: &Record, new: &Record) -> bool {
     !old.key.collection.is_tree() || old.data == new.data
 }
+
+/// The op that a store has in one of its trees.
+///
+/// # Errors
+///
+/// [`Corrupt`](ErrorKind::Corrupt) when it is none: a store takes nothing else.
+pub(crate) fn stored_op(record: &Record) -> Result<TreeOp> {
+    let content = record.data.as_ref().map_or("", |data| data.as_str());
+    TreeOp::from_record(&record.key.id, content)
+        .map_err(|error| Error::new(ErrorKind::Corrupt, "a record of a tree is not an op").with_source(error))
+}

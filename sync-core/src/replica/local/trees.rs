@@ -15,7 +15,7 @@ use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::local::rows::Base;
 use crate::replica::local::txn::Local;
-use crate::store::{FeedQuery, ScanQuery};
+use crate::store::{FeedQuery, ScanQuery, stored_op};
 use crate::tree::{Report, Tree};
 use crate::types::{Collection, Epoch, OpClock, OpId, PeerId, Record, RecordKey, Seq, TreeOp};
 
@@ -105,7 +105,7 @@ impl Local {
             let (rows_max, bytes_max) = (READ_ROWS_MAX, READ_BYTES_MAX);
             let page = self.stored_feed(FeedQuery { after, up_to, collections, rows_max, bytes_max }).await?;
             for record in &page.records {
-                ops.push(op_of(record)?);
+                ops.push(stored_op(record)?);
                 after = record.meta.version;
             }
             if !page.more {
@@ -154,7 +154,7 @@ impl Local {
             bytes_max: 0,
         };
         let newest = self.stored(&newest).await?.records.pop();
-        let newest = newest.map(|record| op_of(&record)).transpose()?.map(|op| op.id.clock);
+        let newest = newest.map(|record| stored_op(&record)).transpose()?.map(|op| op.id.clock);
         let used = tree.tree().and_then(|tree| state.op_clocks.get(&tree).copied()).max(newest);
         let exhausted = || Error::invalid(code::VERSION_EXHAUSTED, "the clock of the tree is at its end");
         let clock = used.map_or(Some(OpClock::FIRST), OpClock::next).ok_or_else(exhausted)?;
@@ -172,10 +172,4 @@ impl Local {
         state.n_losses += 1;
         self.save(&state)
     }
-}
-
-fn op_of(record: &Record) -> Result<TreeOp> {
-    let content = record.data.as_ref().map_or("", |data| data.as_str());
-    TreeOp::from_record(&record.key.id, content)
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "a record of a tree is not an op").with_source(error))
 }
