@@ -124,19 +124,20 @@ export class Copy extends EventTarget {
     return this.#kept.cursor;
   }
 
-  /** The last mutation that was answered, by which a server notices that it was restored to a time before it. */
-  get acked() {
-    const { client, first } = this.#kept;
-    return first > 1 ? { client, last: first - 1 } : undefined;
+  /** What came with the last answer, by which a server notices that it was restored to a time before it. */
+  get receipt() {
+    return this.#kept.receipt?.token;
   }
 
   /** Takes in changes that follow on the cursor, with the cursor after them: both or neither. */
-  take({ from, to, changes }) {
+  take({ from, to, changes, head }) {
     this.#change((kept) => {
       // From the very beginning: what was here before is no part of it.
       if (from === null) kept.records = {};
       for (const change of changes) learn(kept, keyOf(change), change.version, change.data);
       kept.cursor = to;
+      // The cursor stands for what was answered as well from here on.
+      if (kept.receipt?.head <= head) kept.receipt = null;
     });
   }
 
@@ -148,8 +149,9 @@ export class Copy extends EventTarget {
   }
 
   /** The batch was answered: what became of each of its mutations. */
-  answered(outcomes) {
+  answered({ outcomes, receipt, head }) {
     this.#change((kept) => {
+      if (receipt) kept.receipt = { token: receipt, head };
       const batch = kept.batches.shift();
       kept.first += batch.length;
       batch.forEach((edit, idx) => settle(kept, edit, outcomes[idx]));
@@ -174,7 +176,7 @@ export class Copy extends EventTarget {
   /** The cursor cannot be continued: everything is loaded again from the beginning. What was edited here stays. */
   startOver(reason) {
     this.#keep((kept) => {
-      kept.cursor = null;
+      kept.cursor = kept.receipt = null;
       if (reason === "horizon") return;
       rename(kept);
       // Versions that it was based on may be gone with a history that the server does not have any more.

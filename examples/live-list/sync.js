@@ -114,7 +114,7 @@ export class Sync extends EventTarget {
       case "pushed":
         this.#sent = undefined;
         // This changes the copy, which sends the next.
-        return this.#copy.answered(message.reply.outcomes);
+        return this.#copy.answered(message.reply);
       case "presence":
         return this.#present(message);
       case "beat":
@@ -128,9 +128,9 @@ export class Sync extends EventTarget {
 
   #subscribe() {
     this.#isAsking = true;
-    const { cursor, acked } = this.#copy;
+    const { cursor, receipt } = this.#copy;
     const after = cursor ?? undefined;
-    this.#send({ type: "subscribe", ref: "subscribe", space: this.#space, after, acked, presence: true });
+    this.#send({ type: "subscribe", ref: "subscribe", space: this.#space, after, receipt, presence: true });
     this.#is("loading");
   }
 

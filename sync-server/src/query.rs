@@ -2,7 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use sync_core::protocol::Acked;
 use sync_core::{Collection, NameError, RecordId};
 
 use crate::problem::{Code, Problem};
@@ -105,15 +104,6 @@ impl Query {
     ) -> Result<Option<T>, Problem> {
         let value = self.string(name).map(str::parse).transpose();
         value.map_err(|error: T::Err| refused(name, &error.to_string()))
-    }
-
-    /// The value of `name` as the last mutation that was answered: the name of a replica, a colon and a number.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_query` when it is written otherwise.
-    pub fn acked(&self, name: &str) -> Result<Option<Acked>, Problem> {
-        self.parsed(name)
     }
 
     /// The value of `name` as a list separated by commas.

@@ -119,7 +119,8 @@ mod tests {
                     client: ClientId::new("replica-1").unwrap(),
                     first: MutationNumber::new(first).unwrap(),
                 });
-                let mut push = PushRequest { batch, mutations: mutations.clone(), after: None };
+                let mut push =
+                    PushRequest { batch, mutations: mutations.clone(), after: None, receipt: None };
                 let hash = push.batch_hash();
                 push.after = Some(CursorToken::new("x"));
                 assert_eq!(push.batch_hash(), hash);
@@ -134,7 +135,7 @@ mod tests {
         let batch = |last: &Json| {
             let mut mutations = vec![Mutation::put(key("a", "b"), text.clone()); 200];
             mutations.push(Mutation::put(key("a", "b"), last.clone()));
-            PushRequest { batch: None, mutations, after: None }
+            PushRequest { batch: None, mutations, after: None, receipt: None }
         };
         let (a, b) = (batch(&text).digest(), batch(&json(&json!(1))).digest());
         assert_ne!(a.0, b.0);

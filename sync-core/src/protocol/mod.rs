@@ -18,7 +18,7 @@ pub use change::write_change;
 pub(crate) use decode::pointer_to;
 pub use decode::{decode, refuse_content};
 pub use live::{Ask, Asked, Heads, LiveFrame, Presence, Present, Refusal, STATE_BYTES_MAX, Subscribe, Tell};
-pub use pull::{Acked, PullPage, PullReply, PullRequest, Resync, ResyncReason};
+pub use pull::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
 pub use push::{ClientBatch, PushDone, PushReply, PushRequest};
 pub use snapshot::{SnapshotItem, SnapshotPage, SnapshotRequest, SnapshotToken};
 pub use tree::{OpsRequest, write_op, write_ops};

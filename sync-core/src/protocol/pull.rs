@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{ChangeWire, push_string, write_change};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::code;
-use crate::types::{ClientId, Collection, CursorToken, Epoch, MutationNumber, Record, Seq};
+use crate::types::{Collection, CursorToken, Epoch, Record, Seq};
 
 /// A wish for the changes after a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,49 +19,8 @@ pub struct PullRequest {
     pub limit: Option<usize>,
     /// How long to wait for a change when there is none yet; the service has a limit of its own.
     pub wait: Option<Duration>,
-    /// What the server has answered to the one who asks, as far as `after` does not show it.
-    pub acked: Option<Acked>,
-}
-
-/// The last mutation of a replica that the server has answered.
-///
-/// A cursor shows the history up to its place. What a replica pushed later is not in it, and a server that was restored
-/// to a moment in between would pass for intact. This tells it apart: a server that does not know the mutation has lost it.
-///
-/// ```
-/// use sync_core::protocol::Acked;
-/// let acked: Acked = "kQ3vXk1aQ1m0f8e2:17".parse()?;
-/// assert_eq!(acked.last.get(), 17);
-/// assert_eq!(acked.to_string(), "kQ3vXk1aQ1m0f8e2:17");
-/// # Ok::<_, sync_core::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acked {
-    /// The name of the replica.
-    pub client: ClientId,
-    /// The number of the mutation.
-    pub last: MutationNumber,
-}
-
-impl std::fmt::Display for Acked {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.client, self.last.get())
-    }
-}
-
-impl std::str::FromStr for Acked {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let parse = || {
-            let (client, last) = text.split_once(':')?;
-            let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
-            let last = last.parse().ok().filter(|_| is_number)?;
-            Some(Self { client: ClientId::new(client).ok()?, last: MutationNumber::new(last).ok()? })
-        };
-        let message = "what was answered is written as the name of a replica, a colon and a number";
-        parse().ok_or_else(|| Error::invalid(code::VALIDATION_FAILED, message))
-    }
+    /// What the answer to a push [gave](crate::protocol::PushDone::receipt) to the one who asks, until a page was read.
+    pub receipt: Option<CursorToken>,
 }
 
 /// The answer to a pull.

@@ -23,6 +23,8 @@ pub struct PushRequest {
     pub mutations: Vec<Mutation>,
     /// Pull as well, from here, in the same transaction.
     pub after: Option<CursorToken>,
+    /// What an earlier answer [gave](PushDone::receipt): nothing is done by a server that has lost what it answered then.
+    pub receipt: Option<CursorToken>,
 }
 
 /// Which batch of which replica.
@@ -42,6 +44,7 @@ struct PushWire<'a> {
     #[serde(borrow)]
     mutations: Vec<Object<MutationWire<'a>>>,
     after: Option<CursorToken>,
+    receipt: Option<CursorToken>,
 }
 
 /// Read from text: as an enum serde would also take `{"put": null}`.
@@ -122,7 +125,7 @@ impl PushRequest {
         };
         let mutations = wire.mutations.into_iter().enumerate();
         let mutations = mutations.map(|(idx, wire)| wire.0.into_mutation(idx)).collect::<Result<_>>()?;
-        Ok(Self { batch, mutations, after: wire.after })
+        Ok(Self { batch, mutations, after: wire.after, receipt: wire.receipt })
     }
 
     /// Writes the body of a push.
@@ -131,10 +134,8 @@ impl PushRequest {
         if let Some(batch) = &self.batch {
             out.push_str(&format!("\"client_id\":\"{}\",\"first\":{},", batch.client, batch.first));
         }
-        if let Some(after) = &self.after {
-            out.push_str("\"after\":");
-            super::change::push_string(after.as_str(), &mut out);
-            out.push(',');
+        for (name, token) in [("after", &self.after), ("receipt", &self.receipt)] {
+            write_token(name, token.as_ref(), &mut out);
         }
         out.push_str("\"mutations\":[");
         for (idx, mutation) in self.mutations.iter().enumerate() {
@@ -263,6 +264,14 @@ fn read_patch(raw: &RawValue, pointer: &str) -> Result<Patch> {
         .map_err(|error| missing(pointer, &error.to_string()))
 }
 
+/// Writes a member and the comma behind it, if there is a token.
+fn write_token(name: &str, token: Option<&CursorToken>, out: &mut String) {
+    let Some(token) = token else { return };
+    out.push_str(&format!("\"{name}\":"));
+    super::change::push_string(token.as_str(), out);
+    out.push(',');
+}
+
 fn missing(pointer: &str, message: &str) -> Error {
     Error::invalid(code::VALIDATION_FAILED, message).with_pointer(pointer)
 }
@@ -280,7 +289,8 @@ pub enum PushReply {
         /// The number that was expected.
         expected: MutationNumber,
     },
-    /// The cursor in `after` cannot be continued. Nothing was done; the replica loads a snapshot first.
+    /// The cursor in `after` cannot be continued, or what `receipt` stands for is lost. Nothing was done; the replica loads
+    /// a snapshot first.
     ResyncRequired(Resync),
 }
 
@@ -291,6 +301,11 @@ pub struct PushDone {
     pub outcomes: Vec<Outcome>,
     /// Where the space stands.
     pub head: Seq,
+    /// Stands for the history in which the batch was carried out, up to `head`. A cursor shows the history up to its own
+    /// place only: until one was given that lies behind this, it goes with every request, so that a server that was
+    /// restored to a moment in between is noticed. `None` where the receipt that came with the batch is not of that
+    /// history; that one is to be kept then.
+    pub receipt: Option<CursorToken>,
     /// What else happened after `after`, if the push asked; the changes that the outcomes tell of are left out.
     pub page: Option<PullPage>,
 }
@@ -299,6 +314,7 @@ pub struct PushDone {
 struct DoneWire<'a> {
     outcomes: Vec<Outcome>,
     head: Seq,
+    receipt: Option<CursorToken>,
     #[serde(borrow)]
     changes: Option<Vec<ChangeWire<'a>>>,
     cursor: Option<CursorToken>,
@@ -306,18 +322,16 @@ struct DoneWire<'a> {
 }
 
 impl PushDone {
-    /// Writes the answer: `outcomes`, `head`, and with a pull `changes`, `cursor` and `has_more`.
+    /// Writes the answer: `outcomes`, `receipt`, `head`, and with a pull `changes`, `cursor` and `has_more`.
     pub fn to_json(&self) -> String {
-        let outcomes = Self::outcomes_to_json(&self.outcomes);
+        let mut out = format!("{{\"outcomes\":{},", Self::outcomes_to_json(&self.outcomes));
+        write_token("receipt", self.receipt.as_ref(), &mut out);
         match &self.page {
-            None => format!("{{\"outcomes\":{outcomes},\"head\":{}}}", self.head),
-            Some(page) => {
-                let mut out = format!("{{\"outcomes\":{outcomes},");
-                page.write_members(&mut out);
-                out.push('}');
-                out
-            }
+            None => out.push_str(&format!("\"head\":{}", self.head)),
+            Some(page) => page.write_members(&mut out),
         }
+        out.push('}');
+        out
     }
 
     /// Writes outcomes as they are stored for a retry.
@@ -349,7 +363,7 @@ impl PushDone {
             }
             _ => None,
         };
-        Ok(Self { outcomes: wire.outcomes, head: wire.head, page })
+        Ok(Self { outcomes: wire.outcomes, head: wire.head, receipt: wire.receipt, page })
     }
 }
 

@@ -19,8 +19,8 @@ const READS_MAX: usize = 1;
 pub(super) enum Answer {
     /// This.
     Ready(Result<PushReply>),
-    /// Its outcomes, and a page if it asked for one.
-    Done { outcomes: Vec<Outcome>, page: Option<PageDraft> },
+    /// Its outcomes, a page if it asked for one, and a receipt unless the one it came with is of another history.
+    Done { outcomes: Vec<Outcome>, page: Option<PageDraft>, has_receipt: bool },
 }
 
 /// The pull part of an answer, before the tag of the new commit is known.
@@ -45,9 +45,9 @@ impl Answer {
         before: &SpaceHead,
         commit: Option<CommitInfo>,
     ) -> Result<PushReply> {
-        let (outcomes, page) = match self {
+        let (outcomes, page, has_receipt) = match self {
             Self::Ready(reply) => return reply,
-            Self::Done { outcomes, page } => (outcomes, page),
+            Self::Done { outcomes, page, has_receipt } => (outcomes, page, has_receipt),
         };
         let (head, tag) = commit.map_or((before.head, before.tag), |commit| (commit.last, commit.tag));
         let page = page.map(|draft| {
@@ -60,7 +60,8 @@ impl Answer {
             let has_more = draft.has_more || cursor.seq < head;
             PullPage { changes: draft.changes, cursor: cursor.encode(space), has_more, head }
         });
-        Ok(PushReply::Done(PushDone { outcomes, head, page }))
+        let receipt = has_receipt.then(|| cursors::receipt(before.epoch, head, tag).encode(space));
+        Ok(PushReply::Done(PushDone { outcomes, head, receipt, page }))
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::join;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutation::Outcome;
-use crate::protocol::{PushDone, PushReply};
+use crate::protocol::{PushDone, PushReply, Resync};
 use crate::service::admit::{Admission, admit};
 use crate::service::answer::{Answer, PageDraft};
 use crate::service::audit::log_entry;
@@ -102,10 +102,12 @@ impl<'a> Work<'a> {
             },
         };
         let cursor = job.push.after.as_ref().map(|after| cursors::read(after, self.space)).transpose()?;
+        let proven = self.judge_receipt(txn, job).await?;
         let judged = match &cursor {
             Some(cursor) => cursors::judge(cursor, self.inner.rules.view(actor).mark(), txn).await?,
             None => Ok(()),
         };
+        let (has_receipt, judged) = (proven.is_ok(), proven.and(judged));
         let before = self.stage.last();
         let (outcomes, cursor) = match (stored, judged) {
             // What was done is told also to a replica that must load a snapshot next.
@@ -126,7 +128,15 @@ impl<'a> Work<'a> {
             Some(cursor) => Some(self.page(txn, actor, cursor, before).await?),
             None => None,
         };
-        Ok(Answer::Done { outcomes, page })
+        Ok(Answer::Done { outcomes, page, has_receipt })
+    }
+
+    /// Whether this server still has what it answered before, as far as the batch says.
+    async fn judge_receipt(&self, txn: &mut dyn StoreTxn, job: &Job) -> Result<Result<(), Resync>> {
+        match &job.push.receipt {
+            Some(receipt) => cursors::judge_receipt(&cursors::read(receipt, self.space)?, txn).await,
+            None => Ok(Ok(())),
+        }
     }
 
     /// A gap means that this server has lost what it had answered. The cursor may tell how that came about.

@@ -83,7 +83,7 @@ impl Service {
             return Ok(Resolved::Moved { version, theirs: record.and_then(|record| record.data) });
         }
         let mutation = resolution.into_mutation(&conflict, seen)?;
-        let push = PushRequest { batch: None, mutations: vec![mutation], after: None };
+        let push = PushRequest { batch: None, mutations: vec![mutation], after: None, receipt: None };
         let PushReply::Done(PushDone { outcomes, .. }) = self.push(actor, space, push).await? else {
             return Err(Error::new(ErrorKind::Internal, "a push without a number cannot be out of order"));
         };

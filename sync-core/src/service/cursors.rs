@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{Resync, ResyncReason, code};
 use crate::service::rules::ViewMark;
 use crate::store::{SpaceHead, StoreTxn, StoreTxnExt};
-use crate::types::{Cursor, CursorToken, Seq, SpaceId, Tag};
+use crate::types::{Cursor, CursorToken, Epoch, Seq, SpaceId, Tag};
 
 /// Reads a token of `space`.
 ///
@@ -52,6 +52,23 @@ pub(super) async fn judge(
     } else {
         ResyncReason::HistoryDiverged
     })
+}
+
+/// Whether the history in which a [receipt] was given is still this server's. Nobody's view matters to that. One from below
+/// the floor passes, as nobody can tell: whose cursor lies there as well must load anew, and gets what there is.
+///
+/// [receipt]: crate::protocol::PushDone::receipt
+pub(super) async fn judge_receipt(receipt: &Cursor, txn: &mut dyn StoreTxn) -> Result<Result<(), Resync>> {
+    let head = txn.head();
+    if receipt.epoch == head.epoch && receipt.seq < head.floor {
+        return Ok(Ok(()));
+    }
+    judge(receipt, ViewMark::default(), txn).await
+}
+
+/// What stands for the history up to where a commit left a space.
+pub(super) fn receipt(epoch: Epoch, head: Seq, tag: Tag) -> Cursor {
+    Cursor { epoch, seq: head, seen: head, tag }
 }
 
 /// A cursor at a position of the history that the transaction sees, for a reader whose own cursor was found good, and who

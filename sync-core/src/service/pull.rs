@@ -8,9 +8,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{PullPage, PullReply, PullRequest, Resync, ResyncReason};
+use crate::protocol::{PullPage, PullReply, PullRequest};
 use crate::service::{Actor, Inner, Service, cursors, scoped, selection};
-use crate::store::{FeedQuery, Mode, StoreTxnExt};
+use crate::store::{FeedQuery, Mode};
 use crate::types::{Cursor, SpaceId};
 
 /// Reads of a pull that passes over what is hidden from its reader: ten thousand changes, a moment of work. After that it
@@ -46,8 +46,8 @@ impl Service {
     /// The next page of changes after a cursor, in the order of their versions. Chained cursors yield every committed
     /// change, in its latest state, and never the same one twice.
     ///
-    /// With `acked` it is also checked that this server has answered that mutation; one that has not was restored to a
-    /// moment before, and asks for a resync.
+    /// With `receipt` it is also checked that this server has what it answered when it gave that; one that has not was
+    /// restored to a moment before, and asks for a resync.
     ///
     /// The cursor moves on also when a filter, or what the actor [may read](crate::service::rules::Scope), leaves nothing.
     /// A page ends where it is full of what the actor may read, or at the head. One that has passed over some ten thousand
@@ -129,11 +129,10 @@ pub(super) async fn page(
         // From the very beginning everything that is left is everything there is to know.
         None => crate::types::Seq::ZERO,
     };
-    if let Some(acked) = &request.acked
-        && txn.client(&acked.client).await?.is_none_or(|known| known.last < acked.last)
+    if let Some(receipt) = &request.receipt
+        && let Err(resync) = cursors::judge_receipt(&cursors::read(receipt, space)?, txn.as_mut()).await?
     {
-        let reason = ResyncReason::HistoryDiverged;
-        return Ok(PullReply::ResyncRequired(Resync { reason, epoch: head.epoch, floor: head.floor }));
+        return Ok(PullReply::ResyncRequired(resync));
     }
     let rows_max = request.limit.unwrap_or(inner.limits.page_rows_max).clamp(1, inner.limits.page_rows_max);
     let query =

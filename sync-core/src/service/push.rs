@@ -11,7 +11,7 @@ impl Service {
     ///
     /// A batch that carries a client id and a number may be repeated: it has the effect of one, and gets the same
     /// answer, also when its author has lost the right to write since. With `after` the answer also carries what else
-    /// happened since.
+    /// happened since. With `receipt` nothing is done by a server that has lost what it answered when it gave that.
     ///
     /// A service with [`Roles`](crate::service::Roles) asks for the author's role again in the commit.
     ///
@@ -43,8 +43,8 @@ impl Service {
                 .with_pointer("/mutations")
                 .with_limit(u64::try_from(max).unwrap_or(u64::MAX)));
         }
-        if let Some(after) = &push.after {
-            cursors::read(after, space)?;
+        for token in [&push.after, &push.receipt].into_iter().flatten() {
+            cursors::read(token, space)?;
         }
         lane::submit(&self.0, space, actor.clone(), push).await
     }

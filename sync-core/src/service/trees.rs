@@ -5,7 +5,7 @@ use crate::mutation::{Mutation, Outcome};
 use crate::protocol::{PushDone, PushReply, PushRequest, code};
 use crate::service::{Actor, Service, scoped};
 use crate::store::{Mode, ScanQuery, stored_op};
-use crate::types::{Collection, OpId, Record, RecordKey, Seq, SpaceId, TreeId, TreeOp};
+use crate::types::{Collection, OpId, RecordKey, Seq, SpaceId, TreeId, TreeOp};
 
 /// What became of ops that were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Service {
             return Err(error.with_pointer("/ops").with_limit(u64::try_from(max).unwrap_or(u64::MAX)));
         }
         let mutations = ops.iter().map(|op| Mutation::put(op.key(tree), op.content()).in_group(TOGETHER));
-        let push = PushRequest { batch: None, mutations: mutations.collect(), after: None };
+        let push = PushRequest { batch: None, mutations: mutations.collect(), after: None, receipt: None };
         match self.push(actor, space, push).await? {
             PushReply::Done(done) => added(done),
             _ => Err(Error::new(ErrorKind::Internal, "a push without a number was refused for its number")),

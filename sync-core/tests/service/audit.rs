@@ -16,7 +16,12 @@ async fn each_processed_batch_has_one_entry_and_the_numbers_have_no_gap() {
         batch(7, vec![create("b", json!("secret"))]),
         batch(1, vec![create("b", json!("secret"))]),
         batch(3, vec![]),
-        PushRequest { batch: None, mutations: vec![create("b", json!("secret"))], after: None },
+        PushRequest {
+            batch: None,
+            mutations: vec![create("b", json!("secret"))],
+            after: None,
+            receipt: None,
+        },
     ];
     for push in batches {
         world.reply(push).await;

@@ -45,7 +45,7 @@ async fn push(world: &World, who: &Actor, push: PushRequest) -> (Vec<Outcome>, O
 }
 
 async fn write(world: &World, mutations: Vec<Mutation>) -> Vec<Outcome> {
-    push(world, &root(), PushRequest { batch: None, mutations, after: None }).await.0
+    push(world, &root(), PushRequest { batch: None, mutations, after: None, receipt: None }).await.0
 }
 
 /// Makes a record what it says; `None` deletes it.
@@ -163,7 +163,7 @@ impl Reader<'_> {
     }
 
     async fn push(&mut self, after: CursorToken) {
-        let wish = PushRequest { batch: None, mutations: vec![], after: Some(after) };
+        let wish = PushRequest { batch: None, mutations: vec![], after: Some(after), receipt: None };
         let (outcomes, page) = push(self.world, &self.who, wish).await;
         assert!(outcomes.is_empty());
         self.note_page(&page.unwrap());
@@ -372,7 +372,7 @@ async fn a_pull_ends_after_ten_thousand_hidden_changes_at_the_same_place_for_eve
     }
     assert!(places["affairs"] == places["nothing"] && places["notes"] == places["nothing"]);
     // A push holds up everyone else, so it makes one read, and says that there is more.
-    let wish = PushRequest { batch: None, mutations: vec![], after: Some(start.cursor) };
+    let wish = PushRequest { batch: None, mutations: vec![], after: Some(start.cursor), receipt: None };
     let page = push(&world, &actor("ada"), wish).await.1.unwrap();
     assert_eq!((page.changes.len(), page.has_more), (0, true));
 }

@@ -1,8 +1,10 @@
 //! I2: a push repeated any number of times has the effect of one and gets the same answer.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sync_core::ErrorKind;
-use sync_core::protocol::{PushReply, PushRequest, ResyncReason};
+use sync_core::protocol::{PullReply, PullRequest, PushReply, PushRequest, ResyncReason};
 use sync_core::{Mutation, MutationNumber, Outcome, Seq};
 
 use crate::world::{World, actor, batch, batch_of, create, json, key, put};
@@ -140,6 +142,53 @@ async fn a_gap_of_a_replica_whose_history_is_gone_is_told_as_that() {
     // A cursor that is good explains nothing.
     let good = PushRequest { after: Some(restored.cursor().await), ..push };
     assert_eq!(restored.reply(good).await, PushReply::MutationGap { expected: MutationNumber::FIRST });
+}
+
+/// What a replica was answered goes along until its cursor shows it. Who has lost it does nothing, and is told from one who
+/// has not.
+#[tokio::test]
+async fn nothing_is_done_for_someone_who_was_answered_what_is_lost() {
+    let world = World::new().await;
+    world.set("a", json!(1)).await;
+    let (restored, cursor) = (world.restored(), world.cursor().await);
+    let lost = restored.done(batch(1, vec![create("b", json!(1))])).await.receipt;
+    let kept = world.done(batch(1, vec![create("b", json!(2))])).await.receipt;
+    // Someone else's commit in between changes nothing.
+    world.set("c", json!(1)).await;
+    for (receipt, is_kept) in [(kept, true), (lost.clone(), false)] {
+        let after = Some(cursor.clone());
+        let pull = PullRequest { after: after.clone(), receipt: receipt.clone(), ..PullRequest::default() };
+        assert_eq!(matches!(world.pull(pull).await, PullReply::Page(_)), is_kept);
+        for after in [None, after] {
+            let n_before = world.state().await.len();
+            let push = PushRequest {
+                batch: None,
+                mutations: vec![create("new", json!(1))],
+                after,
+                receipt: receipt.clone(),
+            };
+            match world.reply(push).await {
+                PushReply::Done(done) => assert!(is_kept && done.receipt.is_some()),
+                PushReply::ResyncRequired(resync) => {
+                    assert_eq!((is_kept, resync.reason), (false, ResyncReason::HistoryDiverged));
+                    assert_eq!(world.state().await.len(), n_before);
+                }
+                reply => panic!("{reply:?}"),
+            }
+        }
+    }
+    // What was done before is told again, and does not stand in for what is lost.
+    let again = PushRequest { receipt: lost.clone(), ..batch(1, vec![create("b", json!(2))]) };
+    let done = world.done(again).await;
+    assert_eq!((words(&done.outcomes), done.receipt), (vec!["applied"], None));
+    // Nobody can tell what is so long ago, and nobody is asked to load anew again and again for it.
+    for n in 0..2 {
+        world.clock.advance(Duration::from_secs(365 * 24 * 3600));
+        world.set("c", json!(n)).await;
+        world.service.collect(&world.space, false).await.unwrap();
+    }
+    let pull = PullRequest { receipt: lost, ..PullRequest::default() };
+    assert!(matches!(world.pull(pull).await, PullReply::Page(_)));
 }
 
 #[tokio::test]

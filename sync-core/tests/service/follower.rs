@@ -44,7 +44,7 @@ impl Follower {
 
     /// Leaves, and comes back with the cursor they hold.
     pub(crate) async fn again(&mut self, service: &Service, collections: Option<Vec<Collection>>) {
-        let subscribe = Subscribe { after: self.cursor.clone(), collections, acked: None };
+        let subscribe = Subscribe { after: self.cursor.clone(), collections, receipt: None };
         self.live = service.subscribe(&actor("ada"), &self.space, subscribe).await.unwrap();
     }
 

@@ -29,7 +29,7 @@ impl Copy {
         let first = MutationNumber::new(self.n_sent + 1).unwrap();
         self.n_sent += i64::try_from(mutations.len()).unwrap();
         let batch = Some(ClientBatch { client: client(self.name), first });
-        PushRequest { batch, mutations, after: self.cursor.clone() }
+        PushRequest { batch, mutations, after: self.cursor.clone(), receipt: None }
     }
 
     /// Takes over what became of its mutations, and then, without a look at versions, what else happened.

@@ -77,7 +77,7 @@ fn own(actor: &Actor, _: &RecordKey, data: &Json) -> bool {
 
 async fn push_as_root(world: &World, mutations: Vec<Mutation>) {
     let root = Actor::new(actor("root").id, Role::Owner);
-    let push = PushRequest { batch: None, mutations, after: None };
+    let push = PushRequest { batch: None, mutations, after: None, receipt: None };
     let reply = world.service.push(&root, &world.space, push).await.unwrap();
     let PushReply::Done(done) = reply else { panic!("{reply:?}") };
     assert!(done.outcomes.iter().all(|outcome| outcome.version().is_some()));

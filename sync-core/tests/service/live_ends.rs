@@ -4,19 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sync_core::protocol::{Acked, PushReply, PushRequest, ResyncReason, Subscribe, code};
+use sync_core::protocol::{PushReply, PushRequest, ResyncReason, Subscribe, code};
 use sync_core::service::Live;
 use sync_core::store::{Fault, FaultyStore, MemoryStore};
-use sync_core::{Collection, CursorToken, ErrorKind, Mutation, MutationNumber, SpaceId};
+use sync_core::{Collection, CursorToken, ErrorKind, Mutation, SpaceId};
 use tokio::time::Instant;
 
 use crate::follower::{Follower, Handled, settle};
-use crate::world::{World, actor, batch, client, create, key};
+use crate::world::{World, actor, batch, create, key};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long nobody notices what no hint tells of.
 const UNNOTICED_MAX: u64 = 20;
+
+/// What a server gave that went on from here and was given up then.
+async fn lost_receipt(world: &World) -> Option<CursorToken> {
+    world.restored().done(batch(2, vec![create("lost", json!(1))])).await.receipt
+}
 
 /// A reader who is up to date.
 async fn joined(world: &World) -> Follower {
@@ -33,7 +38,8 @@ async fn what_cannot_be_followed_is_refused_at_once() {
     let cursor = world.cursor().await;
     let elsewhere = Subscribe { after: Some(cursor), ..Subscribe::default() };
     let malformed = Subscribe { after: Some(CursorToken::new("x")), ..Subscribe::default() };
-    for (space, subscribe) in [(&other, elsewhere), (&world.space, malformed)] {
+    let receipt = Subscribe { receipt: Some(CursorToken::new("x")), ..Subscribe::default() };
+    for (space, subscribe) in [(&other, elsewhere), (&world.space, malformed), (&world.space, receipt)] {
         let error = world.service.subscribe(&actor("ada"), space, subscribe).await.unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Invalid, Some(code::INVALID_CURSOR)));
     }
@@ -198,13 +204,12 @@ async fn a_cursor_below_the_floor_must_load_anew() {
 async fn a_server_that_does_not_know_what_it_answered_is_noticed() {
     let world = World::new().await;
     let mut first = joined(&world).await;
-    world.done(batch(1, vec![create("a", json!(1))])).await;
+    let kept = world.done(batch(1, vec![create("a", json!(1))])).await.receipt;
     first.next().await;
-    for (last, is_known) in [(1, true), (2, false)] {
-        let acked = Acked { client: client(1), last: MutationNumber::new(last).unwrap() };
+    for (receipt, is_known) in [(kept, true), (lost_receipt(&world).await, false)] {
         // Also with a cursor that needs no judging.
         for after in [None, first.cursor.clone()] {
-            let subscribe = Subscribe { after, acked: Some(acked.clone()), ..Subscribe::default() };
+            let subscribe = Subscribe { after, receipt: receipt.clone(), ..Subscribe::default() };
             let mut reader = Follower::new(&world, &actor("ada"), subscribe).await;
             match reader.try_next().await.unwrap() {
                 Live::Frame(_) => assert!(is_known),
@@ -219,16 +224,15 @@ async fn a_server_that_does_not_know_what_it_answered_is_noticed() {
 #[tokio::test(start_paused = true)]
 async fn what_was_answered_is_asked_about_until_the_first_page_was_read() {
     let world = World::new().await;
-    world.done(batch(1, vec![create("a", json!(1))])).await;
-    for (last, is_known) in [(1, true), (2, false)] {
-        let acked = Acked { client: client(1), last: MutationNumber::new(last).unwrap() };
-        let wish = Subscribe { acked: Some(acked), ..Subscribe::default() };
+    let kept = world.done(batch(1, vec![create("a", json!(1))])).await.receipt;
+    for (receipt, is_known) in [(kept, true), (lost_receipt(&world).await, false)] {
+        let wish = Subscribe { receipt, ..Subscribe::default() };
         let before = Follower::new(&world, &actor("ada"), wish.clone()).await;
         // Their role changes before they are told anything.
         assert_eq!(before.live.resume(), wish);
         let mut reader = Follower::new(&world, &actor("ada"), before.live.resume()).await;
         assert_eq!(matches!(reader.try_next().await.unwrap(), Live::Frame(_)), is_known);
-        assert_eq!(reader.live.resume().acked.is_some(), !is_known);
+        assert_eq!(reader.live.resume().receipt.is_some(), !is_known);
     }
 }
 

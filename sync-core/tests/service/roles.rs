@@ -78,7 +78,8 @@ async fn push(world: &World, who: &str, push: PushRequest) -> Result<PushReply, 
 
 /// A push of one new record, by someone who was an editor when it came in.
 async fn one(world: &World, who: &str, id: &str) -> Result<Seq, Error> {
-    let request = PushRequest { batch: None, mutations: vec![create(id, json!(1))], after: None };
+    let request =
+        PushRequest { batch: None, mutations: vec![create(id, json!(1))], after: None, receipt: None };
     match push(world, who, request).await? {
         PushReply::Done(done) => Ok(done.outcomes[0].version().unwrap()),
         reply => panic!("{reply:?}"),
@@ -244,7 +245,8 @@ async fn a_viewer_without_a_number_does_not_take_the_space_from_others() {
     let world = World::over(store, Arc::new(front.clone()), |builder| builder);
     world.service.create_space(&world.space).await.unwrap();
     let viewer = Actor::new(ActorId::new("eve").unwrap(), Role::Viewer);
-    let request = PushRequest { batch: None, mutations: vec![create("a", json!(1))], after: None };
+    let request =
+        PushRequest { batch: None, mutations: vec![create("a", json!(1))], after: None, receipt: None };
     let error = world.service.push(&viewer, &world.space, request).await.unwrap_err();
     assert_eq!((error.code(), front.n_calls_of(Call::BeginWrite)), (Some("forbidden_role"), 0));
 }

@@ -46,7 +46,7 @@ async fn push_as(world: &World, who: &Actor, push: PushRequest) -> PushDone {
 }
 
 async fn one_as(world: &World, who: &Actor, mutation: Mutation) -> Outcome {
-    let push = PushRequest { batch: None, mutations: vec![mutation], after: None };
+    let push = PushRequest { batch: None, mutations: vec![mutation], after: None, receipt: None };
     push_as(world, who, push).await.outcomes.remove(0)
 }
 
@@ -140,7 +140,7 @@ async fn who_gives_a_record_away_is_told_that_it_is_gone() {
     let seen = one_as(&world, &ada, create("a", of("ada", 1))).await.version().unwrap();
     let (_, after) = pull(&world, &ada, None, 10).await;
     let give = vec![put("a", of("bob", 2)).based_on(seen), create("new", of("bob", 3))];
-    let push = PushRequest { batch: None, mutations: give, after: Some(after.clone()) };
+    let push = PushRequest { batch: None, mutations: give, after: Some(after.clone()), receipt: None };
     let done = push_as(&world, &ada, push).await;
     assert!(done.outcomes.iter().all(|outcome| outcome.as_str() == "applied"), "{:?}", done.outcomes);
     let page = done.page.unwrap();
@@ -235,6 +235,7 @@ async fn the_log_names_what_may_be_read_and_what_one_did_oneself() {
         batch: None,
         mutations: ids.iter().map(|id| create(id, of(owner, 1))).collect(),
         after: None,
+        receipt: None,
     };
     push_as(&world, &bob, push(["b1", "b2"], "bob")).await;
     push_as(&world, &bob, push(["a1", "b3"], "ada")).await;
@@ -386,7 +387,7 @@ async fn a_reader_whose_scope_changed_loads_anew() {
     assert_eq!(world.restarted().refusal(&cursor).await, Some(ResyncReason::Horizon));
     scope.0.store(2, Ordering::Relaxed);
     assert_eq!(reason(ada.clone(), cursor.clone()).await, Some(ResyncReason::Horizon));
-    let push = PushRequest { batch: None, mutations: vec![], after: Some(cursor) };
+    let push = PushRequest { batch: None, mutations: vec![], after: Some(cursor), receipt: None };
     let reply = world.service.push(&ada, &world.space, push).await.unwrap();
     assert!(matches!(reply, PushReply::ResyncRequired(resync) if resync.reason == ResyncReason::Horizon));
     assert_eq!(snapshot(&world, &ada).await.0, Some(3));
@@ -430,7 +431,7 @@ async fn a_waiting_pull_sleeps_through_what_is_hidden() {
     // In one commit, of which it is woken once, and more than a page before what is for her.
     let mut batch: Vec<_> = (5..10).map(|n| create(&format!("b{n}"), of("bob", n))).collect();
     batch.push(create("a", of("ada", 1)));
-    push_as(&world, &root(), PushRequest { batch: None, mutations: batch, after: None }).await;
+    push_as(&world, &root(), PushRequest { batch: None, mutations: batch, after: None, receipt: None }).await;
     let reply = tokio::time::timeout(Duration::from_secs(10), waiting).await;
     let mut reply = reply.expect("it is told that there is more").unwrap().unwrap();
     while let PullReply::Page(page) = &reply

@@ -46,7 +46,7 @@ fn patch(edits: Value) -> Mutation {
 }
 
 async fn one_as(world: &World, who: &Actor, mutation: Mutation) -> Outcome {
-    let push = PushRequest { batch: None, mutations: vec![mutation], after: None };
+    let push = PushRequest { batch: None, mutations: vec![mutation], after: None, receipt: None };
     match world.service.push(who, &world.space, push).await.unwrap() {
         PushReply::Done(mut done) => done.outcomes.remove(0),
         reply => panic!("{reply:?}"),

@@ -248,7 +248,7 @@ async fn the_books_of_a_replica_in_the_same_space_are_not_delivered() {
     let keys: Vec<_> = world.state().await.into_keys().collect();
     assert_eq!(keys, [key("1")]);
     let start = Cursor::start(epoch(&world).await).encode(&world.space);
-    let mut push = PushRequest { batch: None, mutations: Vec::new(), after: Some(start) };
+    let mut push = PushRequest { batch: None, mutations: Vec::new(), after: Some(start), receipt: None };
     let mut n_changes = 0;
     loop {
         let page = world.done(push.clone()).await.page.unwrap();

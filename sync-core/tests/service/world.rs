@@ -75,7 +75,7 @@ impl World {
 
     /// Pushes mutations without a number.
     pub(crate) async fn push(&self, mutations: Vec<Mutation>) -> Vec<Outcome> {
-        self.done(PushRequest { batch: None, mutations, after: None }).await.outcomes
+        self.done(PushRequest { batch: None, mutations, after: None, receipt: None }).await.outcomes
     }
 
     /// Pushes one mutation without a number.
@@ -170,7 +170,7 @@ pub(crate) fn batch(first: i64, mutations: Vec<Mutation>) -> PushRequest {
 
 pub(crate) fn batch_of(n: usize, first: i64, mutations: Vec<Mutation>) -> PushRequest {
     let batch = ClientBatch { client: client(n), first: MutationNumber::new(first).unwrap() };
-    PushRequest { batch: Some(batch), mutations, after: None }
+    PushRequest { batch: Some(batch), mutations, after: None, receipt: None }
 }
 
 /// The default limits, changed.

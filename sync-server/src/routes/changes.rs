@@ -1,4 +1,4 @@
-//! `GET /v1/spaces/{space}/changes?after&collections&limit&wait&acked`: pull. 200 with a page, 410 `resync_required`.
+//! `GET /v1/spaces/{space}/changes?after&collections&limit&wait&receipt`: pull. 200 with a page, 410 `resync_required`.
 //!
 //! `POST /v1/spaces/{space}/changes`: push, and pull in the same transaction when the body has `after`. 200 with the
 //! outcomes, 409 `client_forked` or `mutation_gap`, 410 `resync_required`.
@@ -34,7 +34,7 @@ pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
 
 async fn pull(app: App, request: Request) -> Answer {
     let (who, actor, space) = request.at_work(&app).await?;
-    let query = request.query(&["after", "collections", "limit", "wait", "acked"])?;
+    let query = request.query(&["after", "collections", "limit", "wait", "receipt"])?;
     let asked = pull_request(&query)?;
     if let Some(cursor) = asked.after.as_ref().and_then(|after| Cursor::decode(after, &space).ok()) {
         app.identity.note_synced(&who, &space, cursor.seq);
@@ -80,7 +80,7 @@ fn pull_request(query: &Query) -> Result<PullRequest, Problem> {
         collections: query.collections("collections")?,
         limit: query.u32_in("limit", 1..=LIMIT_MAX)?.and_then(|limit| usize::try_from(limit).ok()),
         wait: query.u32_in("wait", 0..=WAIT_S_MAX)?.map(|wait| Duration::from_secs(wait.into())),
-        acked: query.acked("acked")?,
+        receipt: query.string("receipt").map(CursorToken::new),
     })
 }
 

@@ -68,7 +68,7 @@ async fn follow(app: App, request: Request, query: &Query, space: &str) -> Answe
     let wish = Subscribe {
         after: after.map(CursorToken::new),
         collections: query.collections("collections")?,
-        acked: None,
+        receipt: None,
     };
     let wait = Duration::from_secs(query.u32_in("wait", 0..=WAIT_S_MAX)?.unwrap_or_default().into());
     let mut open = app.sockets().open();

@@ -91,7 +91,7 @@ impl Wishes<'_> {
                 collections: self.collections(),
                 limit,
                 wait: None,
-                acked: None,
+                receipt: None,
             }),
             120..140 => Request::Snapshot(self.snapshot()),
             140..146 => Request::Status,
@@ -111,13 +111,16 @@ impl Wishes<'_> {
         let dice = self.dice;
         let replica = dice.of(&self.known.replicas);
         let after = if dice.one_in(3) { any(dice, cursors) } else { None };
+        let receipt = if dice.one_in(6) { any(dice, cursors) } else { None };
         let push = match (&replica.sent, dice.below(20)) {
-            (Some(sent), 0..3) => PushRequest { after, ..sent.clone() },
-            (_, 3..6) => PushRequest { batch: None, mutations: self.batch(MutationNumber::FIRST), after },
+            (Some(sent), 0..3) => PushRequest { after, receipt, ..sent.clone() },
+            (_, 3..6) => {
+                PushRequest { batch: None, mutations: self.batch(MutationNumber::FIRST), after, receipt }
+            }
             (_, chance) => {
                 let first = self.first(replica, chance);
                 let batch = Some(ClientBatch { client: replica.client.clone(), first });
-                PushRequest { batch, mutations: self.batch(first), after }
+                PushRequest { batch, mutations: self.batch(first), after, receipt }
             }
         };
         Request::Push(self.author(replica), push)

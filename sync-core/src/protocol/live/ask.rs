@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 use crate::json::{Json, Limits};
-use crate::protocol::{Acked, code, decode, refuse_content};
+use crate::protocol::{code, decode, refuse_content};
 use crate::types::{Collection, CursorToken, SpaceId, chosen_collections};
 
 /// Bytes of the state that a client shows while it is there, in its canonical form. 2 KiB: where a cursor stands and what is
@@ -81,8 +81,8 @@ pub struct Subscribe {
     pub after: Option<CursorToken>,
     /// Only these collections; `None` for all.
     pub collections: Option<Vec<Collection>>,
-    /// What the server has answered to the one who asks, as far as `after` does not show it.
-    pub acked: Option<Acked>,
+    /// What the answer to a push [gave](crate::protocol::PushDone::receipt) to the one who asks, until a frame was read.
+    pub receipt: Option<CursorToken>,
 }
 
 /// All members there are; which belong together is decided by the type.
@@ -102,7 +102,7 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "chosen_collections")]
     collections: Option<Vec<Collection>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    acked: Option<Acked>,
+    receipt: Option<CursorToken>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     presence: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,7 +178,7 @@ impl Wire {
                 subscribe: Subscribe {
                     after: self.after.take(),
                     collections: self.collections.take(),
-                    acked: self.acked.take(),
+                    receipt: self.receipt.take(),
                 },
                 presence: self.presence.take().unwrap_or_default(),
             },
@@ -210,7 +210,7 @@ impl Wire {
             (self.space.is_some(), "/space"),
             (self.after.is_some(), "/after"),
             (self.collections.is_some(), "/collections"),
-            (self.acked.is_some(), "/acked"),
+            (self.receipt.is_some(), "/receipt"),
             (self.presence.is_some(), "/presence"),
             (self.push.is_some(), "/push"),
             (self.state.is_some(), "/state"),
@@ -226,9 +226,9 @@ impl From<Ask> for Wire {
         match ask {
             Ask::Auth { token } => Self { token: Some(token), ..kind("auth") },
             Ask::Subscribe { space, subscribe, presence } => {
-                let Subscribe { after, collections, acked } = subscribe;
+                let Subscribe { after, collections, receipt } = subscribe;
                 let presence = presence.then_some(true);
-                Self { space: Some(space), after, collections, acked, presence, ..kind("subscribe") }
+                Self { space: Some(space), after, collections, receipt, presence, ..kind("subscribe") }
             }
             Ask::Unsubscribe { space } => Self { space: Some(space), ..kind("unsubscribe") },
             Ask::Push { space, push } => Self { space: Some(space), push: raw(push), ..kind("push") },

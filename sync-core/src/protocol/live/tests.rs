@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::json::Json;
-use crate::protocol::{Acked, PullPage, Resync, ResyncReason, code};
+use crate::protocol::{PullPage, Resync, ResyncReason, code};
 use crate::types::{
     ActorId, Collection, CursorToken, Epoch, Record, RecordId, RecordKey, RecordMeta, Seq, SpaceId, Version,
 };
@@ -31,7 +31,7 @@ fn what_clients_send() {
                 .map(|name| Collection::from_stored(name).unwrap())
                 .to_vec(),
         ),
-        acked: Some("kQ3vXk1aQ1m0f8e2:17".parse::<Acked>().unwrap()),
+        receipt: Some(cursor("kQ3v")),
     };
     let at = BTreeMap::from([(space(), cursor("AbC"))]);
     let state = Some(Json::from_canonical(r#"{"row":3}"#));
@@ -45,7 +45,7 @@ fn what_clients_send() {
         (
             None,
             Ask::Subscribe { space: space(), subscribe, presence: true },
-            r#"{"type":"subscribe","space":"family","after":"AbC","collections":["notes","$conflicts","$tree:outline"],"acked":{"client":"kQ3vXk1aQ1m0f8e2","last":17},"presence":true}"#,
+            r#"{"type":"subscribe","space":"family","after":"AbC","collections":["notes","$conflicts","$tree:outline"],"receipt":"kQ3v","presence":true}"#,
         ),
         (None, Ask::Unsubscribe { space: space() }, r#"{"type":"unsubscribe","space":"family"}"#),
         (

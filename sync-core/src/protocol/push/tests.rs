@@ -23,7 +23,12 @@ fn a_push_reads_back_as_it_was_written() {
     ];
     let client = ClientId::new("replica-1").unwrap();
     let batch = Some(ClientBatch { client, first: MutationNumber::FIRST });
-    let push = PushRequest { batch, mutations, after: Some(CursorToken::new("x\"y")) };
+    let push = PushRequest {
+        batch,
+        mutations,
+        after: Some(CursorToken::new("x\"y")),
+        receipt: Some(CursorToken::new("z")),
+    };
     let read = PushRequest::from_json(push.to_json().as_bytes()).unwrap();
     assert_eq!(read, push);
     assert_eq!(read.batch_hash(), push.batch_hash());
@@ -41,7 +46,9 @@ fn an_answer_reads_back_as_it_was_written() {
         Outcome::rejected("too_much", "why"),
         Outcome::Superseded,
     ];
-    let done = PushDone { outcomes, head: v(9), page: None };
+    let done = PushDone { outcomes, head: v(9), receipt: None, page: None };
+    assert_eq!(PushDone::from_json(done.to_json().as_bytes()).unwrap(), done);
+    let done = PushDone { receipt: Some(CursorToken::new("z")), ..done };
     assert_eq!(PushDone::from_json(done.to_json().as_bytes()).unwrap(), done);
 }
 

@@ -7,15 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::IdSource;
-use crate::mutation::Outcome;
-use crate::protocol::{Acked, ResyncReason, SnapshotToken};
+use crate::protocol::{ResyncReason, SnapshotToken};
 use crate::replica::local::row::{Row, is_false, is_zero, row_key};
 use crate::replica::local::rows::Batch;
 use crate::replica::local::trail::Trail;
 use crate::replica::local::txn::Local;
 use crate::types::{
-    ClientId, Collection, Cursor, CursorToken, MutationNumber, OpClock, PeerId, RecordId, RecordKey, Seq,
-    SpaceId, TreeId, Version, chosen_collections,
+    ClientId, Collection, CursorToken, MutationNumber, OpClock, PeerId, RecordId, RecordKey, Seq, TreeId,
+    chosen_collections,
 };
 
 /// Where the replica stands with its server.
@@ -53,9 +52,10 @@ pub(crate) struct State {
     /// The collections that are wanted; all without it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "chosen_collections")]
     pub(crate) selection: Option<BTreeSet<Collection>>,
-    /// The newest outcome. While the cursor lies before it, pulls ask whether the server still knows it.
+    /// What stands for the newest answer to own edits, until the cursor does. It goes along with every request, so that a
+    /// server that has lost that answer says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) newest: Option<Newest>,
+    pub(crate) receipt: Option<CursorToken>,
     /// Collections that are not wanted any more have records here that are to go.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) narrowed: bool,
@@ -68,13 +68,6 @@ pub(crate) struct State {
     /// How often ops of trees were removed from here, which the feed does not tell.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) n_losses: u64,
-}
-
-/// The last mutation that was answered, and the version that the server has given to it or one before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Newest {
-    pub(crate) acked: Acked,
-    pub(crate) version: Version,
 }
 
 /// Why a space is loaded again. Later ones are stronger.
@@ -128,7 +121,7 @@ impl State {
             standby: false,
             reload: None,
             selection: None,
-            newest: None,
+            receipt: None,
             narrowed: false,
             peer: None,
             op_clocks: BTreeMap::new(),
@@ -199,22 +192,17 @@ impl State {
             self.cursor = None;
         }
         if why == Reload::WentBack {
-            self.newest = None;
+            self.receipt = None;
         }
     }
 
-    /// Notes what the server has answered to a batch that ended with this mutation.
-    pub(crate) fn note_answer(&mut self, acked: Acked, outcomes: &[Outcome]) {
-        let before = self.newest.as_ref().map_or(Version::ZERO, |newest| newest.version);
-        let version = outcomes.iter().filter_map(Outcome::version).fold(before, Version::max);
-        self.newest = Some(Newest { acked, version });
-    }
-
-    /// What a pull from `cursor` must have confirmed: outcomes that lie after it.
-    pub(crate) fn unproven(&self, cursor: &CursorToken, space: &SpaceId) -> Option<Acked> {
-        let newest = self.newest.as_ref()?;
-        let shown = Cursor::decode(cursor, space).map_or(Version::ZERO, |cursor| cursor.seq);
-        (newest.version > shown).then(|| newest.acked.clone())
+    /// Notes that a server has shown to have what a receipt stands for, and that the cursor does so from now on.
+    pub(crate) fn settle_receipt(&mut self, shown: Option<&CursorToken>) -> bool {
+        let is_settled = shown.is_some() && self.receipt.as_ref() == shown;
+        if is_settled {
+            self.receipt = None;
+        }
+        is_settled
     }
 
     /// Whether records of this collection are kept here.

@@ -17,7 +17,7 @@ use crate::replica::local::rows::Base;
 use crate::replica::local::txn::Local;
 use crate::store::{FeedQuery, ScanQuery, stored_op};
 use crate::tree::{Report, Tree};
-use crate::types::{Collection, Epoch, OpClock, OpId, PeerId, Record, RecordKey, Seq, TreeOp};
+use crate::types::{Collection, Epoch, OpClock, OpId, PeerId, RecordKey, Seq, TreeOp};
 
 /// Ops that are read at once.
 const READ_ROWS_MAX: usize = 1000;

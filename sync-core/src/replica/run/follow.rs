@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{LiveFrame, Subscribe};
 use crate::replica::Replica;
 use crate::replica::run::backoff::Outcome;
+use crate::replica::sync::page::Asked;
 use crate::transport::{LiveNews, LiveStream, Transport};
 use crate::types::{Cursor, CursorToken, Seq, SpaceId};
 
@@ -57,7 +58,7 @@ impl Line {
         self.stream.is_some()
             && self.next.after == wanted.after
             && self.next.collections == wanted.collections
-            && (wanted.acked.is_none() || wanted.acked == self.next.acked)
+            && (wanted.receipt.is_none() || wanted.receipt == self.next.receipt)
     }
 
     fn hang_up(&mut self) {
@@ -77,12 +78,12 @@ impl Replica {
         &self,
         line: &mut Line,
         transport: &dyn Transport,
-        after: &CursorToken,
+        asked: &Asked,
         wanted: &Subscribe,
     ) -> Option<Result<Outcome>> {
         let heard = match line.hear(transport, self.space(), wanted).await? {
-            Ok(LiveNews::Frame(frame)) => self.take_in_frame(frame, after).await,
-            Ok(LiveNews::Alive(head)) => self.take_in_life(line, head, after),
+            Ok(LiveNews::Frame(frame)) => self.take_in_frame(frame, asked).await,
+            Ok(LiveNews::Alive(head)) => self.take_in_life(line, head, &asked.after),
             Ok(LiveNews::Resync(_) | LiveNews::Behind) => Ok(Outcome::Behind),
             Err(error) => Err(error),
         };
@@ -92,16 +93,16 @@ impl Replica {
         Some(heard)
     }
 
-    async fn take_in_frame(&self, frame: Arc<LiveFrame>, after: &CursorToken) -> Result<Outcome> {
+    async fn take_in_frame(&self, frame: Arc<LiveFrame>, asked: &Asked) -> Result<Outcome> {
         if frame.space != *self.space() {
             return Err(Error::new(ErrorKind::Distrusted, "a frame of another space was sent"));
         }
         // Something is missing before it, or it came twice. A sync finds out, and waits longer each time it must.
-        if frame.from.as_ref() != Some(after) {
+        if frame.from.as_ref() != Some(&asked.after) {
             return Ok(Outcome::Behind);
         }
         let page = Arc::try_unwrap(frame).map_or_else(|shared| shared.page.clone(), |own| own.page);
-        self.take_in_page(page, after.clone(), Outcome::Heard).await
+        self.take_in_page(page, asked.clone(), Outcome::Heard).await
     }
 
     fn take_in_life(&self, line: &mut Line, head: Option<Seq>, after: &CursorToken) -> Result<Outcome> {

@@ -11,10 +11,9 @@ use crate::protocol::{PullPage, PullReply, PullRequest, Subscribe};
 use crate::replica::run::backoff::Outcome;
 use crate::replica::run::follow::Line;
 use crate::replica::sync::lost_cursor;
-use crate::replica::sync::page;
+use crate::replica::sync::page::{self, Asked};
 use crate::replica::{Replica, SyncState};
 use crate::transport::Transport;
-use crate::types::CursorToken;
 
 /// Who answers sooner than this that there is nothing new does not hold requests.
 const HELD_MIN: Duration = Duration::from_secs(1);
@@ -33,11 +32,11 @@ impl Replica {
         let Some(after) = state.cursor.clone().filter(|_| !state.needs_load()) else {
             return Ok(Outcome::Behind);
         };
-        let acked = state.unproven(&after, self.space());
-        let wanted = Subscribe { after: Some(after.clone()), collections, acked };
-        let outcome = match self.follow(line, transport, &after, &wanted).await {
+        let asked = Asked { after: after.clone(), receipt: state.receipt.clone() };
+        let wanted = Subscribe { after: Some(after), collections, receipt: state.receipt };
+        let outcome = match self.follow(line, transport, &asked, &wanted).await {
             Some(heard) => heard,
-            None => self.pull_held(transport, after, wanted, wait).await,
+            None => self.pull_held(transport, asked, wanted, wait).await,
         };
         let outcome = outcome.or_else(|error| lost_cursor(&error).map(|_| Outcome::Behind).ok_or(error));
         if matches!(outcome, Ok(Outcome::Heard | Outcome::Unheld | Outcome::Asked)) {
@@ -55,12 +54,12 @@ impl Replica {
     async fn pull_held(
         &self,
         transport: &dyn Transport,
-        after: CursorToken,
+        asked: Asked,
         wanted: Subscribe,
         wait: Duration,
     ) -> Result<Outcome> {
-        let Subscribe { after: from, collections, acked } = wanted;
-        let request = PullRequest { after: from, collections, limit: None, wait: Some(wait), acked };
+        let Subscribe { after, collections, receipt } = wanted;
+        let request = PullRequest { after, collections, limit: None, wait: Some(wait), receipt };
         let mut is_soon = true;
         let pull = transport.pull(self.space(), &request);
         let reply = match select(pull, self.0.options.runtime.sleep(HELD_MIN.min(wait))).await {
@@ -73,7 +72,7 @@ impl Replica {
         match reply? {
             PullReply::Page(page) => {
                 let nothing = if is_soon { Outcome::Unheld } else { Outcome::Heard };
-                self.take_in_page(page, after, nothing).await
+                self.take_in_page(page, asked, nothing).await
             }
             PullReply::ResyncRequired(_) => Ok(Outcome::Behind),
         }
@@ -83,22 +82,22 @@ impl Replica {
     pub(super) async fn take_in_page(
         &self,
         page: PullPage,
-        after: CursorToken,
+        asked: Asked,
         nothing: Outcome,
     ) -> Result<Outcome> {
-        page::check(&page, &after, self.space())?;
-        page::check_leads_on(&page, &after, self.space())?;
+        page::check(&page, &asked.after, self.space())?;
+        page::check_leads_on(&page, &asked.after, self.space())?;
         // Pages count only together with those that follow; a sync sees to that.
         if page.has_more {
             return Ok(Outcome::Behind);
         }
-        if page.changes.is_empty() && page.cursor == after {
+        if asked.learns_nothing(&page) {
             return Ok(nothing);
         }
-        let (replica, here) = (Replica(Arc::clone(&self.0)), after.clone());
+        let (replica, here) = (Replica(Arc::clone(&self.0)), asked.after.clone());
         let _alone = self.0.syncing.lock().await;
         let taken =
-            replica.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await?;
+            replica.write(move |local| async move { local.apply_page(page, &asked).await }.boxed()).await?;
         // Where it stands elsewhere by now, another sync was faster. Otherwise a batch must be answered first.
         if taken.is_none() && self.state().await?.cursor == Some(here) {
             return Ok(Outcome::Behind);

@@ -8,7 +8,7 @@ use crate::replica::local::row::{Row, parse};
 use crate::replica::local::rows::Base;
 use crate::replica::local::txn::Local;
 use crate::store::ScanQuery;
-use crate::types::{Collection, Cursor, Seq, SpaceId};
+use crate::types::{Collection, Cursor, CursorToken, Seq, SpaceId};
 
 /// Edits that are looked at at once, until one is found that is waited for.
 const LOOK_ROWS_MAX: usize = 100;
@@ -90,13 +90,15 @@ impl Local {
         }
     }
 
-    /// Notes how far in the server's history the answers to own edits lie.
-    pub(crate) async fn note_confirmed(&mut self, newest: Option<Seq>) -> Result<()> {
+    /// Notes how far in the server's history the answers to own edits lie, and what stands for that history.
+    pub(crate) async fn note_answered(
+        &mut self,
+        newest: Option<Seq>,
+        receipt: Option<CursorToken>,
+    ) -> Result<()> {
         let mut state = self.state().await?;
-        if newest > Some(state.confirmed) {
-            state.confirmed = newest.unwrap_or_default();
-            self.save(&state)?;
-        }
-        Ok(())
+        state.confirmed = state.confirmed.max(newest.unwrap_or_default());
+        state.receipt = receipt.or(state.receipt);
+        self.save(&state)
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::mutation::{Op, Outcome};
-use crate::protocol::{Acked, code};
+use crate::protocol::code;
 use crate::replica::local::rows::{Base, Batch, Entry, Known};
 use crate::replica::local::txn::Local;
 use crate::replica::sync::incoming::Verdict;
@@ -31,8 +31,6 @@ impl Local {
         state.next = batch.first.checked_add(batch.entries.len()).ok_or_else(exhausted)?;
         self.purge(Batch::key());
         let mut report = SyncReport { parted: std::mem::take(&mut state.n_parted), ..SyncReport::default() };
-        let last = batch.first.checked_add(batch.entries.len().saturating_sub(1)).unwrap_or(batch.first);
-        state.note_answer(Acked { client: batch.client.clone(), last }, &outcomes);
         self.save(&state)?;
         let mut outcomes = outcomes.into_iter();
         for unit in units(batch.entries) {

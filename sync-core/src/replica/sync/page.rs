@@ -7,6 +7,22 @@ use crate::replica::local::txn::Local;
 use crate::replica::sync::report::SyncReport;
 use crate::types::{Cursor, CursorToken, RecordKey, SpaceId};
 
+/// With what a page was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// From here.
+    pub(crate) after: CursorToken,
+    /// What the server has shown to know by giving the page: its cursor lies behind that.
+    pub(crate) receipt: Option<CursorToken>,
+}
+
+impl Asked {
+    /// Whether a page leaves everything as it is.
+    pub(crate) fn learns_nothing(&self, page: &PullPage) -> bool {
+        page.changes.is_empty() && page.cursor == self.after && self.receipt.is_none()
+    }
+}
+
 /// Checks that a page answers a request for what comes after `after`: it is of this space and this history, in order,
 /// and does not lead back. A proxy's old answer or another space's page is none.
 ///
@@ -39,6 +55,16 @@ pub(crate) fn check_leads_on(page: &PullPage, after: &CursorToken, space: &Space
     Ok(())
 }
 
+/// Checks that the receipt in the answer to a push is one of this space.
+pub(crate) fn check_receipt(receipt: Option<&CursorToken>, space: &SpaceId) -> Result<()> {
+    match receipt.map(|receipt| Cursor::decode(receipt, space)) {
+        Some(Err(_)) => {
+            Err(Error::new(ErrorKind::Distrusted, "a push was answered by another space's server"))
+        }
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
 fn distrusted(why: &str) -> Error {
     Error::new(ErrorKind::Distrusted, format!("the answer to a pull {why}"))
 }
@@ -49,15 +75,11 @@ pub(crate) fn is_delivered(key: &RecordKey) -> bool {
 }
 
 impl Local {
-    /// Applies a page that was asked for with `after`, cursor included. `None`, and nothing done, when the replica has
+    /// Applies a page, cursor included. `None`, and nothing done, when the replica has
     /// moved on meanwhile or a batch is in flight: the next sync asks again.
-    pub(crate) async fn apply_page(
-        &mut self,
-        page: PullPage,
-        after: &CursorToken,
-    ) -> Result<Option<SyncReport>> {
+    pub(crate) async fn apply_page(&mut self, page: PullPage, asked: &Asked) -> Result<Option<SyncReport>> {
         let mut state = self.state().await?;
-        if state.cursor.as_ref() != Some(after) || self.batch().await?.is_some() {
+        if state.cursor.as_ref() != Some(&asked.after) || self.batch().await?.is_some() {
             return Ok(None);
         }
         let is_wanted = |key: &RecordKey| is_delivered(key) && state.selects(&key.collection);
@@ -67,8 +89,11 @@ impl Local {
         for change in changes {
             report.count_taken(self.receive(change).await?);
         }
-        if state.cursor.as_ref() != Some(&page.cursor) {
+        let has_moved = page.cursor != asked.after;
+        if has_moved {
             state.move_to(page.cursor, self.options.clock.now());
+        }
+        if state.settle_receipt(asked.receipt.as_ref()) || has_moved {
             self.save(&state)?;
         }
         Ok(Some(report))

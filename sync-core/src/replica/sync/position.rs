@@ -157,8 +157,13 @@ impl Run<'_> {
     /// Whether the server's history has this position.
     pub(crate) async fn is_in_history(&mut self, token: &CursorToken) -> Result<bool> {
         let collections = self.replica.state().await?.wanted();
-        let request =
-            PullRequest { after: Some(token.clone()), collections, limit: Some(1), wait: None, acked: None };
+        let request = PullRequest {
+            after: Some(token.clone()),
+            collections,
+            limit: Some(1),
+            wait: None,
+            receipt: None,
+        };
         match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(found)) => {
                 page::check(&found, token, self.replica.space())?;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::protocol::{PullPage, PullReply, PullRequest};
 use crate::replica::local::place::Side;
 use crate::replica::local::state::State;
-use crate::replica::sync::page;
+use crate::replica::sync::page::{self, Asked};
 use crate::replica::sync::report::SyncReport;
 use crate::replica::sync::{Run, Step, lost_cursor};
 use crate::replica::tell::progress::Phase;
@@ -24,16 +24,16 @@ const STEP_BYTES_MAX: usize = 32 << 20;
 /// Pages that go on from each other, and where the first of them begins.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
-    pages: Vec<(CursorToken, PullPage)>,
+    pages: Vec<(Asked, PullPage)>,
     n_rows: usize,
     n_bytes: usize,
 }
 
 impl Pages {
-    pub(crate) fn push(&mut self, after: CursorToken, page: PullPage) {
+    pub(crate) fn push(&mut self, asked: Asked, page: PullPage) {
         self.n_rows += page.changes.len();
         self.n_bytes += page.changes.iter().map(|change| change.data_len()).sum::<usize>();
-        self.pages.push((after, page));
+        self.pages.push((asked, page));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -77,9 +77,13 @@ impl Run<'_> {
         let collections = state.wanted();
         let after = self.pages.cursor().cloned().or_else(|| state.cursor.clone());
         let Some(after) = after else { return Ok(Some(Step::Done)) };
-        let acked = state.unproven(&after, self.replica.space());
-        let request =
-            PullRequest { after: Some(after.clone()), collections, acked, ..PullRequest::default() };
+        let receipt = state.receipt;
+        let request = PullRequest {
+            after: Some(after.clone()),
+            collections,
+            receipt: receipt.clone(),
+            ..PullRequest::default()
+        };
         let page = match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(page)) => page,
             Ok(PullReply::ResyncRequired(resync)) => return Ok(Some(resync.into())),
@@ -89,7 +93,7 @@ impl Run<'_> {
         page::check_leads_on(&page, &after, self.replica.space())?;
         let has_more = page.has_more;
         self.has_progressed = true;
-        self.pages.push(after, page);
+        self.pages.push(Asked { after, receipt }, page);
         if has_more && side == Side::Live && !self.pages.is_full() {
             return Ok(None);
         }
@@ -104,14 +108,14 @@ impl Run<'_> {
     async fn take_in(&mut self, side: Side) -> Result<Option<SyncReport>> {
         let pages = std::mem::take(&mut self.pages).pages;
         // A sync that finds nothing new does not keep the application from writing.
-        if pages.iter().all(|(after, page)| page.changes.is_empty() && page.cursor == *after) {
+        if pages.iter().all(|(asked, page)| asked.learns_nothing(page)) {
             return Ok(Some(SyncReport::default()));
         }
         let apply = self.replica.write_at(side, move |local| {
             async move {
                 let mut report = SyncReport::default();
-                for (after, page) in pages {
-                    match local.apply_page(page, &after).await? {
+                for (asked, page) in pages {
+                    match local.apply_page(page, &asked).await? {
                         Some(pulled) => report.add(pulled),
                         None => return Ok(None),
                     }

@@ -8,7 +8,7 @@ use crate::protocol::{PushDone, PushReply, ResyncReason, code};
 use crate::replica::app::status::n_entries;
 use crate::replica::load::revoked::is_revoked;
 use crate::replica::local::rows::Batch;
-use crate::replica::sync::page;
+use crate::replica::sync::page::{self, Asked};
 use crate::replica::sync::seal::{BATCH_MUTATIONS_MAX, Sealed};
 use crate::replica::sync::{Run, Step, lost_cursor};
 use crate::replica::tell::progress::Phase;
@@ -60,14 +60,15 @@ impl Run<'_> {
     }
 
     async fn push_one(&mut self, batch: Batch) -> Result<Step> {
-        let mut after = self.cursor_to_send().await?;
+        let (mut after, receipt) = (self.cursor_to_send().await?, self.replica.state().await?.receipt);
         self.tell_pushing(&batch).await?;
-        let mut reply = self.send(&batch, after.clone()).await;
-        let lost = reply.as_ref().err().and_then(lost_cursor).filter(|_| after.is_some());
+        let is_any = after.is_some() || receipt.is_some();
+        let mut reply = self.send(&batch, after.clone(), receipt).await;
+        let lost = reply.as_ref().err().and_then(lost_cursor).filter(|_| is_any);
         if lost.is_some() {
             // That says nothing of the batch, which may have been carried out before: it is settled first.
             after = None;
-            reply = self.send(&batch, None).await;
+            reply = self.send(&batch, None, None).await;
         }
         let step = self.settle_reply(batch, after, reply).await?;
         Ok(lost.map_or(step, |reason| match step {
@@ -76,8 +77,13 @@ impl Run<'_> {
         }))
     }
 
-    async fn send(&mut self, batch: &Batch, after: Option<CursorToken>) -> Result<PushReply> {
-        self.transport.push(self.replica.space(), &batch.request(after)?).await
+    async fn send(
+        &mut self,
+        batch: &Batch,
+        after: Option<CursorToken>,
+        receipt: Option<CursorToken>,
+    ) -> Result<PushReply> {
+        self.transport.push(self.replica.space(), &batch.request(after, receipt)?).await
     }
 
     async fn settle_reply(
@@ -133,9 +139,12 @@ impl Run<'_> {
                 format!("{} mutations were sent, {} answered", batch.entries.len(), done.outcomes.len());
             return Err(Error::new(ErrorKind::Distrusted, message));
         }
-        let came_with = done.page.zip(after);
-        if let Some((page, after)) = &came_with {
-            page::check(page, after, self.replica.space())?;
+        let receipt = done.receipt;
+        page::check_receipt(receipt.as_ref(), self.replica.space())?;
+        let asked = after.map(|after| Asked { after, receipt: receipt.clone() });
+        let came_with = done.page.zip(asked);
+        if let Some((page, asked)) = &came_with {
+            page::check(page, &asked.after, self.replica.space())?;
         }
         let is_up_to_date = came_with.as_ref().is_some_and(|(page, _)| !page.has_more);
         // The first of several pages is kept until the others are there.
@@ -149,9 +158,9 @@ impl Run<'_> {
                     let Some(mut report) = local.record_outcomes(&batch, outcomes).await? else {
                         return Ok(None);
                     };
-                    local.note_confirmed(newest).await?;
-                    if let Some((page, after)) = came_with {
-                        let pulled = local.apply_page(page, &after).await?;
+                    local.note_answered(newest, receipt).await?;
+                    if let Some((page, asked)) = came_with {
+                        let pulled = local.apply_page(page, &asked).await?;
                         report.add(pulled.unwrap_or_default());
                     }
                     Ok(Some(report))
@@ -159,8 +168,8 @@ impl Run<'_> {
                 .boxed()
             })
             .await?;
-        if let Some((page, after)) = kept.filter(|(page, after)| page.cursor != *after) {
-            self.pages.push(after, page);
+        if let Some((page, asked)) = kept.filter(|(page, asked)| page.cursor != asked.after) {
+            self.pages.push(asked, page);
         }
         let is_current = report.is_some();
         self.report.add(report.unwrap_or_default());

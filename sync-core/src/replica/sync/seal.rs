@@ -223,10 +223,14 @@ fn n_within(unit: &[Entry], bytes_max: usize) -> usize {
 
 impl Batch {
     /// The batch as it is sent.
-    pub(crate) fn request(&self, after: Option<CursorToken>) -> Result<PushRequest> {
+    pub(crate) fn request(
+        &self,
+        after: Option<CursorToken>,
+        receipt: Option<CursorToken>,
+    ) -> Result<PushRequest> {
         let mutations = self.entries.iter().map(Entry::mutation).collect::<Result<_>>()?;
         let batch = Some(ClientBatch { client: self.client.clone(), first: self.first });
-        Ok(PushRequest { batch, mutations, after })
+        Ok(PushRequest { batch, mutations, after, receipt })
     }
 
     /// Whether it cannot be divided: it is a single edit, or edits that belong together.

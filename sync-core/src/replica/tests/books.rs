@@ -20,7 +20,7 @@ const BASE: &str = r#"{"base":{"data":{"text":"was"},"revision":3,"version":1790
 const NEW: &str = r#"{"base":{"revision":0,"version":0},"key":["$conflicts","new"],"since":0}"#;
 const BATCH: &str = r#"{"client":"ada-phone","entries":[{"base":{"base":{"revision":0,"version":0},"group":"G","key":["notes","sent"],"since":5},"mutation":{"base_version":0,"collection":"notes","data":{"text":"on its way"},"group":"G","id":"sent","op":"put"}},{"base":{"base":{"revision":0,"version":0},"group":"G","key":["tasks","sent"],"since":6},"mutation":{"at":1000000,"base_version":0,"collection":"tasks","data":null,"group":"G","id":"sent","op":"put"}}],"first":1}"#;
 /// A state with everything a state can have.
-const STATE: &str = r#"{"client":"ada-phone","confirmed":7,"cursor":"a cursor","edits_after":4,"generation":3,"loading":{"is_stray":true,"n_done":5,"n_total":9,"resume":"a place","stream":2},"n_parted":1,"narrowed":true,"newest":{"acked":{"client":"ada-tablet","last":41},"version":1790000000000002},"next":42,"reload":"went_back","selection":["notes","tasks"],"standby":true,"trail":[{"at":1790000000000001,"cursor":"an old cursor"}]}"#;
+const STATE: &str = r#"{"client":"ada-phone","confirmed":7,"cursor":"a cursor","edits_after":4,"generation":3,"loading":{"is_stray":true,"n_done":5,"n_total":9,"resume":"a place","stream":2},"n_parted":1,"narrowed":true,"next":42,"receipt":"a receipt","reload":"went_back","selection":["notes","tasks"],"standby":true,"trail":[{"at":1790000000000001,"cursor":"an old cursor"}]}"#;
 /// A state before the first sync.
 const FIRST_STATE: &str = r#"{"client":"ada-phone","confirmed":0,"edits_after":0,"generation":0,"loading":{"n_done":0,"n_total":0,"stream":0},"n_parted":0,"next":1,"trail":[]}"#;
 const GROUP: &str = r#"{"id":"H","keys":[["notes","1"],["tasks","t/1"]]}"#;
@@ -124,11 +124,12 @@ fn states_of_version_1_are_read() {
     assert!(state.standby && state.narrowed);
     assert_eq!(state.reload, Some(Reload::WentBack));
     assert_eq!(state.selection.as_ref().map(std::collections::BTreeSet::len), Some(2));
-    let newest = state.newest.as_ref().unwrap();
-    assert_eq!(
-        (newest.acked.to_string().as_str(), newest.version.get()),
-        ("ada-tablet:41", 1_790_000_000_000_002)
-    );
+    assert_eq!(state.receipt.as_ref().map(|token| token.as_str()), Some("a receipt"));
+    // What had the place of the receipt before.
+    let newest =
+        r#""newest":{"acked":{"client":"ada-tablet","last":41},"version":1790000000000002},"next":42"#;
+    let before = STATE.replace(r#""next":42,"receipt":"a receipt""#, newest);
+    assert_eq!(parse::<State>(&record(key("$state", "any"), 1, &before)).unwrap().receipt, None);
     let first: State = read(FIRST_STATE);
     assert_eq!((first.cursor.as_ref(), first.reload, first.selection.as_ref()), (None, None, None));
     for (word, reload) in [("widened", Reload::Widened), ("expired", Reload::Expired)] {

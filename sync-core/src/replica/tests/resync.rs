@@ -318,3 +318,37 @@ async fn a_restore_that_only_lost_what_was_just_answered_is_noticed() {
         world.assert_converged(&[&one, &two]).await;
     }
 }
+
+/// A copy that goes by the same name was answered as much by the server that comes back: that it knows the name proves nothing.
+#[tokio::test]
+async fn a_server_that_is_restored_twice_is_noticed_also_by_a_copied_replica() {
+    for writes_again in [false, true] {
+        let mut world = World::new().await;
+        let disk = MemoryStore::default();
+        let one = world.replica(&disk).await;
+        one.select(&["notes"]).await.unwrap();
+        put(&one, "a", json!({"x": 0})).await;
+        world.settle(&[&one]).await;
+        let twin = world.replica(&disk.fork()).await;
+        let wrong_backup = world.store.fork();
+        world.clock.advance(Duration::from_secs(1));
+        put(&one, "b", json!("by the first")).await;
+        one.sync(&world.loopback()).await.unwrap();
+        let right_backup = world.store.fork();
+        world.restore(wrong_backup);
+        put(&twin, "b", json!("by the copy")).await;
+        let line = Line::with(world.loopback(), [Fate::Deliver, Fate::DropRequest]);
+        twin.sync(&line).await.unwrap_err();
+        assert!(twin.unsent().await.unwrap().is_empty());
+        world.restore(right_backup);
+        if writes_again {
+            put(&twin, "c", json!(1)).await;
+        }
+        let report = twin.sync(&world.loopback()).await.unwrap();
+        assert_eq!(report.resynced, Some(ResyncReason::HistoryDiverged), "writes again: {writes_again}");
+        let lost = twin.set_aside(10).await.unwrap();
+        assert_eq!(lost.iter().map(|edit| edit.mutation.key.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        world.settle(&[&one, &twin]).await;
+        world.assert_converged(&[&one, &twin]).await;
+    }
+}

@@ -111,7 +111,8 @@ async fn a_page_that_meets_an_edit_is_told_as_merge() {
     let reply = world.service.pull(&ada(), &space(), request).await.unwrap();
     let crate::protocol::PullReply::Page(page) = reply else { panic!("no page") };
     two.patch("notes", "a", &json!({"y": 2})).await.unwrap();
-    two.write(move |local| async move { local.apply_page(page, &after).await }.boxed()).await.unwrap();
+    let asked = crate::replica::sync::page::Asked { after, receipt: None };
+    two.write(move |local| async move { local.apply_page(page, &asked).await }.boxed()).await.unwrap();
     let expected = [
         said("a", json!({"x": 0, "y": 2}), Origin::Local),
         said("a", json!({"x": 1, "y": 2}), Origin::Merge),
@@ -231,7 +232,12 @@ impl crate::transport::Transport for Refusing {
     async fn push(&self, _: &crate::SpaceId, push: &PushRequest) -> crate::Result<PushReply> {
         let refused = |_| crate::Outcome::rejected("not_today", "no");
         let outcomes = push.mutations.iter().map(refused).collect();
-        Ok(PushReply::Done(crate::protocol::PushDone { outcomes, head: crate::Seq::ZERO, page: None }))
+        Ok(PushReply::Done(crate::protocol::PushDone {
+            outcomes,
+            head: crate::Seq::ZERO,
+            receipt: None,
+            page: None,
+        }))
     }
 
     async fn pull(

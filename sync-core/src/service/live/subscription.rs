@@ -119,15 +119,16 @@ impl Service {
         subscribe: Subscribe,
     ) -> Result<Subscription> {
         selection::check(subscribe.collections.as_deref(), &self.0.limits)?;
-        let Subscribe { after, collections, acked } = subscribe;
+        let Subscribe { after, collections, receipt } = subscribe;
         let place = after.as_ref().map(|after| cursors::read(after, space)).transpose()?;
+        receipt.as_ref().map(|receipt| cursors::read(receipt, space)).transpose()?;
         let counted = Place::take(&self.0)?;
         Ok(Subscription {
             source: Source::of(&self.0, space, actor),
             service: self.clone(),
             actor: actor.clone(),
             space: space.clone(),
-            first: Some(PullRequest { acked, ..PullRequest::default() }),
+            first: Some(PullRequest { receipt, ..PullRequest::default() }),
             collections,
             place,
             told: after,
@@ -202,13 +203,13 @@ impl Subscription {
         self.told.as_ref()
     }
 
-    /// With what to subscribe in order to go on from here, as someone who may read something else. What the reader said to
-    /// have been answered belongs to it until the first page was read, which shows whether that is so.
+    /// With what to subscribe in order to go on from here, as someone who may read something else. The receipt
+    /// that the reader had belongs to it until the first page was read, which shows whether that is so.
     pub fn resume(&self) -> Subscribe {
         Subscribe {
             after: self.told.clone(),
             collections: self.collections.clone(),
-            acked: self.first.as_ref().and_then(|first| first.acked.clone()),
+            receipt: self.first.as_ref().and_then(|first| first.receipt.clone()),
         }
     }
 
@@ -218,7 +219,7 @@ impl Subscription {
         let (Source::Shared(seat), Some(first), Some(told)) = (&self.source, &self.first, &self.told) else {
             return None;
         };
-        if first.acked.is_some() {
+        if first.receipt.is_some() {
             return None;
         }
         let (place, head) = seat.knows(told)?;

@@ -40,11 +40,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id_source::{IdSource, OsIds};
 use crate::protocol::{
-    Acked, PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken,
-    Subscribe,
+    PullReply, PullRequest, PushReply, PushRequest, SnapshotItem, SnapshotRequest, SnapshotToken, Subscribe,
 };
 use crate::session::Session;
-use crate::types::SpaceId;
+use crate::types::{CursorToken, SpaceId};
 use address::{Address, Query};
 use answer::Answer;
 use failure::{too_slow, unreachable};
@@ -214,7 +213,7 @@ impl Transport for HttpTransport {
         query.add("limit", pull.limit.map(|limit| limit.to_string()).as_deref());
         let wait = pull.wait.unwrap_or_default();
         query.add("wait", (!wait.is_zero()).then(|| wait.as_secs().to_string()).as_deref());
-        query.add("acked", pull.acked.as_ref().map(Acked::to_string).as_deref());
+        query.add("receipt", pull.receipt.as_ref().map(CursorToken::as_str));
         let path = format!("/v1/spaces/{space}/changes{query}");
         let request = self.request(Method::GET, &path, answer::JSON, String::new())?;
         self.fetch(request, wait).await?.into_pull()

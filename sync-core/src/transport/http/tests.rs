@@ -52,7 +52,7 @@ fn space() -> SpaceId {
 fn batch() -> PushRequest {
     let client = ClientId::new("replica-1").unwrap();
     let batch = Some(ClientBatch { client, first: MutationNumber::FIRST });
-    PushRequest { batch, mutations: vec![], after: None }
+    PushRequest { batch, mutations: vec![], after: None, receipt: None }
 }
 
 async fn push(answer: impl Into<Vec<u8>>) -> Result<PushReply> {
@@ -78,13 +78,13 @@ async fn requests_have_their_routes_and_carry_the_token() {
         collections: Some(names.clone()),
         limit: Some(7),
         wait: Some(Duration::from_secs(3)),
-        acked: Some("replica-1:17".parse().unwrap()),
+        receipt: Some(CursorToken::new("r")),
     };
     let PullReply::Page(page) = transport.pull(&space(), &pull).await.unwrap() else { panic!("no page") };
     assert_eq!(page.head.get(), 5);
     let asked = server.asked.lock().unwrap().clone();
     assert!(asked.starts_with(
-        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,%24conflicts&limit=7&wait=3&acked=replica-1%3A17 HTTP/1.1"
+        "GET /sync/v1/spaces/family/changes?after=x%2B%2F%3D&collections=a,%24conflicts&limit=7&wait=3&receipt=r HTTP/1.1"
     ));
     assert!(asked.to_lowercase().contains("authorization: bearer secret"));
     assert!(!format!("{transport:?}").contains("secret"), "a token does not belong in logs");

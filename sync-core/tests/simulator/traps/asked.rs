@@ -186,12 +186,12 @@ impl Believed {
 impl WayTrap for Believed {
     async fn push(&self, way: &dyn Transport, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
         let after = self.believed(space, push.after.as_ref()).await?;
-        way.push(space, &PushRequest { after, ..push.clone() }).await
+        way.push(space, &PushRequest { after, receipt: None, ..push.clone() }).await
     }
 
     async fn pull(&self, way: &dyn Transport, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
         let after = self.believed(space, pull.after.as_ref()).await?;
-        way.pull(space, &PullRequest { after, acked: None, ..pull.clone() }).await
+        way.pull(space, &PullRequest { after, receipt: None, ..pull.clone() }).await
     }
 }
 

@@ -74,7 +74,7 @@ impl<T: WayTrap> Transport for TrappedWay<T> {
 /// The answer that refuses everything in a batch.
 pub(super) fn all_refused(push: &PushRequest) -> PushReply {
     let outcomes = vec![Outcome::rejected("refused", "it was given up"); push.mutations.len()];
-    PushReply::Done(PushDone { outcomes, head: Seq::ZERO, page: None })
+    PushReply::Done(PushDone { outcomes, head: Seq::ZERO, receipt: None, page: None })
 }
 
 /// The store of a server, for traps that have to know what is there.
