@@ -1,12 +1,12 @@
 //! Live connections: changes as they happen, over a WebSocket for many spaces, or as events of one.
 //!
 //! ```text
-//! socket ─▶ line ─▶ connection ─▶ asks: subscribe, push, presence …
+//! socket ─▶ line ─▶ connection ─▶ asks: subscribe, push, ops, presence …
 //!        ◀─ line ◀─            ◀─ following: one stream for each space, which ends when access does
 //! ```
 //! - `upgrade`: from a request to a socket
 //! - `line`: messages in and out, and who does not take them; `unpack` and `pack` the frames they come in
-//! - `connection`: what happens in which order; `asks` what a client wants, `beat` what happens by itself
+//! - `connection`: what happens in which order; `backlog` what a client sent, `asks` what it wants, `beat` what happens by itself
 //! - `following`: one space for one reader, with their right to it
 //! - `end`: why a connection ends, as the number that clients see
 //! - `events`: the same for who asks without a WebSocket
@@ -14,6 +14,7 @@
 //! Nothing is queued for a reader: what they are told is read when they take it.
 
 mod asks;
+mod backlog;
 mod beat;
 mod connection;
 mod end;

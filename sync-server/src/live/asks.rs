@@ -1,6 +1,6 @@
 //! What clients ask for over a connection.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
@@ -9,9 +9,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sync_core::json::Json;
 use sync_core::protocol::{Ask, Asked, Subscribe, Tell};
+use sync_core::service::Actor;
 use sync_core::{Cursor, CursorToken, SpaceId};
 use tokio::time::Instant;
 
+use super::SPACES_MAX;
 use super::beat::Clocks;
 use super::connection::{Connection, Followed};
 use super::end::End;
@@ -19,7 +21,6 @@ use super::line::{Reader, Writer};
 use super::pace::Pace;
 use super::refused::refused;
 use super::unpack::Message;
-use super::{MESSAGE_BYTES_MAX, SPACES_MAX};
 use crate::app::App;
 use crate::exchange;
 use crate::identity::{Presented, SignedIn};
@@ -37,52 +38,16 @@ const STRIKES_MAX: u32 = 3;
 /// through.
 const HELD_MAX: Duration = Duration::from_secs(20);
 
-/// Messages that wait. 64: typed ahead of one push.
-const BACKLOG_MAX: usize = 64;
-
 /// A cursor that was cut or made up is not as long as one of ours.
 const CURSOR_BYTES: usize = 57;
 
-/// A push that is being carried out.
-pub(super) type Pushing = BoxFuture<'static, (Push, Result<String, Problem>)>;
+/// Something that is being carried out, and what to tell of it: of a newer token nothing but what it begins with.
+pub(super) type Work = BoxFuture<'static, (Asking, Result<Option<Tell>, Problem>)>;
 
-/// Which push it is; none is a newer token, which is waited for like one.
-pub(super) struct Push {
+/// Who asks for it; no space is asked about with a newer token, which is waited for like a push.
+pub(super) struct Asking {
     pub(super) space: Option<SpaceId>,
     pub(super) reference: Option<String>,
-}
-
-/// Messages that wait, in the order in which they came.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    messages: VecDeque<String>,
-    n_bytes: usize,
-}
-
-impl Backlog {
-    /// Whether more can be read: while they wait, nothing else is.
-    pub(super) fn has_room(&self) -> bool {
-        self.messages.len() < BACKLOG_MAX && self.n_bytes < MESSAGE_BYTES_MAX
-    }
-
-    fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    fn push(&mut self, message: String) {
-        self.n_bytes += message.len();
-        self.messages.push_back(message);
-    }
-
-    fn pop(&mut self) -> Option<String> {
-        let message = self.messages.pop_front()?;
-        self.n_bytes -= message.len();
-        if self.messages.is_empty() {
-            // A connection on which nothing is said holds nothing.
-            self.messages = VecDeque::new();
-        }
-        Some(message)
-    }
 }
 
 /// How many signs of life nobody asked for are taken. One each second, and fifty at once: what libraries send to see whether
@@ -168,7 +133,7 @@ impl Connection {
 
     /// Whether there is a message to be answered, and nothing before it to be waited for but the pace.
     pub(super) fn may_answer(&self) -> bool {
-        !self.backlog.is_empty() && self.pushing.is_none() && self.writer.has_room()
+        !self.backlog.is_empty() && self.working.is_none() && self.writer.has_room()
     }
 
     fn asked(&mut self, text: &str) -> Result<(), End> {
@@ -194,7 +159,27 @@ impl Connection {
                 return self.subscribe(space, subscribe, presence, reference);
             }
             Ask::Unsubscribe { space } => drop(self.followed.remove(&space)),
-            Ask::Push { space, push } => self.push(space, push, reference),
+            Ask::Push { space, push } => {
+                self.work(space, reference, move |app, actor, space, reference| async move {
+                    let reply = exchange::push(&app, &actor, &space, push.as_bytes()).await?;
+                    Ok(Tell::Pushed { space, reference, reply })
+                })
+            }
+            Ask::Ops { space, tree, ops } => {
+                self.work(space, reference, move |app, actor, space, reference| async move {
+                    let body = format!("{{\"ops\":{ops}}}");
+                    let reply = exchange::add_ops(&app, &actor, &space, &tree, body.as_bytes()).await?;
+                    Ok(Tell::Added { space, tree, reference, reply })
+                });
+            }
+            Ask::Missing { space, tree, vector, limit } => {
+                self.work(space, reference, move |app, actor, space, reference| async move {
+                    let limit = limit.map(|limit| format!(",\"limit\":{limit}")).unwrap_or_default();
+                    let body = format!("{{\"vector\":{vector}{limit}}}");
+                    let reply = exchange::missing_ops(&app, &actor, &space, &tree, body.as_bytes()).await?;
+                    Ok(Tell::Ops { space, tree, reference, reply })
+                });
+            }
             Ask::Presence { space, state } => self.be_there(&space, state, reference),
             Ask::Ping { at } => return self.ping(at, reference),
             _ => return self.strike(),
@@ -207,17 +192,17 @@ impl Connection {
         // It is looked at like a push: what is sent after it waits for it.
         let (app, recipient) = (self.app.clone(), self.recipient.clone());
         let user = recipient.borrow().who.user.clone();
-        let push = Push { space: None, reference };
-        self.pushing = Some(
+        let asking = Asking { space: None, reference };
+        self.working = Some(
             async move {
                 let renewed = app.identity.signed_in(Presented::Bearer(&token)).await;
                 let renewed = renewed
                     .and_then(|now| if now.user == user { Ok(now) } else { Err(Code::InvalidToken.into()) });
                 (
-                    push,
+                    asking,
                     renewed.map(|now| {
                         recipient.send_modify(|recipient| recipient.who = now);
-                        String::new()
+                        None
                     }),
                 )
             }
@@ -260,19 +245,28 @@ impl Connection {
         limiter.check(limiter.client(Rule::Request, self.client))
     }
 
-    fn push(&mut self, space: SpaceId, body: String, reference: Option<String>) {
+    /// Begins what asks the service; what is sent after it waits for it.
+    fn work<W>(
+        &mut self,
+        space: SpaceId,
+        reference: Option<String>,
+        work: impl FnOnce(App, Actor, SpaceId, Option<String>) -> W + Send + 'static,
+    ) where
+        W: Future<Output = Result<Tell, Problem>> + Send,
+    {
         if let Err(problem) = self.is_allowed() {
             return self.refuse(&problem, Some(&space), reference);
         }
         let (app, who) = (self.app.clone(), self.recipient.borrow().who.clone());
-        self.pushing = Some(
+        self.working = Some(
             async move {
-                let reply = async {
+                let (of, word) = (space.clone(), reference.clone());
+                let done = async {
                     let actor = app.identity.acting(&who, &space).await?;
-                    exchange::push(&app, &actor, &space, body.as_bytes()).await
+                    work(app, actor, of, word).await.map(Some)
                 };
-                let reply = reply.await;
-                (Push { space: Some(space), reference }, reply)
+                let done = done.await;
+                (Asking { space: Some(space), reference }, done)
             }
             .boxed(),
         );

@@ -16,7 +16,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::BEAT;
-use super::asks::{AUTH_MAX, Backlog, Push, Pushing, first_auth, signs};
+use super::asks::{AUTH_MAX, Asking, Work, first_auth, signs};
+use super::backlog::Backlog;
 use super::beat::Clocks;
 use super::end::End;
 use super::following::{Event, Recipient, Wish, follow};
@@ -51,9 +52,9 @@ pub(super) struct Connection {
     pub(super) followed: HashMap<SpaceId, Followed>,
     pub(super) events: SelectAll<BoxStream<'static, (SpaceId, u64, Event)>>,
     pub(super) n_follows: u64,
-    /// Messages that wait for the push before them, or for room to answer.
+    /// Messages that wait for what is carried out before them, or for room to answer.
     pub(super) backlog: Backlog,
-    pub(super) pushing: Option<Pushing>,
+    pub(super) working: Option<Work>,
     pub(super) n_strikes: u32,
     pub(super) pace: Pace,
     /// Since when messages wait for the pace alone.
@@ -142,7 +143,7 @@ impl Connection {
             events: SelectAll::new(),
             n_follows: 0,
             backlog: Backlog::default(),
-            pushing: None,
+            working: None,
             n_strikes: 0,
             // A hundred each second, and two hundred at once: fast typing in many places, and a page that opens.
             pace: Pace::new(200, Duration::from_millis(10)),
@@ -166,7 +167,7 @@ impl Connection {
                 () = &mut stopping => Err(End::RESTART),
                 problem = &mut guard => Err(End::lost(&problem)),
                 heard = reader.next(), if self.backlog.has_room() => heard.and_then(|heard| self.hear(heard, &mut clocks)),
-                (push, reply) = done(&mut self.pushing) => self.pushed(push, reply),
+                (asking, tell) = done(&mut self.working) => self.done(asking, tell),
                 Some((space, number, event)) = self.events.next() => self.happened(&space, number, event),
                 () = self.pace.ready(), if self.may_answer() => Ok(()),
                 driven = self.writer.drive() => driven,
@@ -263,12 +264,12 @@ impl Connection {
         self.events.push(Abortable::new(events, registration).boxed());
     }
 
-    fn pushed(&mut self, push: Push, reply: Result<String, Problem>) -> Result<(), End> {
-        self.pushing = None;
-        let Push { space, reference } = push;
-        match (reply, space) {
-            (Ok(reply), Some(space)) => self.tell(&Tell::Pushed { space, reference, reply }),
-            (Ok(_), None) => self.ready(),
+    fn done(&mut self, asking: Asking, done: Result<Option<Tell>, Problem>) -> Result<(), End> {
+        self.working = None;
+        let Asking { space, reference } = asking;
+        match (done, space) {
+            (Ok(Some(tell)), _) => self.tell(&tell),
+            (Ok(None), _) => self.ready(),
             (Err(problem), Some(_)) if problem.code().status() == 401 => return Err(End::lost(&problem)),
             // A token that is not taken changes nothing; the one before may be good for a while.
             (Err(problem), space) => self.refuse(&problem, space.as_ref(), reference),
@@ -311,9 +312,9 @@ fn guard(app: App, mut recipient: watch::Receiver<Recipient>) -> BoxFuture<'stat
     .boxed()
 }
 
-async fn done(pushing: &mut Option<Pushing>) -> (Push, Result<String, Problem>) {
-    match pushing {
-        Some(pushing) => pushing.await,
+async fn done(working: &mut Option<Work>) -> (Asking, Result<Option<Tell>, Problem>) {
+    match working {
+        Some(work) => work.await,
         None => std::future::pending().await,
     }
 }

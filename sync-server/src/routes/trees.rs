@@ -8,11 +8,8 @@
 //! state vector lacks.
 
 use hyper::{Method, StatusCode};
-use serde::Deserialize;
 use serde_json::json;
-use sync_core::protocol::{OpsRequest, decode, write_ops};
-use sync_core::service::{Actor, OpsPage, TreePage};
-use sync_core::tree::StateVector;
+use sync_core::service::{Actor, TreePage};
 use sync_core::{OpId, SpaceId, TreeId, VertexId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -21,12 +18,10 @@ use super::first_of;
 use super::request::{Request, json, json_of};
 use super::resource::{Answer, get, post, resource};
 use crate::app::App;
-use crate::problem::{Code, Problem};
+use crate::exchange::{self, LIMIT_MAX};
+use crate::problem::Problem;
 use crate::query::Query;
 use crate::reply::Response;
-
-/// Ops or vertices a client may ask for at once; the service has a smaller limit of its own and keeps to it.
-const LIMIT_MAX: u32 = 1_000_000;
 
 pub(super) fn routes(app: &App) -> BoxedFilter<(Response,)> {
     let one = warp::path!("spaces" / String / "trees" / String).map(|space, tree| vec![space, tree]);
@@ -80,40 +75,18 @@ async fn list(app: App, request: Request) -> Answer {
     let (actor, space, tree) = asked(&app, &request).await?;
     let query = request.query(&["after", "limit"])?;
     let after = query.parsed::<OpId>("after")?;
-    Ok(listed(&app.service.ops(&actor, &space, &tree, after, limit(&query)?).await?))
-}
-
-fn listed(page: &OpsPage) -> Response {
-    let mut body = String::from("{\"ops\":");
-    write_ops(&page.ops, &mut body);
-    let next = page.next.as_ref().map(OpId::to_string);
-    body.push_str(&format!(",\"next\":{}}}", json!(next)));
-    json(StatusCode::OK, body)
+    let page = app.service.ops(&actor, &space, &tree, after, limit(&query)?).await?;
+    Ok(json(StatusCode::OK, exchange::ops_to_json(&page)))
 }
 
 async fn add(app: App, request: Request) -> Answer {
     let (actor, space, tree) = asked(&app, &request).await?;
     request.query(&[])?;
-    let ops = OpsRequest::from_json(&request.body, &space, &tree)?.ops;
-    let added = app.service.add_ops(&actor, &space, &tree, ops).await?;
-    Ok(json_of(&json!({"n_new": added.n_new, "n_known": added.n_known, "head": added.head})))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Missing {
-    vector: StateVector,
-    limit: Option<u32>,
+    Ok(json(StatusCode::OK, exchange::add_ops(&app, &actor, &space, &tree, &request.body).await?))
 }
 
 async fn lacking(app: App, request: Request) -> Answer {
     let (actor, space, tree) = asked(&app, &request).await?;
     request.query(&[])?;
-    let Missing { vector, limit } = decode(&request.body)?;
-    if limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
-        let why = format!("a limit is from 1 to {LIMIT_MAX}");
-        return Err(Problem::new(Code::ValidationFailed).detail(why).pointer("/limit"));
-    }
-    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-    Ok(listed(&app.service.missing_ops(&actor, &space, &tree, vector, limit).await?))
+    Ok(json(StatusCode::OK, exchange::missing_ops(&app, &actor, &space, &tree, &request.body).await?))
 }

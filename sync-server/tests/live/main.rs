@@ -13,4 +13,5 @@ mod raw;
 mod replicas;
 mod slow;
 mod storm;
+mod trees;
 mod world;

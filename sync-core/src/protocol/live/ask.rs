@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use crate::json::{Json, Limits};
 use crate::protocol::{code, decode, refuse_content};
-use crate::types::{Collection, CursorToken, SpaceId, chosen_collections};
+use crate::types::{Collection, CursorToken, SpaceId, TreeId, chosen_collections};
 
 /// Bytes of the state that a client shows while it is there, in its canonical form. 2 KiB: where a cursor stands and what is
 /// selected, for hundreds of people in one message.
@@ -60,6 +60,26 @@ pub enum Ask {
         /// The body of a push, unread.
         push: String,
     },
+    /// To add ops to a tree.
+    Ops {
+        /// The space.
+        space: SpaceId,
+        /// The tree.
+        tree: TreeId,
+        /// The list of ops, unread.
+        ops: String,
+    },
+    /// To be told which ops of a tree are missing.
+    Missing {
+        /// The space.
+        space: SpaceId,
+        /// The tree.
+        tree: TreeId,
+        /// The state vector of the one who asks, unread.
+        vector: String,
+        /// At most this many; the service has a limit of its own.
+        limit: Option<u32>,
+    },
     /// To be shown to others in a space, or not any more.
     Presence {
         /// The space.
@@ -107,6 +127,14 @@ struct Wire {
     presence: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     push: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tree: Option<TreeId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ops: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vector: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,13 +215,24 @@ impl Wire {
                 space: self.space()?,
                 push: self.push.take().map(text).ok_or_else(|| missing("push"))?,
             },
+            "ops" => Ask::Ops {
+                space: self.space()?,
+                tree: self.tree()?,
+                ops: self.ops.take().map(text).ok_or_else(|| missing("ops"))?,
+            },
+            "missing" => Ask::Missing {
+                space: self.space()?,
+                tree: self.tree()?,
+                vector: self.vector.take().map(text).ok_or_else(|| missing("vector"))?,
+                limit: self.limit.take(),
+            },
             "presence" => Ask::Presence {
                 space: self.space()?,
                 state: self.state.take().map(|raw| state(&raw)).transpose()?,
             },
             "ping" => Ask::Ping { at: self.at.take().unwrap_or_default() },
             _ => {
-                let why = "type is auth, subscribe, unsubscribe, push, presence or ping";
+                let why = "type is auth, subscribe, unsubscribe, push, ops, missing, presence or ping";
                 return Err(refused(why.into(), "/type"));
             }
         })
@@ -201,6 +240,10 @@ impl Wire {
 
     fn space(&mut self) -> Result<SpaceId> {
         self.space.take().ok_or_else(|| missing("space"))
+    }
+
+    fn tree(&mut self) -> Result<TreeId> {
+        self.tree.take().ok_or_else(|| missing("tree"))
     }
 
     /// A member that nobody took.
@@ -213,6 +256,10 @@ impl Wire {
             (self.receipt.is_some(), "/receipt"),
             (self.presence.is_some(), "/presence"),
             (self.push.is_some(), "/push"),
+            (self.tree.is_some(), "/tree"),
+            (self.ops.is_some(), "/ops"),
+            (self.vector.is_some(), "/vector"),
+            (self.limit.is_some(), "/limit"),
             (self.state.is_some(), "/state"),
             (self.at.is_some(), "/at"),
         ];
@@ -232,6 +279,13 @@ impl From<Ask> for Wire {
             }
             Ask::Unsubscribe { space } => Self { space: Some(space), ..kind("unsubscribe") },
             Ask::Push { space, push } => Self { space: Some(space), push: raw(push), ..kind("push") },
+            Ask::Ops { space, tree, ops } => {
+                Self { space: Some(space), tree: Some(tree), ops: raw(ops), ..kind("ops") }
+            }
+            Ask::Missing { space, tree, vector, limit } => {
+                let vector = raw(vector);
+                Self { space: Some(space), tree: Some(tree), vector, limit, ..kind("missing") }
+            }
             Ask::Presence { space, state } => {
                 let state = state.and_then(|state| raw(state.as_str()));
                 Self { space: Some(space), state, ..kind("presence") }

@@ -7,11 +7,16 @@ use super::*;
 use crate::json::Json;
 use crate::protocol::{PullPage, Resync, ResyncReason, code};
 use crate::types::{
-    ActorId, Collection, CursorToken, Epoch, Record, RecordId, RecordKey, RecordMeta, Seq, SpaceId, Version,
+    ActorId, Collection, CursorToken, Epoch, Record, RecordId, RecordKey, RecordMeta, Seq, SpaceId, TreeId,
+    Version,
 };
 
 fn space() -> SpaceId {
     SpaceId::new("family").unwrap()
+}
+
+fn tree() -> TreeId {
+    TreeId::new("outline").unwrap()
 }
 
 fn ada() -> ActorId {
@@ -52,6 +57,16 @@ fn what_clients_send() {
             Some("2"),
             Ask::Push { space: space(), push: r#"{"mutations":[ ]}"#.into() },
             r#"{"type":"push","ref":"2","space":"family","push":{"mutations":[ ]}}"#,
+        ),
+        (
+            Some("3"),
+            Ask::Ops { space: space(), tree: tree(), ops: "[ ]".into() },
+            r#"{"type":"ops","ref":"3","space":"family","tree":"outline","ops":[ ]}"#,
+        ),
+        (
+            None,
+            Ask::Missing { space: space(), tree: tree(), vector: r#"{"a1":[[1,7]]}"#.into(), limit: Some(2) },
+            r#"{"type":"missing","space":"family","tree":"outline","vector":{"a1":[[1,7]]},"limit":2}"#,
         ),
         (
             None,
@@ -101,6 +116,14 @@ fn what_makes_no_sense_is_refused() {
         (r#"{"type":"subscribe","space":"../x"}"#, code::VALIDATION_FAILED),
         (r#"{"type":"subscribe","space":7}"#, code::VALIDATION_FAILED),
         (r#"{"type":"push","space":"family"}"#, code::VALIDATION_FAILED),
+        (r#"{"type":"ops","space":"family","tree":"outline"}"#, code::VALIDATION_FAILED),
+        (r#"{"type":"ops","space":"family","ops":[]}"#, code::VALIDATION_FAILED),
+        (r#"{"type":"missing","space":"family","tree":"a/b","vector":{}}"#, code::VALIDATION_FAILED),
+        (
+            r#"{"type":"missing","space":"family","tree":"outline","vector":{},"limit":-1}"#,
+            code::VALIDATION_FAILED,
+        ),
+        (r#"{"type":"push","space":"family","push":{},"tree":"outline"}"#, code::VALIDATION_FAILED),
         (r#"{"type":"presence","space":"family","state":"\u0000"}"#, code::VALIDATION_FAILED),
         (r#"{"type":"presence","space":"family","state":[[[[[[[[[1]]]]]]]]]}"#, code::VALIDATION_FAILED),
         (&large, code::BODY_TOO_LARGE),
@@ -156,6 +179,19 @@ fn what_servers_send() {
         (
             Tell::Pushed { space: space(), reference: reference(), reply: r#"{"outcomes":[]}"#.into() },
             r#"{"type":"pushed","ref":"9","space":"family","reply":{"outcomes":[]}}"#,
+        ),
+        (
+            Tell::Added {
+                space: space(),
+                tree: tree(),
+                reference: reference(),
+                reply: r#"{"n_new":1}"#.into(),
+            },
+            r#"{"type":"added","ref":"9","space":"family","tree":"outline","reply":{"n_new":1}}"#,
+        ),
+        (
+            Tell::Ops { space: space(), tree: tree(), reference: None, reply: r#"{"ops":[]}"#.into() },
+            r#"{"type":"ops","space":"family","tree":"outline","reply":{"ops":[]}}"#,
         ),
         (
             Tell::Presence(presence),
