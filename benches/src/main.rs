@@ -10,7 +10,8 @@
 //! - [`replica`]: local reads and writes, sync, first load, and a sync with nothing to do
 //! - [`accounts`]: what it costs to know who asks, and to ask again in the commit
 //! - [`live`]: telling a thousand at once, beside a bare broadcast; ten thousand idle connections; those who do not read
-//! - [`tree`]: replicated trees beside Loro's: ops in order, in none, late ones, two branches, a checkpoint, memory
+//! - [`tree`]: replicated trees beside Loro's: ops in order, in none, late ones, two branches, a checkpoint, memory;
+//!   on SQLite beside records, and after a start
 //! - [`postgres`]: the first three and the accounts on Postgres, and over several server processes
 
 mod accounts;
@@ -69,7 +70,7 @@ struct Options {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only these benches: bulk-push, single-push, pull, snapshot, accounts, processes, replica-write, replica-read, replica-sync,
-    /// replica-load, replica-idle, live, live-memory, live-stalled, live-storm, tree
+    /// replica-load, replica-idle, live, live-memory, live-stalled, live-storm, tree, tree-stored
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only on these stores: sqlite, postgres
@@ -145,6 +146,9 @@ async fn main() {
     let mut report = Report::new(options.rounds);
     if options.wants("tree") {
         tree::run(&mut report, options.tree_ops);
+    }
+    if options.wants("tree-stored") && options.is_on("sqlite") {
+        tree::run_stored(&mut report, options.tree_ops).await;
     }
     if options.is_on("sqlite") {
         on_sqlite(&mut report, &options).await;

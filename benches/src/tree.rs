@@ -5,6 +5,7 @@
 
 mod loro;
 mod memory;
+mod stored;
 mod streams;
 
 use std::hint::black_box;
@@ -37,6 +38,12 @@ pub(crate) fn run(report: &mut Report, n_ops: usize) {
     branches_of_loro(report, n_ops);
     from_checkpoint(report, n_ops * 10);
     memory::run(report, n_ops);
+}
+
+/// Trees in a SQLite file.
+pub(crate) async fn run_stored(report: &mut Report, n_ops: usize) {
+    stored::written_beside_records(report, n_ops).await;
+    stored::looked_at_after_a_start(report, n_ops * 10).await;
 }
 
 fn in_batches(report: &mut Report, shape: Shape, n_ops: usize) {

@@ -176,8 +176,9 @@ export class Copy extends EventTarget {
   /** The cursor cannot be continued: everything is loaded again from the beginning. What was edited here stays. */
   startOver(reason) {
     this.#keep((kept) => {
-      kept.cursor = kept.receipt = null;
+      kept.cursor = null;
       if (reason === "horizon") return;
+      kept.receipt = null;
       rename(kept);
       // Versions that it was based on may be gone with a history that the server does not have any more.
       for (const { mutation } of [...kept.batches.flat(), ...kept.waiting]) {

@@ -151,6 +151,7 @@ export class Sync extends EventTarget {
     const push = this.#copy.batch();
     if (!push) return;
     this.#sent = `${push.client_id}:${push.first}`;
+    // Without a receipt: it was shown when this connection subscribed, and a server does not go back while one is open.
     this.#send({ type: "push", ref: this.#sent, space: this.#space, push });
   };
 
@@ -165,7 +166,8 @@ export class Sync extends EventTarget {
     // Who is here and how far this copy is will be told again.
     if (ref === "here") return;
     if (ref !== undefined && ref === this.#sent) return this.#notTaken(code, detail, seconds);
-    if (code === "invalid_cursor") this.#copy.startOver("horizon");
+    // The cursor, or the receipt, and then nobody knows whether the server still has what it answered.
+    if (code === "invalid_cursor") this.#copy.startOver("history_diverged");
     // There is no subscription, or something was not even read: whatever it was, it is said again on another connection.
     this.#lost({ why: code, seconds });
   }
@@ -192,7 +194,7 @@ export class Sync extends EventTarget {
   #lost({ code, error, why = error?.code, seconds = 0 }) {
     this.#drop();
     if (error?.isSignedOut) return this.#is("signed out");
-    if (code === 4400) this.#copy.startOver("horizon");
+    if (code === 4400) this.#copy.startOver("history_diverged");
     if (code === 4401) this.#isTokenBad = true;
     if (code === 4403) why = "space_not_found";
     const most = code === 1012 ? RESTART_MS : Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#failures);

@@ -109,6 +109,10 @@ noticed! {
         differential::random_scripts_have_the_same_effect_as_on_the_memory_store;
     OpsStayAsTheyWere: tree_ops::an_op_that_comes_again_replaces_what_is_known_of_it;
     TreesSkipStrangers: tree_ops::a_tree_takes_nothing_but_ops;
+    CheckpointsMeet: checkpoints::a_checkpoint_is_the_last_of_its_tree_or_none;
+    CheckpointsSurvive: checkpoints::a_checkpoint_goes_with_its_transaction_and_its_space,
+        checkpoints::a_checkpoint_is_the_last_of_its_tree_or_none;
+    CheckpointsCut: checkpoints::a_large_checkpoint_is_kept_whole;
     ScansOnlyAscend: tree_ops::the_newest_op_is_the_first_from_the_end,
         scan::a_descending_scan_is_the_ascending_one_from_its_end;
     LogOldestFirst: log::entries_come_newest_first, log::pages_of_the_log_are_gap_free;

@@ -22,3 +22,11 @@ CREATE UNIQUE INDEX tree_ops_feed ON tree_ops (space_id, seq);
 -- After the other index: of two that look equally good while the table is empty, Postgres takes the newer one, and a plan
 -- that is made then is kept. Looking for a key through the feed would read the whole space.
 ALTER TABLE tree_ops ADD PRIMARY KEY (space_id, tree_id, clock, peer_id);
+
+-- States of trees, so that they need not be made from all their ops after a start. They may be deleted at any time.
+CREATE TABLE tree_checkpoints (
+    space_id text COLLATE "C" NOT NULL,
+    tree_id text COLLATE "C" NOT NULL,
+    body text COLLATE "C" NOT NULL,
+    PRIMARY KEY (space_id, tree_id)
+);

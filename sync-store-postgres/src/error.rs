@@ -38,12 +38,13 @@ fn code(error: &sqlx::Error) -> Option<String> {
 }
 
 /// The constraints and indexes of our own tables. Nothing violates them unless this library is wrong.
-const OWN_CONSTRAINTS: [&str; 16] = [
+const OWN_CONSTRAINTS: [&str; 17] = [
     "spaces_pkey",
     "records_pkey",
     "records_feed",
     "tree_ops_pkey",
     "tree_ops_feed",
+    "tree_checkpoints_pkey",
     "commits_pkey",
     "clients_pkey",
     "log_pkey",

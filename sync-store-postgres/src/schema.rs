@@ -102,7 +102,7 @@ pub(crate) async fn warnings(pool: &Arc<Pool>) -> Result<Vec<String>> {
 /// Whether all tables are there, and this program may do with them what it does.
 async fn check_rights(pool: &Arc<Pool>) -> Result<()> {
     let question = "SELECT bool_and(has_table_privilege(name, kind))::text \
-                    FROM unnest(ARRAY['spaces', 'records', 'tree_ops', 'commits', 'clients', 'log', 'users', 'members', \
+                    FROM unnest(ARRAY['spaces', 'records', 'tree_ops', 'tree_checkpoints', 'commits', 'clients', 'log', 'users', 'members', \
                     'space_infos', 'credentials', 'synced', 'notices', 'noticed']) name, \
                     unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) kind";
     match pool.transaction(Work::Read).text(Statement::fixed(question)).await?.as_deref() {

@@ -21,3 +21,11 @@ CREATE TABLE tree_ops (
 ) STRICT;
 
 CREATE UNIQUE INDEX tree_ops_feed ON tree_ops (space_id, seq);
+
+-- States of trees, so that they need not be made from all their ops after a start. They may be deleted at any time.
+CREATE TABLE tree_checkpoints (
+    space_id TEXT NOT NULL,
+    tree_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (space_id, tree_id)
+) STRICT;

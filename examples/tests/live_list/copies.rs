@@ -30,11 +30,40 @@ fn a_batch_stays_as_it_is_until_it_is_answered() {
         copy.close();
         copy = await Copy.open(name);
         const again = copy.batch();
-        copy.answered([{ outcome: 'applied', version: 11 }]);
+        copy.answered({ outcomes: [{ outcome: 'applied', version: 11 }] });
         const next = copy.batch();
         return [JSON.stringify(sent) === JSON.stringify(again), sent.first, next.first, next.mutations[0].patch];";
     let Some(found) = with_copy(js) else { return };
     assert_eq!(found, json!([true, 1, 2, [{"path": "/done", "was": false, "now": true}]]));
+}
+
+#[test]
+fn a_receipt_is_shown_until_changes_from_behind_it_were_taken() {
+    let js = "const take = (head, to) => copy.take({ from: copy.cursor, to, changes: [], head });
+        const seen = [copy.receipt];
+        const answer = (receipt, head) => {
+            copy.patch(item(), { text: `${head}` });
+            copy.batch();
+            copy.answered({ outcomes: [{ outcome: 'applied', version: head }], receipt, head });
+            seen.push(copy.receipt);
+        };
+        answer('one', 20);
+        take(19, 'b');
+        seen.push(copy.receipt);
+        copy.close();
+        copy = await Copy.open(name);
+        seen.push(copy.receipt);
+        take(20, 'c');
+        seen.push(copy.receipt);
+        answer('two', 21);
+        answer(undefined, 22);
+        copy.startOver('horizon');
+        seen.push(copy.receipt);
+        copy.startOver('history_diverged');
+        seen.push(copy.receipt);
+        return seen.map((receipt) => receipt ?? null);";
+    let Some(found) = with_copy(js) else { return };
+    assert_eq!(found, json!([null, "one", "one", "one", null, "two", "two", "two", null]));
 }
 
 #[test]
@@ -72,9 +101,9 @@ fn an_edit_on_top_of_one_that_is_on_its_way_is_based_on_what_becomes_of_it() {
             copy.patch(item(), { text: 'oat milk' });
             copy.batch();
             copy.delete(item());
-            copy.answered([outcome]);
+            copy.answered({ outcomes: [outcome] });
             const [deletion] = copy.batch().mutations;
-            copy.answered([{ outcome: 'unchanged', version: 0 }]);
+            copy.answered({ outcomes: [{ outcome: 'unchanged', version: 0 }] });
             frame(copy.version = (copy.version ?? 20) + 10, { text: 'milk', done: false });
             return deletion.base_version;
         };
@@ -90,7 +119,7 @@ fn an_edit_on_top_of_one_that_is_on_its_way_is_based_on_what_becomes_of_it() {
 fn older_news_does_not_bring_back_what_was_deleted_or_changed() {
     let js = "copy.delete(item());
         copy.batch();
-        copy.answered([{ outcome: 'applied', version: 13 }]);
+        copy.answered({ outcomes: [{ outcome: 'applied', version: 13 }] });
         frame(12, { text: 'rice milk', done: false });
         const gone = item() === undefined;
         frame(14, { text: 'soy milk', done: false });
@@ -108,7 +137,7 @@ fn what_can_never_be_sent_is_set_aside_and_holds_up_nothing_else() {
             if (ids.includes('c')) copy.refuse('validation_failed', 'not this one');
             else {
                 taken.push([batch.first, ...ids]);
-                copy.answered(ids.map(() => ({ outcome: 'applied', version: 20 })));
+                copy.answered({ outcomes: ids.map(() => ({ outcome: 'applied', version: 20 })) });
             }
         }
         const refused = copy.refused.map(({ mutation, mine, code }) => [mutation.id, mine.text, code]);

@@ -26,6 +26,7 @@ pub mod account_changes;
 pub mod account_races;
 pub mod accounts;
 mod build;
+pub mod checkpoints;
 pub mod clients;
 pub mod collect;
 pub mod commits;

@@ -95,6 +95,12 @@ macro_rules! store_suite {
                 pages_of_a_scan_are_gap_free
                 a_descending_scan_is_the_ascending_one_from_its_end
             }
+            checkpoints {
+                a_checkpoint_is_the_last_of_its_tree_or_none
+                a_checkpoint_moves_nothing
+                a_checkpoint_goes_with_its_transaction_and_its_space
+                a_large_checkpoint_is_kept_whole
+            }
             tree_ops {
                 an_op_is_read_as_a_record
                 a_tree_takes_nothing_but_ops

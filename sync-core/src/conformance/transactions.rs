@@ -175,6 +175,7 @@ pub async fn later_writes_go_on_from_earlier_ones(subject: &dyn Subject) -> Verd
                 last: records[part.end - 1].meta.version,
                 tag: Tag::from_bytes([part.end.to_be_bytes()[7]; 16]),
             }],
+            ..CommitWrite::default()
         });
     for ends_well in [false, true] {
         let mut txn = store.write(&space).await?;

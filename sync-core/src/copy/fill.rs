@@ -14,7 +14,7 @@ pub(super) enum Target {
     /// The same space.
     There,
     /// Nothing, or nothing in it; what comes is written into this transaction.
-    New(Filler),
+    New(Box<Filler>),
 }
 
 /// Looks at the place of a space, and makes room where nothing is.
@@ -41,7 +41,7 @@ pub(super) async fn begin(store: &dyn Store, space: &SpaceLine) -> Result<Target
     }
     store.create_space(name, wanted.epoch).await?;
     let txn = store.write(name).await?;
-    Ok(Target::New(Filler { txn, head: wanted, pending: CommitWrite::default(), n_bytes: 0 }))
+    Ok(Target::New(Box::new(Filler { txn, head: wanted, pending: CommitWrite::default(), n_bytes: 0 })))
 }
 
 /// Checks that a space in the store is what it should be.

@@ -43,6 +43,7 @@ pub use app::aside::{LOST_IN_RESTORE, SetAside};
 pub use app::query::{Cmp, Query, compare};
 pub use app::shown::{Difference, ShownConflict};
 pub use app::status::Unsent;
+pub use app::subtree::SubtreeWatch;
 pub use app::transaction::Transaction;
 pub use app::tree::{ReplicaTree, TreeEdit};
 pub use app::typed::{Item, Typed, TypedChange, TypedEvent, TypedTransaction, TypedWatch};

@@ -50,14 +50,15 @@ fn reject(code: &'static str, detail: &str) -> Decision {
 
 /// Decides what a mutation does to a record. `current` is its latest state or tombstone, `None` if it never was.
 pub(super) fn decide(mutation: &Mutation, current: Option<&Record>, facts: &Facts<'_>) -> Decision {
+    // Its date decides nothing about an op, and those that build on it could not wait for another one.
+    if let Some(facts) = &facts.op {
+        return tree_op::decide(mutation, current, facts);
+    }
     if mutation.at.is_some_and(|at| at > facts.latest) {
         return reject(
             code::CLOCK_DRIFT,
             "the author's clock is more than five minutes ahead of the server's",
         );
-    }
-    if let Some(facts) = &facts.op {
-        return tree_op::decide(mutation, current, facts);
     }
     if mutation.key.collection.is_system() {
         return dismiss(mutation, current);

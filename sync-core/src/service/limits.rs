@@ -37,6 +37,9 @@ pub struct Limits {
     /// Bytes of all trees whose states are kept in memory for the next reader, as far as they can be estimated; a larger tree
     /// is made for whoever asks.
     pub tree_cache_bytes_max: usize,
+    /// Ops that a tree has got since its last [checkpoint](crate::store::StoreTxn::checkpoint) when it gets another one; in a
+    /// large tree at least a quarter of what it had then. Fewer are applied in some hundredths of a second.
+    pub checkpoint_ops_min: u64,
     /// How long a pull may wait for a change. Below what proxies cut.
     pub wait_max: Duration,
     /// Pulls that wait at once, in all spaces; more are turned away.
@@ -68,6 +71,7 @@ impl Default for Limits {
             op_clock_ahead_max: 1 << 24,
             op_bytes_max: crate::types::TreeOp::BYTES_MAX,
             tree_cache_bytes_max: 128 << 20,
+            checkpoint_ops_min: crate::tree::kept::OPS_MIN,
             wait_max: Duration::from_secs(50),
             waiters_max: 10_000,
             subscriptions_max: 200_000,

@@ -1,5 +1,6 @@
 //! A batch of mutations against a stage: groups, chains, outcomes. No store and no waiting.
 
+use crate::clock::Timestamp;
 use crate::conflict::Conflict;
 use crate::error::{Error, Result};
 use crate::id_source::IdSource;
@@ -174,9 +175,14 @@ impl Planner<'_> {
             policy: self.policies.of(&mutation.key.collection),
             stamp: Stamp { at, by },
             floor: stage.head().floor,
-            latest: author.now.saturating_add(self.limits.clock_drift_max),
+            latest: self.latest(author),
             op: tree_op::facts(stage, mutation, author, self.limits),
         }
+    }
+
+    /// Later dates than this are not believed.
+    fn latest(&self, author: &Author) -> Timestamp {
+        author.now.saturating_add(self.limits.clock_drift_max)
     }
 
     /// Does what was decided.
@@ -200,7 +206,8 @@ impl Planner<'_> {
                 if let Err(refused) = self.keep_losses(stage, mutation, &lost, author)? {
                     return Ok(refused);
                 }
-                let edited_at = mutation.at.unwrap_or(author.now);
+                // A date that is not believed, which only ops get here with, is the server's.
+                let edited_at = mutation.at.filter(|at| *at <= self.latest(author)).unwrap_or(author.now);
                 let meta = stage.write(&mutation.key, data.clone(), edited_at, author)?;
                 let (version, revision) = (meta.version, meta.revision);
                 let lost = named(lost.into_iter().map(|loss| loss.path).collect());

@@ -38,6 +38,8 @@ struct Known {
     /// Who tried again of late, and when.
     tries: Vec<(usize, Duration)>,
     counters: BTreeMap<(usize, String), Count>,
+    /// Records about which someone has decided.
+    decided_about: BTreeSet<(usize, RecordKey)>,
     /// Names under which copies of a replica share records that were to be its own.
     shared_names: BTreeSet<String>,
 }
@@ -91,6 +93,15 @@ impl Facts {
         let mut known = self.known();
         known.n_clones += 1;
         known.shared_names.insert(own_name);
+    }
+
+    /// Someone decided a conflict about a record, or tried to.
+    pub(crate) fn was_decided(&self, space: usize, key: &RecordKey) {
+        self.known().decided_about.insert((space, key.clone()));
+    }
+
+    pub(crate) fn is_decided(&self, space: usize, key: &RecordKey) -> bool {
+        self.known().decided_about.contains(&(space, key.clone()))
     }
 
     pub(crate) fn is_shared(&self, own_name: &str) -> bool {

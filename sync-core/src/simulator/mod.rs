@@ -4,7 +4,7 @@
 //! ```text
 //! apps (random edits) ─▶ replicas ─▶ network (late, lost, repeated, cut, lying) ─▶ servers ─▶ disks (slow, failing)
 //!        │                  │             what each was told and decided             │           │
-//!        └──────────────────┴──────────▶ facts ─▶ checks of I1 to I16 ◀──────────────┴───────────┘
+//!        └──────────────────┴──────────▶ facts ─▶ checks of I1 to I17 ◀──────────────┴───────────┘
 //! ```
 //!
 //! Everything runs in one thread under an [`Executor`] with virtual time: when nothing can go on, time jumps to the next

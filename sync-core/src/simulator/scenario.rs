@@ -86,6 +86,9 @@ pub struct Scenario {
     pub hooks: Hooks,
 }
 
+/// Ops between two checkpoints of a tree. Few, so that states begin with one.
+pub(crate) const CHECKPOINT_OPS_MIN: u64 = 5;
+
 /// How long after the last fault all must be in sync.
 pub(crate) const QUIET_MAX: Duration = Duration::from_secs(30);
 
@@ -107,6 +110,7 @@ impl Scenario {
                 commit_mutations_max: 12,
                 lane_jobs_max: 3,
                 collect_max: 3,
+                checkpoint_ops_min: CHECKPOINT_OPS_MIN,
                 retention: Duration::from_secs(3),
                 lease: Duration::from_secs(4),
                 ..Limits::default()
@@ -162,6 +166,9 @@ pub(crate) const COUNTERS: &str = "counters";
 pub(crate) const OWN: &str = "own";
 /// Two records at a time are written together.
 pub(crate) const PAIRS: &str = "pairs";
+
+/// The tree that everyone edits.
+pub(crate) const OUTLINE: &str = "outline";
 
 /// Where a counter keeps its number.
 pub(crate) const COUNTER_MEMBER: &str = "n";

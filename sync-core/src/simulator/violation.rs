@@ -34,6 +34,8 @@ pub enum Invariant {
     Bounded,
     /// I14: soon after the last fault all are in sync without help.
     Live,
+    /// I15: trees are valid, and the same whatever the order in which ops came.
+    TreeValid,
     /// I16: a restored server is noticed by every replica, and nobody claims a restore that was none.
     RestoreNoticed,
     /// I17: damaged input is refused.
@@ -58,6 +60,7 @@ impl Invariant {
             Self::FailClosed => "I12 fail closed",
             Self::Bounded => "I13 bounded",
             Self::Live => "I14 live",
+            Self::TreeValid => "I15 tree valid",
             Self::RestoreNoticed => "I16 restore is noticed",
             Self::RefusedCleanly => "I17 refused cleanly",
         }

@@ -18,10 +18,11 @@
 //! `tree_ops (space_id, seq)`, and text that compares by bytes.
 //!
 //! Ops of trees are records above and rows of `tree_ops` here. A question about both is still one statement: `pages` joins
-//! two parts, each of which an index has in order.
+//! two parts, each of which an index has in order. Their checkpoints are rows of `tree_checkpoints`.
 
 mod accounts;
 mod bulk;
+mod checkpoints;
 mod clients;
 mod collect;
 mod driver;

@@ -7,7 +7,7 @@ use crate::sql::bulk::is_any_of;
 use crate::sql::driver::{self, Driver, Statement};
 use crate::sql::pack::{self, FIELD, Field, PACKED, damaged, row, split_rows};
 use crate::sql::rows;
-use crate::sql::tables::{Clients, Commits, Log, Records, Spaces, TreeOps};
+use crate::sql::tables::{Clients, Commits, Log, Records, Spaces, TreeCheckpoints, TreeOps};
 use crate::sql::tree_ops;
 use crate::sql::write::delete_of;
 use crate::store::{CollectionStats, Mode, SpaceHead};
@@ -59,6 +59,7 @@ pub async fn delete<D: Driver>(driver: &mut D, space: &SpaceId) -> Result<bool> 
     let content = [
         delete_of(Records::Table, Records::Space, space),
         delete_of(TreeOps::Table, TreeOps::SpaceId, space),
+        delete_of(TreeCheckpoints::Table, TreeCheckpoints::SpaceId, space),
         delete_of(Commits::Table, Commits::Space, space),
         delete_of(Clients::Table, Clients::Space, space),
         delete_of(Log::Table, Log::Space, space),

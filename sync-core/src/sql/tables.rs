@@ -70,6 +70,19 @@ pub enum TreeOps {
     Meta,
 }
 
+/// Checkpoints of trees, key `(space_id, tree_id)`. They follow from `tree_ops`, and may be deleted at any time.
+#[derive(Clone, Copy, Debug, Iden)]
+pub enum TreeCheckpoints {
+    /// `tree_checkpoints`
+    Table,
+    /// Space of the tree.
+    SpaceId,
+    /// The tree.
+    TreeId,
+    /// The state, as a text.
+    Body,
+}
+
 /// Commits, key `(space, last)`.
 #[derive(Clone, Copy, Debug, Iden)]
 pub enum Commits {

@@ -10,12 +10,12 @@ use crate::sql::collect::{self, Collectable};
 use crate::sql::driver::{Driver, Statement};
 use crate::sql::pack::{damaged, fields, split_rows};
 use crate::sql::pages::Selection;
-use crate::sql::{clients, history, read, rows, spaces, write};
+use crate::sql::{checkpoints, clients, history, read, rows, spaces, write};
 use crate::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, KEYS_MAX, LogEntry, Mode,
     OnCommit, Page, ScanQuery, SpaceHead, SpaceStats, StoreTxn,
 };
-use crate::types::{Record, RecordKey, Seq, SpaceId};
+use crate::types::{Record, RecordKey, Seq, SpaceId, TreeId};
 
 /// A transaction on one space over an open transaction of a backend.
 #[derive(Debug)]
@@ -129,6 +129,8 @@ impl<D: Driver> SqlTxn<D> {
         for chunk in write.log.chunks(KEYS_MAX) {
             statements.push(history::write_log(dialect, space, chunk)?);
         }
+        let checkpoints = write.checkpoints.iter();
+        statements.extend(checkpoints.map(|checkpoint| checkpoints::write(dialect, space, checkpoint)));
         let commits = write.commits.chunks(KEYS_MAX);
         statements.extend(commits.map(|chunk| history::write_commits(dialect, space, chunk)));
         statements.extend(write::head(dialect, space, write, self.largest));
@@ -228,6 +230,12 @@ impl<D: Driver> StoreTxn for SqlTxn<D> {
         let packed = self.driver.text(statement).await?;
         let commits = split_rows(packed.as_deref()).map(rows::commit).collect::<Result<_>>()?;
         self.done(commits)
+    }
+
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        self.start()?;
+        let body = self.driver.text(checkpoints::read(self.driver.dialect(), &self.space, tree)).await?;
+        self.done(body)
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {

@@ -4,7 +4,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
-use crate::types::{ActorId, ClientId, Collection, MutationNumber, Record, RecordId, RecordKey, Seq, Tag};
+use crate::types::{
+    ActorId, ClientId, Collection, MutationNumber, Record, RecordId, RecordKey, Seq, Tag, TreeId,
+};
 
 /// Everything one transaction writes to a space.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,18 @@ pub struct CommitWrite {
     /// New commits, ascending; the last one is the new head. Usually one, none when no record changed, several when
     /// history is copied.
     pub commits: Vec<CommitInfo>,
+    /// Checkpoints of trees; each replaces that of its tree. They are no part of the history and move nothing: whoever loses
+    /// them makes them again.
+    pub checkpoints: Vec<TreeCheckpoint>,
+}
+
+/// The state of a tree as a text, so that it need not be made from all its ops again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeCheckpoint {
+    /// Which tree.
+    pub tree: TreeId,
+    /// Printable ASCII, of which a store knows nothing; with millions of ops a hundred megabytes.
+    pub body: String,
 }
 
 impl CommitWrite {
@@ -33,6 +47,7 @@ impl CommitWrite {
             && self.clients.is_empty()
             && self.log.is_empty()
             && self.commits.is_empty()
+            && self.checkpoints.is_empty()
     }
 
     /// The commit that is the head after this write; `None` when the head stays where it is.

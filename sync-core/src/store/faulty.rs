@@ -14,7 +14,7 @@ use crate::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, LogEntry, Mode, Page, ScanQuery,
     SpaceHead, SpaceStats, Store, StoreTxn,
 };
-use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId};
+use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId, TreeId};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub enum Call {
     Scan,
     Clients,
     Commits,
+    Checkpoint,
     Apply,
     Collect,
     Commit,
@@ -200,6 +201,10 @@ impl StoreTxn for FaultyTxn {
 
     async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
         pass_on!(self, Call::Commits, self.txn.commits(from, limit))
+    }
+
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        pass_on!(self, Call::Checkpoint, self.txn.checkpoint(tree))
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {

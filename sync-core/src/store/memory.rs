@@ -20,10 +20,10 @@ use crate::store::memory_range;
 use crate::store::query::{space_exists, space_not_found};
 use crate::store::{
     ClientQuery, ClientState, Collected, CollectionStats, CommitInfo, CommitWrite, FeedQuery, HintHub,
-    LogEntry, Mode, Page, PageBuilder, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn, check_tree_ops,
-    gives_way,
+    LogEntry, Mode, Page, PageBuilder, ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn, TreeCheckpoint,
+    check_tree_ops, gives_way,
 };
-use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag};
+use crate::types::{ClientId, Epoch, Record, RecordKey, Seq, SpaceId, Tag, TreeId};
 
 /// Spaces in memory.
 ///
@@ -60,6 +60,7 @@ struct State {
     commits: OrdMap<Seq, CommitInfo>,
     clients: OrdMap<ClientId, ClientState>,
     log: OrdMap<i64, LogEntry>,
+    checkpoints: OrdMap<TreeId, Arc<str>>,
 }
 
 impl State {
@@ -73,6 +74,7 @@ impl State {
             commits: OrdMap::new_sync(),
             clients: OrdMap::new_sync(),
             log: OrdMap::new_sync(),
+            checkpoints: OrdMap::new_sync(),
         }
     }
 }
@@ -285,6 +287,10 @@ impl StoreTxn for MemoryTxn {
         Ok(self.state.commits.range(from..).take(limit).map(|(_, commit)| *commit).collect())
     }
 
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        Ok(self.state.checkpoints.get(tree).map(|body| body.to_string()))
+    }
+
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
         self.may_write()?;
         // As everywhere: what fails spoils the transaction.
@@ -303,6 +309,9 @@ impl StoreTxn for MemoryTxn {
         for entry in &write.log {
             self.state.head.log_head = entry.entry;
             self.state.log.insert_mut(entry.entry, entry.clone());
+        }
+        for TreeCheckpoint { tree, body } in &write.checkpoints {
+            self.state.checkpoints.insert_mut(tree.clone(), body.as_str().into());
         }
         for commit in &write.commits {
             self.state.commits.insert_mut(commit.last, *commit);

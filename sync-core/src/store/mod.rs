@@ -27,6 +27,9 @@
 //! * **The first content stays.** A later state of an op with the same content replaces what is known of it, its version
 //!   included. One with other content is ignored as a whole, also when both come in one transaction.
 //! * **They are never collected.** Only a purge removes an op; after that its key is free.
+//!
+//! Beside them a store keeps [checkpoints](StoreTxn::checkpoint) of trees, if it likes: texts that are in no feed, no scan, no
+//! count and no commit, and go with their space.
 
 mod commit;
 #[cfg(feature = "conformance")]
@@ -45,9 +48,9 @@ use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId, Tag};
+use crate::types::{Epoch, Record, RecordKey, Seq, SpaceId, Tag, TreeId};
 
-pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome};
+pub use commit::{ClientState, CommitInfo, CommitWrite, LogEntry, LogOutcome, TreeCheckpoint};
 #[cfg(feature = "conformance")]
 pub use faulty::{Call, Fault, FaultyStore};
 pub use hints::{HintHub, Hints, OnCommit};
@@ -199,6 +202,12 @@ pub trait StoreTxn: Send {
     /// The commits whose last seq is at or after `from`, ascending, at most `limit`. If any contains `from`, it is the
     /// first of them.
     async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>>;
+
+    /// The checkpoint of a tree that was written last. `None` where there is none, and always from a backend that keeps none.
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        let _ = tree;
+        Ok(None)
+    }
 
     /// Writes what commits do: all of it becomes visible with [`commit`](StoreTxn::commit), or none. Records first, then
     /// purges. A backend that works on another thread clones what it is given.

@@ -10,6 +10,7 @@ mod checkpoint;
 mod edit;
 mod error;
 mod hash;
+pub(crate) mod kept;
 mod ranges;
 mod report;
 mod state;

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use sync_core::store::{
     ClientState, HintHub, LogEntry, MemoryStore, Mode, SpaceStats, Store, StoreExt, StoreTxn,
 };
-use sync_core::{ClientId, CredentialId, Epoch, Error, ErrorKind, Result, Seq, SpaceId, Synced};
+use sync_core::{ClientId, CredentialId, Epoch, Error, ErrorKind, Result, Seq, SpaceId, Synced, TreeId};
 
 use crate::broken_txn::BrokenTxn;
 
@@ -50,6 +50,9 @@ pub(crate) enum Fault {
     OpsChange,
     OpsStayAsTheyWere,
     TreesSkipStrangers,
+    CheckpointsMeet,
+    CheckpointsSurvive,
+    CheckpointsCut,
     ScansOnlyAscend,
     LogOldestFirst,
     ReplicasShared,
@@ -120,6 +123,7 @@ pub(crate) struct Memory {
     pub(crate) hidden: BTreeSet<SpaceId>,
     pub(crate) floor: Seq,
     pub(crate) clients: BTreeMap<ClientId, ClientState>,
+    pub(crate) checkpoints: BTreeMap<TreeId, String>,
     pub(crate) synced: BTreeMap<(CredentialId, SpaceId), Synced>,
 }
 

@@ -9,9 +9,11 @@ use serde_json::Value;
 use sync_core::json::Json;
 use sync_core::store::{
     ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, Mode, Page, ScanQuery,
-    SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt, tree_op,
+    SpaceHead, Store, StoreExt, StoreTxn, StoreTxnExt, TreeCheckpoint, tree_op,
 };
-use sync_core::{ActorId, ClientId, Error, ErrorKind, Record, RecordId, RecordKey, Result, Seq, SpaceId};
+use sync_core::{
+    ActorId, ClientId, Error, ErrorKind, Record, RecordId, RecordKey, Result, Seq, SpaceId, TreeId,
+};
 
 use crate::broken::{BrokenStore, Fault};
 
@@ -240,8 +242,23 @@ impl StoreTxn for BrokenTxn {
         Ok(found)
     }
 
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        if self.has(Fault::CheckpointsSurvive) {
+            return Ok(self.store.memory().checkpoints.get(tree).cloned());
+        }
+        let first = TreeId::new("t").expect("a valid name");
+        let tree = if self.has(Fault::CheckpointsMeet) { &first } else { tree };
+        self.inner().await?.checkpoint(tree).await
+    }
+
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {
         let mut write = write.clone();
+        for TreeCheckpoint { tree, body } in &mut write.checkpoints {
+            if self.has(Fault::CheckpointsCut) {
+                body.truncate(1 << 20);
+            }
+            self.store.memory().checkpoints.insert(tree.clone(), body.clone());
+        }
         if self.has(Fault::FirstCommitIsTheHead) {
             write.commits.reverse();
         }

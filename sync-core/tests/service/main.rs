@@ -4,6 +4,7 @@
 
 mod audit;
 mod broken_scopes;
+mod checkpoints;
 mod collect;
 mod conflicts;
 mod cursors;

@@ -183,8 +183,14 @@ async fn a_space_made_anew_shares_no_tree_with_the_one_before() {
 
 #[tokio::test]
 async fn trees_that_are_too_many_to_keep_are_made_again() {
-    let limits = Limits { tree_cache_bytes_max: 10_000, page_rows_max: 3, ..Limits::default() };
-    let world = World::with(|builder| builder.limits(limits)).await;
+    // Some of them, and none.
+    for tree_cache_bytes_max in [10_000, 1] {
+        let limits = Limits { tree_cache_bytes_max, page_rows_max: 3, ..Limits::default() };
+        each_is_what_it_is(&World::with(|builder| builder.limits(limits)).await).await;
+    }
+}
+
+async fn each_is_what_it_is(world: &World) {
     let trees: Vec<TreeId> = (0..4).map(|n| TreeId::new(format!("t{n}")).unwrap()).collect();
     for round in 1..=5 {
         for (idx, tree) in trees.iter().enumerate() {

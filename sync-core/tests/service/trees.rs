@@ -1,10 +1,13 @@
 //! Ops of trees among records: one feed, one order, and rules of their own.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sync_core::protocol::{PullPage, PullReply, PullRequest, PushRequest, SnapshotRequest, code};
 use sync_core::service::Limits;
 use sync_core::{
-    Collection, ErrorKind, Mutation, OpId, Outcome, PropertyKey, Record, Role, TreeId, TreeOp, VertexId,
+    Clock, Collection, ErrorKind, Mutation, OpId, Outcome, PropertyKey, Record, Role, TreeId, TreeOp,
+    VertexId,
 };
 
 use crate::world::{World, actor, batch, create};
@@ -255,4 +258,16 @@ async fn what_is_too_much_is_refused_before_anything_happens() {
     let refused = add(&world, "ada", &[moving("1@a1", "x", None), large]).await;
     assert_eq!(refused, Err((ErrorKind::Invalid, Some(code::VALIDATION_FAILED), Some("/ops/1".to_owned()))));
     assert_eq!(world.state().await.len(), 0);
+}
+
+/// Those that build on it could not wait for another one, and its date decides nothing.
+#[tokio::test]
+async fn an_op_of_a_device_whose_clock_is_ahead_is_taken_and_dated_by_the_server() {
+    let world = World::new().await;
+    let now = world.clock.now();
+    let ahead = put(&moving("1@a1", "book", None)).at(now.saturating_add(Duration::from_secs(3600)));
+    let soon = put(&moving("2@a1", "intro", None)).at(now.saturating_add(Duration::from_secs(60)));
+    assert_eq!(words(&world.push(vec![ahead, soon]).await), ["applied", "applied"]);
+    let dates: Vec<_> = world.state().await.into_values().map(|record| record.meta.edited_at).collect();
+    assert_eq!(dates, [now, now.saturating_add(Duration::from_secs(60))]);
 }

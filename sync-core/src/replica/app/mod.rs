@@ -13,6 +13,7 @@ pub(super) mod select;
 pub(super) mod shown;
 pub(super) mod since;
 pub(super) mod status;
+pub(super) mod subtree;
 pub(super) mod transaction;
 pub(super) mod tree;
 pub(super) mod typed;

@@ -1,5 +1,7 @@
 //! A replicated tree on a replica: edited offline, sent with everything else, the same on every copy in the end.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::lock::MutexGuard;
 
@@ -7,18 +9,19 @@ use crate::error::{Error, Result};
 use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::Replica;
-use crate::replica::local::trees::{Kept, Slot};
+use crate::replica::local::subtrees::Touched;
+use crate::replica::local::trees::{Kept, Mark, Slot};
 use crate::replica::tell::watch::Watch;
-use crate::tree::{Edit, Tree, TreeError, Undo};
+use crate::tree::{Edit, Tree, TreeError, TreeState, Undo};
 use crate::types::{Collection, PropertyKey, TreeId, TreeOp, VertexId};
 
 /// A tree of a replica, see [`Replica::tree`]. Cheap to clone; all clones, and all that were asked for by the same name, share
 /// one state in memory. It goes when the last of them does.
 #[derive(Clone, Debug)]
 pub struct ReplicaTree {
-    replica: Replica,
+    pub(super) replica: Replica,
     collection: Collection,
-    slot: Slot,
+    pub(super) slot: Slot,
 }
 
 /// Edits of a tree that are stored together, see [`ReplicaTree::edit`]. Every method takes effect at once for those after it,
@@ -26,7 +29,9 @@ pub struct ReplicaTree {
 #[derive(Debug)]
 pub struct TreeEdit<'t> {
     tree: &'t mut Tree,
+    slot: &'t Slot,
     ops: Vec<TreeOp>,
+    concerned: Vec<Arc<Touched>>,
 }
 
 impl Replica {
@@ -93,9 +98,10 @@ impl ReplicaTree {
     /// store reports.
     pub async fn edit<T>(&self, work: impl FnOnce(&mut TreeEdit<'_>) -> Result<T, TreeError>) -> Result<T> {
         let (slot, mut kept) = self.now().await?;
-        let mut edit = TreeEdit { tree: &mut kept.tree, ops: Vec::new() };
+        let mut edit =
+            TreeEdit { tree: &mut kept.tree, slot: &self.slot, ops: Vec::new(), concerned: Vec::new() };
         let done = work(&mut edit);
-        let ops = edit.ops;
+        let TreeEdit { ops, concerned, .. } = edit;
         let done = match done {
             Ok(done) => done,
             Err(error) => {
@@ -112,6 +118,7 @@ impl ReplicaTree {
                 .replica
                 .write(move |local| async move { local.add_ops(&mark, &collection, &ops).await }.boxed());
             store.await?;
+            concerned.iter().for_each(|watcher| watcher.touch());
         }
         put_back(slot, kept);
         Ok(done)
@@ -144,13 +151,53 @@ impl ReplicaTree {
 
     /// The state, up to date, taken out of its place: whoever does not put it back leaves it to be made anew.
     async fn now(&self) -> Result<(MutexGuard<'_, Option<Kept>>, Kept)> {
-        let mut slot = self.slot.lock().await;
+        let mut slot = self.slot.state.lock().await;
         let kept = slot.take();
         let (known, collection) = (kept.as_ref().map(|kept| kept.mark.clone()), self.collection.clone());
-        let read =
-            self.replica.read(move |local| async move { local.tree_news(collection, known).await }.boxed());
-        let (kept, _) = Kept::take(kept, read.await?);
+        let stored = if known.is_none() { self.stored().await } else { None };
+        let read = self
+            .replica
+            .read(move |local| async move { local.tree_news(collection, known, stored).await }.boxed());
+        let news = read.await?;
+        if let Some((mark, n_ops)) = news.begun() {
+            self.replica.0.trees.note_kept(&self.collection, mark, n_ops);
+        }
+        let (kept, report) = Kept::take(kept, news);
+        let concerned = match report {
+            Some(report) => self.slot.subtrees.concerned(kept.tree.state(), &report),
+            None => self.slot.subtrees.all(),
+        };
+        concerned.iter().for_each(|watcher| watcher.touch());
+        let ops_min = self.replica.0.options.checkpoint_ops_min;
+        if let Some(body) = self.replica.0.trees.due_checkpoint(&self.collection, &kept, ops_min) {
+            self.keep(kept.mark.clone(), body);
+        }
         Ok((slot, kept))
+    }
+
+    /// What the checkpoint says, if there is one that can be read.
+    async fn stored(&self) -> Option<(Mark, TreeState)> {
+        let collection = self.collection.clone();
+        let read =
+            self.replica.read(move |local| async move { local.stored_state(&collection).await }.boxed());
+        read.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the checkpoint of a tree could not be read, and is done without");
+            None
+        })
+    }
+
+    /// Has a checkpoint stored, by and by. Nothing depends on it.
+    fn keep(&self, mark: Mark, body: String) {
+        let (replica, collection) = (self.replica.clone(), self.collection.clone());
+        let runtime = Arc::clone(&replica.0.options.runtime);
+        runtime.spawn(Box::pin(async move {
+            let kept = replica.write(move |local| {
+                async move { local.keep_checkpoint(&mark, &collection, body).await }.boxed()
+            });
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "a checkpoint of a tree could not be stored");
+            }
+        }));
     }
 }
 
@@ -239,6 +286,7 @@ impl TreeEdit<'_> {
     }
 
     fn keep(&mut self, edit: Edit) -> Undo {
+        self.concerned.extend(self.slot.subtrees.concerned(self.tree.state(), &edit.report));
         self.ops.extend(edit.ops);
         edit.undo
     }

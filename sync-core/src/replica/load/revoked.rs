@@ -47,7 +47,7 @@ impl Local {
             self.set(row);
         }
         let ids = Arc::clone(&self.options.ids);
-        let mut state = State { standby: false, ..self.state().await? };
+        let mut state = State { standby: false, receipt: None, ..self.state().await? };
         state.rename(&*ids);
         self.save(&state)?;
         Ok(SyncReport::default())

@@ -9,14 +9,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures_util::lock::Mutex as AsyncMutex;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::protocol::code;
 use crate::replica::local::rows::Base;
+use crate::replica::local::subtrees::Subtrees;
 use crate::replica::local::txn::Local;
-use crate::store::{FeedQuery, ScanQuery, stored_op};
-use crate::tree::{Report, Tree};
+use crate::store::{FeedQuery, ScanQuery, TreeCheckpoint, stored_op};
+use crate::tree::{Report, Tree, TreeState, kept};
 use crate::types::{Collection, Epoch, OpClock, OpId, PeerId, RecordKey, Seq, TreeOp};
 
 /// Ops that are read at once.
@@ -24,17 +26,29 @@ const READ_ROWS_MAX: usize = 1000;
 /// Bytes of ops that are read at once.
 const READ_BYTES_MAX: usize = 4 << 20;
 
-/// Where the state of a tree is, for all who have it at hand; empty while nobody has asked, or after something went wrong.
-pub(crate) type Slot = Arc<AsyncMutex<Option<Kept>>>;
+/// A tree that someone has at hand.
+#[derive(Debug, Default)]
+pub(crate) struct OpenTree {
+    /// Its state; `None` while nobody has asked, or after something went wrong.
+    pub(crate) state: AsyncMutex<Option<Kept>>,
+    pub(crate) subtrees: Subtrees,
+}
+
+/// A tree, for all who have it at hand.
+pub(crate) type Slot = Arc<OpenTree>;
 
 /// The trees that someone has at hand.
 #[derive(Debug, Default)]
-pub(crate) struct OpenTrees(Mutex<HashMap<Collection, Weak<AsyncMutex<Option<Kept>>>>>);
+pub(crate) struct OpenTrees {
+    open: Mutex<HashMap<Collection, Weak<OpenTree>>>,
+    /// Ops in the last checkpoint of each tree, whatever became of it, and from when on it is none.
+    n_kept: Mutex<HashMap<Collection, (Mark, u64)>>,
+}
 
 impl OpenTrees {
     /// The one state of a tree: with two, both would number their ops alike.
     pub(crate) fn slot(&self, tree: &Collection) -> Slot {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, slot| slot.strong_count() > 0);
         if let Some(slot) = open.get(tree).and_then(Weak::upgrade) {
             return slot;
@@ -42,6 +56,26 @@ impl OpenTrees {
         let slot = Slot::default();
         open.insert(tree.clone(), Arc::downgrade(&slot));
         slot
+    }
+
+    /// A checkpoint was found that has so many ops.
+    pub(crate) fn note_kept(&self, tree: &Collection, mark: &Mark, n_ops: u64) {
+        let mut n_kept = self.n_kept.lock().unwrap_or_else(PoisonError::into_inner);
+        n_kept.insert(tree.clone(), (mark.clone(), n_ops));
+    }
+
+    /// A checkpoint to be stored, if it is time for one. If that fails, the next one comes when the tree has grown again.
+    pub(crate) fn due_checkpoint(&self, tree: &Collection, now: &Kept, ops_min: u64) -> Option<String> {
+        let n_ops = now.tree.state().n_ops();
+        let mut n_kept = self.n_kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |before: &&(Mark, u64)| Mark { at: now.mark.at, ..before.0.clone() } == now.mark;
+        let before = n_kept.get(tree).filter(is_same).map_or(0, |(_, n_ops)| *n_ops);
+        if !kept::is_due(n_ops, before, ops_min) {
+            return None;
+        }
+        n_kept.insert(tree.clone(), (now.mark.clone(), n_ops));
+        drop(n_kept);
+        Some(kept::write(&now.mark, now.tree.state()))
     }
 }
 
@@ -53,7 +87,7 @@ pub(crate) struct Kept {
 }
 
 /// What a state was made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Mark {
     epoch: Epoch,
     peer: PeerId,
@@ -65,6 +99,8 @@ pub(crate) struct Mark {
 /// What a state lacks.
 pub(crate) struct News {
     mark: Mark,
+    /// A state to begin with, where nothing is known that counts.
+    begin: TreeState,
     ops: Vec<TreeOp>,
     /// Clocks that were used here, also by ops that are gone.
     used: Option<OpClock>,
@@ -72,25 +108,37 @@ pub(crate) struct News {
     is_all: bool,
 }
 
+impl News {
+    /// Ops in the checkpoint that it begins with, if it does.
+    pub(crate) fn begun(&self) -> Option<(&Mark, u64)> {
+        Some((&self.mark, self.begin.n_ops())).filter(|(_, n_ops)| *n_ops > 0)
+    }
+}
+
 impl Kept {
-    /// Takes in what is new; makes the state anew where it must be.
-    pub(crate) fn take(kept: Option<Self>, news: News) -> (Self, Report) {
-        let News { mark, ops, used, is_all } = news;
-        let mut tree = match kept.filter(|_| !is_all) {
-            Some(kept) => kept.tree,
-            None => Tree::new(mark.peer.clone()),
-        };
+    /// Takes in what is new; makes the state anew where it must be, and then cannot say what that has changed.
+    pub(crate) fn take(kept: Option<Self>, news: News) -> (Self, Option<Report>) {
+        let News { mark, begin, ops, used, is_all } = news;
+        let kept = kept.filter(|_| !is_all);
+        let is_known = kept.is_some();
+        let mut tree = kept.map_or_else(|| Tree::with_state(mark.peer.clone(), begin), |kept| kept.tree);
         let report = tree.apply(ops);
         if let Some(used) = used {
             tree.go_on_after(used);
         }
-        (Self { tree, mark }, report)
+        (Self { tree, mark }, is_known.then_some(report))
     }
 }
 
 impl Local {
     /// What of a tree is stored since a state was made.
-    pub(crate) async fn tree_news(&mut self, tree: Collection, known: Option<Mark>) -> Result<News> {
+    /// With `stored`, the [checkpoint](Self::stored_state), where nothing is known.
+    pub(crate) async fn tree_news(
+        &mut self,
+        tree: Collection,
+        known: Option<Mark>,
+        stored: Option<(Mark, TreeState)>,
+    ) -> Result<News> {
         let (head, state) = (self.space_head(), self.state().await?);
         let (peer, n_losses) = (state.peer(), state.n_losses);
         let used = tree.tree().and_then(|tree| state.op_clocks.get(&tree).copied());
@@ -98,7 +146,9 @@ impl Local {
         let same_before =
             |known: &Mark| Mark { at: known.at, ..mark.clone() } == *known && known.at <= mark.at;
         let known = known.filter(same_before);
-        let mut after = known.as_ref().map_or(Seq::ZERO, |known| known.at);
+        let stored = stored.filter(|(stored, _)| known.is_none() && same_before(stored));
+        let (begin_at, begin) = stored.map_or_else(Default::default, |(stored, state)| (stored.at, state));
+        let mut after = known.as_ref().map_or(begin_at, |known| known.at);
         let mut ops = Vec::new();
         while after < mark.at {
             let (collections, up_to) = (Some(vec![tree.clone()]), mark.at);
@@ -112,7 +162,29 @@ impl Local {
                 break;
             }
         }
-        Ok(News { is_all: known.is_none(), mark, ops, used })
+        Ok(News { is_all: known.is_none(), mark, begin, ops, used })
+    }
+
+    /// The state in the checkpoint of a tree, and what it was made from. Not with anything else in one transaction, which
+    /// would be spoiled where that cannot be read.
+    pub(crate) async fn stored_state(&mut self, tree: &Collection) -> Result<Option<(Mark, TreeState)>> {
+        let Some(tree) = tree.tree() else { return Ok(None) };
+        Ok(self.checkpoint(&tree).await?.and_then(|text| kept::read(&text, |_: &Mark| true)))
+    }
+
+    /// Stores a checkpoint, unless what it was made from is not what counts any more.
+    pub(crate) async fn keep_checkpoint(
+        &mut self,
+        mark: &Mark,
+        tree: &Collection,
+        body: String,
+    ) -> Result<()> {
+        let (epoch, state) = (self.space_head().epoch, self.state().await?);
+        let now = Mark { epoch, peer: state.peer(), n_losses: state.n_losses, at: mark.at };
+        match tree.tree().filter(|_| now == *mark) {
+            Some(tree) => self.set_checkpoint(TreeCheckpoint { tree, body }).await,
+            None => Ok(()),
+        }
     }
 
     /// Stores ops that were made here, to be sent.

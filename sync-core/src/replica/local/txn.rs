@@ -1,6 +1,6 @@
 //! A local transaction: what was read, overlaid with what is to be written, and the task it runs in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_channel::oneshot;
 use futures_util::FutureExt;
@@ -12,8 +12,10 @@ use crate::replica::local::open::{Inner, Replica, ReplicaOptions};
 use crate::replica::local::place::Side;
 use crate::replica::tell::watch::{Change, Origin, is_told};
 use crate::state_hash::{StateHash, state_hash};
-use crate::store::{Collected, CommitWrite, FeedQuery, Mode, Page, ScanQuery, SpaceHead, Stamper, StoreTxn};
-use crate::types::{Record, RecordKey, Seq};
+use crate::store::{
+    Collected, CommitWrite, FeedQuery, Mode, Page, ScanQuery, SpaceHead, Stamper, StoreTxn, TreeCheckpoint,
+};
+use crate::types::{Record, RecordKey, Seq, TreeId};
 
 /// A transaction on the local store. What it reads includes what it wrote; dropping it abandons everything.
 pub(crate) struct Local {
@@ -21,7 +23,8 @@ pub(crate) struct Local {
     pub(crate) options: ReplicaOptions,
     cells: HashMap<RecordKey, Cell>,
     n_written: usize,
-    has_collected: bool,
+    /// Whether something was done to the store besides what `cells` say.
+    has_more_to_commit: bool,
     /// Whether ops of trees were removed.
     loses_ops: bool,
 }
@@ -48,8 +51,8 @@ pub(crate) type Work<'a, T> = BoxFuture<'a, Result<T>>;
 
 impl Local {
     pub(crate) fn new(txn: Box<dyn StoreTxn>, options: &ReplicaOptions) -> Self {
-        let (cells, n_written, has_collected, loses_ops) = (HashMap::new(), 0, false, false);
-        Self { txn, options: options.clone(), cells, n_written, has_collected, loses_ops }
+        let (cells, n_written, has_more_to_commit, loses_ops) = (HashMap::new(), 0, false, false);
+        Self { txn, options: options.clone(), cells, n_written, has_more_to_commit, loses_ops }
     }
 
     /// Reads these records ahead, in as few statements as possible.
@@ -139,8 +142,20 @@ impl Local {
 
     /// Removes tombstones and history up to `floor`.
     pub(crate) async fn collect(&mut self, floor: Seq, limit: usize) -> Result<Collected> {
-        self.has_collected = true;
+        self.has_more_to_commit = true;
         self.txn.collect(floor, limit).await
+    }
+
+    /// The checkpoint of a tree.
+    pub(crate) async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        self.txn.checkpoint(tree).await
+    }
+
+    /// Replaces the checkpoint of a tree.
+    pub(crate) async fn set_checkpoint(&mut self, checkpoint: TreeCheckpoint) -> Result<()> {
+        self.has_more_to_commit = true;
+        let write = CommitWrite { checkpoints: vec![checkpoint], ..CommitWrite::default() };
+        self.txn.apply(&write).await
     }
 
     /// Whether the application edited something.
@@ -151,20 +166,26 @@ impl Local {
     /// Makes durable what was written.
     pub(crate) async fn commit(mut self) -> Result<()> {
         let replaced = self.replaced_ops();
+        let mut shrunk: BTreeSet<TreeId> = replaced.iter().filter_map(|key| key.collection.tree()).collect();
         if self.loses_ops || !replaced.is_empty() {
             self.note_lost_ops().await?;
         }
         let mut written: Vec<(usize, RecordKey, Option<Record>)> = Vec::with_capacity(self.n_written);
         for (key, cell) in self.cells.drain() {
-            if let Some(place) = cell.written {
-                written.push((place, key, cell.record));
+            let Some(place) = cell.written else { continue };
+            if cell.record.is_none() {
+                shrunk.extend(key.collection.tree());
             }
+            written.push((place, key, cell.record));
         }
         if written.is_empty() {
-            return if self.has_collected { self.txn.commit().await } else { Ok(()) };
+            return if self.has_more_to_commit { self.txn.commit().await } else { Ok(()) };
         }
         written.sort_unstable_by_key(|(place, ..)| *place);
-        let write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;
+        let mut write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;
+        // It holds what is to be gone, and is of no use any more.
+        let emptied = shrunk.into_iter().map(|tree| TreeCheckpoint { tree, body: String::new() });
+        write.checkpoints = emptied.collect();
         if !replaced.is_empty() {
             self.txn.apply(&CommitWrite { purges: replaced, ..CommitWrite::default() }).await?;
         }

@@ -85,7 +85,7 @@ impl Replica {
         asked: Asked,
         nothing: Outcome,
     ) -> Result<Outcome> {
-        page::check(&page, &asked.after, self.space())?;
+        page::check(&page, &asked, self.space())?;
         page::check_leads_on(&page, &asked.after, self.space())?;
         // Pages count only together with those that follow; a sync sees to that.
         if page.has_more {

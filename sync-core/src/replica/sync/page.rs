@@ -23,17 +23,23 @@ impl Asked {
     }
 }
 
-/// Checks that a page answers a request for what comes after `after`: it is of this space and this history, in order,
-/// and does not lead back. A proxy's old answer or another space's page is none.
+/// Checks that a page answers what was asked: it is of this space and this history, in order, does not lead back, and was
+/// read from behind the receipt. A proxy's old answer or another space's page is none.
 ///
 /// # Errors
 ///
 /// [`Distrusted`](ErrorKind::Distrusted).
-pub(crate) fn check(page: &PullPage, after: &CursorToken, space: &SpaceId) -> Result<()> {
+pub(crate) fn check(page: &PullPage, asked: &Asked, space: &SpaceId) -> Result<()> {
     let read = |token| Cursor::decode(token, space).map_err(|_| distrusted("carries another space's cursor"));
-    let (from, to) = (read(after)?, read(&page.cursor)?);
+    let (from, to) = (read(&asked.after)?, read(&page.cursor)?);
     if from.epoch != to.epoch || to.seq < from.seq || to.seq > page.head {
         return Err(distrusted("does not go on from the cursor that was sent"));
+    }
+    if let Some(receipt) = &asked.receipt {
+        let receipt = read(receipt)?;
+        if receipt.epoch != to.epoch || to.seen < receipt.seen {
+            return Err(distrusted("was read before what it was asked to show"));
+        }
     }
     let mut last = from.seq;
     for change in &page.changes {
@@ -114,7 +120,8 @@ mod tests {
         let token = cursor.encode(&space);
         let page = PullPage { changes: vec![], cursor: token.clone(), has_more: true, head: seq(9) };
         // Another push went into the same commit: its author gets this, and pulls.
-        assert!(check(&page, &token, &space).is_ok());
-        assert_eq!(check_leads_on(&page, &token, &space).unwrap_err().kind(), ErrorKind::Distrusted);
+        let asked = Asked { after: token, receipt: None };
+        assert!(check(&page, &asked, &space).is_ok());
+        assert_eq!(check_leads_on(&page, &asked.after, &space).unwrap_err().kind(), ErrorKind::Distrusted);
     }
 }

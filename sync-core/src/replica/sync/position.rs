@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{PullReply, PullRequest, ResyncReason, code};
 use crate::replica::Replica;
-use crate::replica::sync::page;
+use crate::replica::sync::page::{self, Asked};
 use crate::replica::sync::{Run, lost_cursor};
 use crate::replica::tell::waits::Verdict;
 use crate::types::{Cursor, CursorToken};
@@ -166,7 +166,8 @@ impl Run<'_> {
         };
         match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(found)) => {
-                page::check(&found, token, self.replica.space())?;
+                let asked = Asked { after: token.clone(), receipt: None };
+                page::check(&found, &asked, self.replica.space())?;
                 Ok(true)
             }
             // So old that its history was collected: everything that this replica has is newer.

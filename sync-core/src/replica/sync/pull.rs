@@ -6,7 +6,7 @@
 use futures_util::FutureExt;
 
 use crate::error::Result;
-use crate::protocol::{PullPage, PullReply, PullRequest};
+use crate::protocol::{PullPage, PullReply, PullRequest, ResyncReason};
 use crate::replica::local::place::Side;
 use crate::replica::local::state::State;
 use crate::replica::sync::page::{self, Asked};
@@ -87,13 +87,18 @@ impl Run<'_> {
         let page = match self.transport.pull(self.replica.space(), &request).await {
             Ok(PullReply::Page(page)) => page,
             Ok(PullReply::ResyncRequired(resync)) => return Ok(Some(resync.into())),
-            Err(error) => return lost_cursor(&error).map(|reason| Some(Step::Resync(reason))).ok_or(error),
+            // With a receipt it may be that, and nobody can tell then whether the server has what it stands for.
+            Err(error) => {
+                let because = |reason| if receipt.is_some() { ResyncReason::HistoryDiverged } else { reason };
+                return lost_cursor(&error).map(|reason| Some(Step::Resync(because(reason)))).ok_or(error);
+            }
         };
-        page::check(&page, &after, self.replica.space())?;
-        page::check_leads_on(&page, &after, self.replica.space())?;
+        let asked = Asked { after, receipt };
+        page::check(&page, &asked, self.replica.space())?;
+        page::check_leads_on(&page, &asked.after, self.replica.space())?;
         let has_more = page.has_more;
         self.has_progressed = true;
-        self.pages.push(Asked { after, receipt }, page);
+        self.pages.push(asked, page);
         if has_more && side == Side::Live && !self.pages.is_full() {
             return Ok(None);
         }

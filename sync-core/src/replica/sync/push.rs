@@ -60,15 +60,26 @@ impl Run<'_> {
     }
 
     async fn push_one(&mut self, batch: Batch) -> Result<Step> {
-        let (mut after, receipt) = (self.cursor_to_send().await?, self.replica.state().await?.receipt);
+        let (mut after, mut receipt) = (self.cursor_to_send().await?, self.replica.state().await?.receipt);
         self.tell_pushing(&batch).await?;
-        let is_any = after.is_some() || receipt.is_some();
-        let mut reply = self.send(&batch, after.clone(), receipt).await;
-        let lost = reply.as_ref().err().and_then(lost_cursor).filter(|_| is_any);
-        if lost.is_some() {
-            // That says nothing of the batch, which may have been carried out before: it is settled first.
-            after = None;
-            reply = self.send(&batch, None, None).await;
+        let mut lost = None;
+        // What cannot be read says nothing of the batch, which may have been carried out before: it is settled first.
+        let mut reply = loop {
+            let reply = self.send(&batch, after.clone(), receipt.clone()).await;
+            if reply.as_ref().err().and_then(lost_cursor).is_none() {
+                break reply;
+            }
+            if after.take().is_some() {
+                lost = Some(ResyncReason::Horizon);
+            } else if receipt.take().is_some() {
+                lost = Some(ResyncReason::HistoryDiverged);
+            } else {
+                break reply;
+            }
+        };
+        if let (Ok(PushReply::Done(done)), Some(ResyncReason::HistoryDiverged)) = (&mut reply, lost) {
+            // It does not show that what was answered before is still there.
+            done.receipt = None;
         }
         let step = self.settle_reply(batch, after, reply).await?;
         Ok(lost.map_or(step, |reason| match step {
@@ -141,12 +152,13 @@ impl Run<'_> {
         }
         let receipt = done.receipt;
         page::check_receipt(receipt.as_ref(), self.replica.space())?;
-        let asked = after.map(|after| Asked { after, receipt: receipt.clone() });
-        let came_with = done.page.zip(asked);
+        let is_up_to_date = after.is_some() && done.page.as_ref().is_some_and(|page| !page.has_more);
+        // Only the last page stands for the head that the commit has left.
+        let shown = receipt.clone().filter(|_| is_up_to_date);
+        let came_with = done.page.zip(after.map(|after| Asked { after, receipt: shown }));
         if let Some((page, asked)) = &came_with {
-            page::check(page, &asked.after, self.replica.space())?;
+            page::check(page, asked, self.replica.space())?;
         }
-        let is_up_to_date = came_with.as_ref().is_some_and(|(page, _)| !page.has_more);
         // The first of several pages is kept until the others are there.
         let (came_with, kept) = if is_up_to_date { (came_with, None) } else { (None, came_with) };
         let outcomes = done.outcomes;

@@ -12,28 +12,28 @@ use crate::store::MemoryStore;
 use crate::tree::TreeHash;
 use crate::types::{ActorId, OpClock, OpId, PropertyKey, TreeId, TreeOp, VertexId};
 
-fn vertex(name: &str) -> VertexId {
+pub(super) fn vertex(name: &str) -> VertexId {
     VertexId::new(name).unwrap()
 }
 
-fn key(name: &str) -> PropertyKey {
+pub(super) fn key(name: &str) -> PropertyKey {
     PropertyKey::new(name).unwrap()
 }
 
-fn json_of(value: serde_json::Value) -> Json {
+pub(super) fn json_of(value: serde_json::Value) -> Json {
     Json::from_value(&value).unwrap()
 }
 
-fn outline(replica: &Replica) -> ReplicaTree {
+pub(super) fn outline(replica: &Replica) -> ReplicaTree {
     replica.tree("outline").unwrap()
 }
 
-async fn create(replica: &Replica, name: &str, parent: Option<&str>) {
+pub(super) async fn create(replica: &Replica, name: &str, parent: Option<&str>) {
     let parent = parent.map(vertex);
     outline(replica).edit(|edit| edit.create(vertex(name), parent.as_ref(), None).map(drop)).await.unwrap();
 }
 
-async fn moves(replica: &Replica, name: &str, parent: &str) {
+pub(super) async fn moves(replica: &Replica, name: &str, parent: &str) {
     outline(replica).edit(|edit| edit.move_to(&vertex(name), &vertex(parent)).map(drop)).await.unwrap();
 }
 
@@ -68,7 +68,7 @@ async fn assert_one_tree(world: &World, replicas: &[&Replica]) {
     }
 }
 
-async fn sync_all(world: &World, replicas: &[&Replica]) {
+pub(super) async fn sync_all(world: &World, replicas: &[&Replica]) {
     for _ in 0..2 {
         for replica in replicas {
             replica.sync(&world.loopback()).await.unwrap();

@@ -72,6 +72,7 @@ impl World {
             policies: self.policies.clone(),
             actor: ActorId::new("ada").unwrap(),
             shows_partial_load: false,
+            checkpoint_ops_min: crate::tree::kept::OPS_MIN,
         }
     }
 

@@ -45,6 +45,7 @@ impl App {
             self.facts.tokens.are_replaced(&tokens_of(conflict.body.mine.as_ref()), &theirs);
         }
         self.facts.tokens.are_safe(&token);
+        self.facts.was_decided(self.device.space_number, &conflict.body.key);
         self.facts.tokens.are_revived(after.iter().cloned());
         resolved?;
         if after.contains(&token) {

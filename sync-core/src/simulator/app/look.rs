@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::App;
+use super::outline::fault_of;
 use crate::error::Result;
 use crate::replica::{Query, Replica, SetAside, ShownConflict};
 use crate::simulator::Invariant;
-use crate::simulator::scenario::{COUNTERS, OWN, PAIRS, SHARED};
+use crate::simulator::scenario::{COUNTERS, OUTLINE, OWN, PAIRS, SHARED};
 use crate::types::{Record, RecordKey, Version};
 
 /// Records, conflicts and refused edits that are read at once: more than there ever are.
@@ -63,6 +64,9 @@ impl App {
         if let Some(torn) = torn_pair(&records).filter(|_| self.pairs_stay_together) {
             let detail = format!("{} shows one of the pair {torn} without the other", self.device);
             self.journal.broken(Invariant::SessionOrder, detail);
+        }
+        if let Some(fault) = self.replica().tree(OUTLINE)?.read(|tree| fault_of(tree.state())).await? {
+            self.journal.broken(Invariant::TreeValid, format!("{} shows no tree: {fault}", self.device));
         }
         let now: BTreeMap<RecordKey, Version> =
             records.into_iter().map(|record| (record.key, record.meta.upstream)).collect();

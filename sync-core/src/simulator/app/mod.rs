@@ -3,6 +3,7 @@
 mod decide;
 mod edit;
 mod look;
+mod outline;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::simulator::{Dice, Invariant};
 
 pub(crate) use edit::make_counters;
 pub(crate) use look::{Shown, everything};
+pub(crate) use outline::fault_of;
 
 /// The longest pause between two things that an app does.
 const PAUSE_MAX: Duration = Duration::from_millis(600);
@@ -62,6 +64,7 @@ impl App {
             14..=15 if self.decides => self.decide().await,
             16 => self.dismiss().await,
             17 => self.look().await,
+            18 => self.edit_outline().await,
             _ => self.edit_own().await,
         }
     }

@@ -82,10 +82,14 @@ pub(super) fn nobody_is_in_conflict_with_oneself(world: &World<'_>, view: &View)
         let name = id.split('-').next().unwrap_or(id);
         collection.as_str() == OWN && !world.facts.is_shared(name)
     };
+    // Anyone may have decided about an earlier conflict, and their decision is an edit.
+    let is_decided = |body: &ConflictBody| world.facts.is_decided(view.number, &body.key);
     for (device, shown) in &view.devices {
         let conflict = shown.conflicts.iter().find(|conflict| {
             let body = &conflict.body;
-            is_own(&body.key.collection, body.key.id.as_str()) && !is_of_collected_tombstone(body)
+            is_own(&body.key.collection, body.key.id.as_str())
+                && !is_of_collected_tombstone(body)
+                && !is_decided(body)
         });
         world.journal.expect(conflict.is_none(), Invariant::NoSilentLoser, || {
             format!("nobody else touches it, and it is in conflict: {conflict:?}")

@@ -7,6 +7,7 @@ mod isolation;
 mod reading;
 mod rest;
 mod revoked;
+mod trees;
 mod view;
 
 use crate::simulator::world::World;
@@ -29,6 +30,7 @@ pub(crate) async fn all(world: &mut World<'_>) {
         edits::nobody_is_in_conflict_with_oneself(world, &view);
         edits::what_was_deleted_stays_away(world, &view);
         edits::pairs_stay_together(world, &view);
+        trees::trees_are_valid_and_the_same(world, &view).await;
         isolation::nothing_crosses(world, &view).await;
         revoked::nothing_is_left_and_nothing_is_lost(world, &view).await;
         reading::a_reader_has_everything(world, &view).await;

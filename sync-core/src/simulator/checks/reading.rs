@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::View;
+use super::trees::outline_of;
 use crate::accounts::Role;
 use crate::error::Result;
 use crate::protocol::{PullPage, PullReply, PullRequest};
@@ -58,7 +59,7 @@ pub(crate) fn begin(world: &mut World<'_>) {
 }
 
 /// Someone who may read.
-fn somebody() -> Actor {
+pub(super) fn somebody() -> Actor {
     Actor::new(ActorId::new("reader").expect("a plain word is a valid actor"), Role::Viewer)
 }
 
@@ -71,7 +72,15 @@ impl Reader {
         loop {
             self.process.sleep(self.dice.delay(PAUSE_MAX)).await;
             self.read_on().await;
+            self.look_at_tree().await;
         }
+    }
+
+    /// Asks a server for the tree, so that it keeps one that must not be told of when it has become another.
+    async fn look_at_tree(&self) {
+        let Some(endpoint) = self.network.endpoint(usize::MAX) else { return };
+        let (service, space) = (endpoint.service.clone(), self.space.clone());
+        endpoint.process.call(async move { outline_of(&service, &space).await.is_ok() }).await;
     }
 
     /// Reads a page. Says whether there may be more.

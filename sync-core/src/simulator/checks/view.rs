@@ -16,7 +16,7 @@ pub(crate) struct View {
     pub(crate) number: usize,
     pub(crate) space: SpaceId,
     pub(crate) head: SpaceHead,
-    /// What is on the server's disk, tombstones included.
+    /// What is on the server's disk for its readers, tombstones and ops of trees included.
     pub(crate) records: BTreeMap<RecordKey, Record>,
     /// The devices that may still use it, and what they show.
     pub(crate) devices: Vec<(Arc<Device>, Shown)>,
@@ -28,7 +28,8 @@ impl View {
         let space = world.spaces.get(number)?.clone();
         let disk = world.branch.disk.clone();
         let store = world.look_at_disk(&disk).await?;
-        let (head, records) = expected(world, read_all(&*store, &space).await)?;
+        let (head, mut records) = expected(world, read_all(&*store, &space).await)?;
+        records.retain(|key, _| key.collection.is_delivered());
         let mut devices = Vec::new();
         for device in world.devices_of(number) {
             let Some(running) = device.running() else { continue };
@@ -40,7 +41,8 @@ impl View {
 
     /// Records of the application that are not deleted.
     pub(crate) fn visible(&self) -> impl Iterator<Item = &Record> {
-        self.records.values().filter(|record| !record.is_deleted() && !record.key.collection.is_system())
+        let is_of_app = |key: &RecordKey| !key.collection.is_system() && !key.collection.is_tree();
+        self.records.values().filter(move |record| !record.is_deleted() && is_of_app(&record.key))
     }
 
     /// Conflicts as they are kept.

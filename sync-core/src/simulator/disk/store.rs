@@ -15,7 +15,7 @@ use crate::store::{
     Call, ClientQuery, ClientState, Collected, CommitInfo, CommitWrite, FeedQuery, LogEntry, Mode, Page,
     ScanQuery, SpaceHead, SpaceStats, Store, StoreTxn,
 };
-use crate::types::{Collection, Epoch, Record, RecordKey, Seq, SpaceId};
+use crate::types::{Collection, Epoch, Record, RecordKey, Seq, SpaceId, TreeId};
 
 /// A store as one process of a simulation has it.
 #[derive(Clone, Debug)]
@@ -135,6 +135,10 @@ impl StoreTxn for SimTxn {
 
     async fn commits(&mut self, from: Seq, limit: usize) -> Result<Vec<CommitInfo>> {
         pass_on!(self, Call::Commits, self.txn.commits(from, limit))
+    }
+
+    async fn checkpoint(&mut self, tree: &TreeId) -> Result<Option<String>> {
+        pass_on!(self, Call::Checkpoint, self.txn.checkpoint(tree))
     }
 
     async fn apply(&mut self, write: &CommitWrite) -> Result<()> {

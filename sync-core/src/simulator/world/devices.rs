@@ -14,7 +14,7 @@ use crate::simulator::device::{Device, Running};
 use crate::simulator::disk::{Seat, SimStore};
 use crate::simulator::drive::{keep_in_sync, run};
 use crate::simulator::network::{Caller, Link};
-use crate::simulator::scenario::policies;
+use crate::simulator::scenario::{CHECKPOINT_OPS_MIN, policies};
 use crate::simulator::witness::Witness;
 use crate::simulator::{Place, Process};
 use crate::store::Store;
@@ -77,6 +77,7 @@ impl World<'_> {
             policies: policies(),
             actor: device.actor.clone(),
             shows_partial_load: false,
+            checkpoint_ops_min: CHECKPOINT_OPS_MIN,
         };
         let store = Arc::new(SimStore::new(store, Arc::clone(&seat))) as Arc<dyn Store>;
         let store = hooks.with_replica_store(store, &place);

@@ -213,6 +213,8 @@ impl WayTrap for EachPageIsTheLast {
         let mut reply = way.push(space, push).await?;
         if let PushReply::Done(done) = &mut reply {
             done.page.iter_mut().for_each(|page| page.has_more = false);
+            // Who has everything with the first page keeps nothing to ask for the rest with.
+            done.receipt = None;
         }
         Ok(reply)
     }

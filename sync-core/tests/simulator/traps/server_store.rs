@@ -221,8 +221,13 @@ impl StoreTrap for LogOfAllChanges {
         let from = query.after.checked_add(1).unwrap_or(Seq::MAX);
         let log = self.0.lock().unwrap();
         let then = log.range((at.space.clone(), from)..=(at.space.clone(), to));
-        let mut records: BTreeMap<Seq, Record> =
-            then.map(|((_, seq), record)| (*seq, record.clone())).collect();
+        let is_asked = |record: &Record| {
+            query.collections.as_ref().is_none_or(|names| names.contains(&record.key.collection))
+        };
+        let mut records: BTreeMap<Seq, Record> = then
+            .filter(|(_, record)| is_asked(record))
+            .map(|((_, seq), record)| (*seq, record.clone()))
+            .collect();
         records.extend(now.records.into_iter().map(|record| (record.meta.version, record)));
         let mut page = Page::cut(records.into_values().collect(), query.rows_max, query.bytes_max);
         page.more |= now.more;
