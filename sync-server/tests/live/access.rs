@@ -72,7 +72,12 @@ async fn someone_whose_role_changed_goes_on_as_what_they_are_now() {
     theirs.push(&ada.space, "1", json!("no")).await;
     assert_eq!(theirs.next_of("error").await["code"], json!("forbidden_role"));
     world.put(&ada, &ada.space, "2", json!("yes")).await;
-    assert_eq!(theirs.next_of("frame").await["changes"][0]["data"], json!("yes"));
+    // That it goes on as someone else may be told by a frame of its own, with nothing in it.
+    let mut frame = theirs.next_of("frame").await;
+    if frame["changes"] == json!([]) {
+        frame = theirs.next_of("frame").await;
+    }
+    assert_eq!(frame["changes"][0]["data"], json!("yes"));
 }
 
 #[tokio::test]
