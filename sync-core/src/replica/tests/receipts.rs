@@ -1,5 +1,7 @@
 //! Receipts that cannot be read, and pages that do not show what they were asked to show.
 
+use std::sync::Mutex;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::json;
@@ -13,13 +15,19 @@ use crate::replica::Replica;
 use crate::transport::{Loopback, Transport};
 use crate::types::{CursorToken, SpaceId};
 
-/// A server that cannot read what another version of it has written.
+/// A way on which something goes wrong.
 #[derive(Debug)]
-struct Newer(Loopback, CursorToken);
+struct Way {
+    server: Loopback,
+    /// The server cannot read this receipt, as if another version of it had written it.
+    unreadable: Option<CursorToken>,
+    /// A proxy answers the next pull with this.
+    cached: Mutex<Option<PullReply>>,
+}
 
-impl Newer {
+impl Way {
     fn read(&self, receipt: Option<&CursorToken>) -> Result<()> {
-        if receipt == Some(&self.1) {
+        if receipt.is_some() && receipt == self.unreadable.as_ref() {
             return Err(Error::invalid(code::INVALID_CURSOR, "not a cursor of this space"));
         }
         Ok(())
@@ -27,15 +35,19 @@ impl Newer {
 }
 
 #[async_trait]
-impl Transport for Newer {
+impl Transport for Way {
     async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
         self.read(push.receipt.as_ref())?;
-        self.0.push(space, push).await
+        self.server.push(space, push).await
     }
 
     async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
         self.read(pull.receipt.as_ref())?;
-        self.0.pull(space, pull).await
+        let cached = self.cached.lock().unwrap().take();
+        match cached {
+            Some(reply) => Ok(reply),
+            None => self.server.pull(space, pull).await,
+        }
     }
 
     fn snapshot(
@@ -43,7 +55,7 @@ impl Transport for Newer {
         space: &SpaceId,
         request: &SnapshotRequest,
     ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.0.snapshot(space, request)
+        self.server.snapshot(space, request)
     }
 }
 
@@ -68,7 +80,7 @@ async fn a_receipt_that_cannot_be_read_is_as_good_as_lost_and_keeps_nobody_from_
         if writes_again {
             one.put("notes", "c", &json!(1)).await.unwrap();
         }
-        let server = Newer(world.loopback(), receipt);
+        let server = Way { server: world.loopback(), unreadable: Some(receipt), cached: Mutex::default() };
         let report = one.sync(&server).await.unwrap();
         assert_eq!(report.resynced, Some(ResyncReason::HistoryDiverged), "writes again: {writes_again}");
         assert!(one.set_aside(10).await.unwrap().is_empty());
@@ -89,33 +101,6 @@ async fn a_receipt_goes_when_a_page_has_shown_it_and_not_before() {
     assert_eq!(one.state().await.unwrap().receipt, None);
 }
 
-/// Answers a pull as it was answered before.
-#[derive(Debug)]
-struct Cached(Loopback, std::sync::Mutex<Option<PullReply>>);
-
-#[async_trait]
-impl Transport for Cached {
-    async fn push(&self, space: &SpaceId, push: &PushRequest) -> Result<PushReply> {
-        self.0.push(space, push).await
-    }
-
-    async fn pull(&self, space: &SpaceId, pull: &PullRequest) -> Result<PullReply> {
-        let kept = self.1.lock().unwrap().take();
-        match kept {
-            Some(reply) => Ok(reply),
-            None => self.0.pull(space, pull).await,
-        }
-    }
-
-    fn snapshot(
-        &self,
-        space: &SpaceId,
-        request: &SnapshotRequest,
-    ) -> BoxStream<'static, Result<SnapshotItem>> {
-        self.0.snapshot(space, request)
-    }
-}
-
 #[tokio::test]
 async fn a_page_from_before_the_answer_shows_nothing_of_it() {
     let world = World::new().await;
@@ -128,7 +113,7 @@ async fn a_page_from_before_the_answer_shows_nothing_of_it() {
     let early = PullRequest { after, collections, ..PullRequest::default() };
     let early = world.loopback().pull(&space(), &early).await.unwrap();
     one.put("notes", "b", &json!(1)).await.unwrap();
-    let proxy = Cached(world.loopback(), std::sync::Mutex::new(Some(early)));
+    let proxy = Way { server: world.loopback(), unreadable: None, cached: Mutex::new(Some(early)) };
     assert_eq!(one.sync(&proxy).await.unwrap_err().kind(), ErrorKind::Distrusted);
     assert!(one.state().await.unwrap().receipt.is_some());
     one.sync(&proxy).await.unwrap();
