@@ -25,7 +25,7 @@ pub struct CommitWrite {
     /// New commits, ascending; the last one is the new head. Usually one, none when no record changed, several when
     /// history is copied.
     pub commits: Vec<CommitInfo>,
-    /// Checkpoints of trees; each replaces that of its tree. They are no part of the history and move nothing: whoever loses
+    /// Checkpoints of trees, each tree at most once; each replaces that of its tree. They are no part of the history and move nothing: whoever loses
     /// them makes them again.
     pub checkpoints: Vec<TreeCheckpoint>,
 }
@@ -35,7 +35,7 @@ pub struct CommitWrite {
 pub struct TreeCheckpoint {
     /// Which tree.
     pub tree: TreeId,
-    /// Printable ASCII, of which a store knows nothing; with millions of ops a hundred megabytes.
+    /// Printable ASCII, not empty, of which a store knows nothing; with millions of ops a hundred megabytes.
     pub body: String,
 }
 

@@ -184,7 +184,7 @@ impl Local {
         written.sort_unstable_by_key(|(place, ..)| *place);
         let mut write = stamp(Stamper::new(self.txn.head(), self.options.clock.now()), written)?;
         // It holds what is to be gone, and is of no use any more.
-        let emptied = shrunk.into_iter().map(|tree| TreeCheckpoint { tree, body: String::new() });
+        let emptied = shrunk.into_iter().map(|tree| TreeCheckpoint { tree, body: "-".to_owned() });
         write.checkpoints = emptied.collect();
         if !replaced.is_empty() {
             self.txn.apply(&CommitWrite { purges: replaced, ..CommitWrite::default() }).await?;

@@ -123,7 +123,7 @@ async fn what_was_removed_from_a_replica_is_in_no_checkpoint_either() {
     replica.select(&["notes"]).await.unwrap();
     sync_all(&world, &[&replica]).await;
     assert_eq!(n_vertices(&replica).await, 0);
-    assert_eq!(stored(&replica, &disk).await.as_deref(), Some(""));
+    assert_eq!(stored(&replica, &disk).await.as_deref(), Some("-"));
 }
 
 #[tokio::test]
